@@ -1,0 +1,229 @@
+//! The record every decision leaves: one JSON object on one line.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::config::AuditArgs;
+use crate::json::{Kind, Value};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Forwarded.
+    Allow,
+    /// Refused by policy.
+    Deny,
+    /// Refused by policy, forwarded because the rule is in shadow.
+    ShadowDeny,
+    /// Refused before any policy was asked.
+    Reject,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Outcome; 4] = [
+        Outcome::Allow,
+        Outcome::Deny,
+        Outcome::ShadowDeny,
+        Outcome::Reject,
+    ];
+
+    /// Its word in records and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Allow => "allow",
+            Outcome::Deny => "deny",
+            Outcome::ShadowDeny => "shadow_deny",
+            Outcome::Reject => "reject",
+        }
+    }
+}
+
+/// One decision. Absent fields are left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// RFC 3339, UTC.
+    pub time: String,
+    /// Unique in a proxy: `<vm>-<sequence>`, with `.n` for the n-th message of a batch.
+    pub decision_id: String,
+    /// What was decided.
+    pub decision: Outcome,
+    /// JSON Pointer of the rule that decided; absent where nothing refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What the agent was told, without prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// MCP's method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Tool, prompt or resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Names of the top-level arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// All arguments, where `audit.args` is `full`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Box<RawValue>>,
+    /// The JSON-RPC id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_id: Option<String>,
+    /// Who asked.
+    pub principal: String,
+    /// Counters that were charged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<CounterRecord>,
+    /// Seconds after which the caller may try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// `traceparent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// `mcp-session-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// SHA-256 of the configuration, in hex.
+    pub policy_digest: String,
+    /// Status the caller got, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u32>,
+    /// Whether charges were given back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refunded: bool,
+    /// Why the reply was withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
+}
+
+/// A counter before and after its charge, as decimals.
+#[derive(Clone, Debug, Serialize)]
+pub struct CounterRecord {
+    /// Its name.
+    pub counter: String,
+    /// Before.
+    pub before: String,
+    /// After.
+    pub after: String,
+    /// Most it may reach.
+    pub max: String,
+}
+
+/// Longest text taken from a request, in characters.
+const MAX_TEXT: usize = 256;
+/// Most argument names.
+const MAX_ARGS: usize = 32;
+
+impl Record {
+    /// The record as one line of at most `max_bytes`: what does not fit is left out, the arguments first.
+    pub fn line(&self, max_bytes: usize) -> String {
+        let fits = |line: &String| line.len() <= max_bytes;
+        let line = to_line(self);
+        if fits(&line) {
+            return line;
+        }
+        let mut shorter = Record {
+            arguments: None,
+            ..self.clone()
+        };
+        let cuts: [fn(&mut Record); 3] = [
+            |_| {},
+            |record| record.args = None,
+            |record| {
+                record.reason = None;
+                record.session = None;
+                record.request_id = None;
+            },
+        ];
+        for cut in cuts {
+            cut(&mut shorter);
+            let line = to_line(&shorter);
+            if fits(&line) {
+                return line;
+            }
+        }
+        let bare = Record {
+            counters: Vec::new(),
+            rpc_id: None,
+            target: None,
+            traceparent: None,
+            ..shorter
+        };
+        to_line(&bare)
+    }
+
+    /// Takes over what `detail` allows of a call's arguments.
+    pub fn set_arguments(&mut self, arguments: Value<'_>, detail: AuditArgs) {
+        match detail {
+            AuditArgs::None => {}
+            AuditArgs::Keys if arguments.kind() == Kind::Object => {
+                self.args = Some(
+                    arguments
+                        .members()
+                        .take(MAX_ARGS)
+                        .map(|(key, _)| clip(&key.decode()))
+                        .collect(),
+                );
+            }
+            AuditArgs::Keys => {}
+            AuditArgs::Full => {
+                self.arguments = RawValue::from_string(arguments.raw().to_owned()).ok()
+            }
+        }
+    }
+}
+
+/// The records of one request, as one line: an object, or an array for a batch.
+pub fn lines(records: &[Record], max_bytes: usize) -> String {
+    match records {
+        [single] => single.line(max_bytes),
+        several => {
+            let lines: Vec<String> = several
+                .iter()
+                .map(|record| record.line(max_bytes))
+                .collect();
+            format!("[{}]", lines.join(","))
+        }
+    }
+}
+
+/// A text from outside as a record keeps it.
+pub fn clip(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+/// JSON escapes control characters; the line ends and format characters JSON allows are escaped here, so that
+/// a record is one line for every reader and moves no cursor.
+fn to_line(record: &Record) -> String {
+    // Serializing text and numbers cannot fail.
+    let json = serde_json::to_string(record).unwrap_or_default();
+    let plain = |char: char| !is_unprintable(char);
+    if json.chars().all(plain) {
+        return json;
+    }
+    let mut line = String::with_capacity(json.len());
+    for char in json.chars() {
+        if plain(char) {
+            line.push(char);
+        } else {
+            let mut units = [0; 2];
+            for unit in char.encode_utf16(&mut units) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    line
+}
+
+fn is_unprintable(char: char) -> bool {
+    matches!(
+        char,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}

@@ -1,0 +1,56 @@
+//! One spelling for every value: keys sorted, numbers by value, no white space. Digests are taken over it.
+
+use crate::json::{Kind, Value};
+
+/// The canonical text of a value.
+pub fn canonical(value: Value<'_>) -> String {
+    let mut out = String::with_capacity(value.raw().len());
+    write(value, &mut out);
+    out
+}
+
+/// Recursion is bounded by the reader's limit on nesting.
+fn write(value: Value<'_>, out: &mut String) {
+    match value.kind() {
+        Kind::Object => {
+            let mut members: Vec<_> = value
+                .members()
+                .map(|(key, value)| (key.decode(), value))
+                .collect();
+            members.sort_by(|(left, _), (right, _)| left.cmp(right));
+            out.push('{');
+            for (index, (key, value)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_text(&key, out);
+                out.push(':');
+                write(value, out);
+            }
+            out.push('}');
+        }
+        Kind::Array => {
+            out.push('[');
+            for (index, item) in value.items().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write(item, out);
+            }
+            out.push(']');
+        }
+        Kind::Number => match value.as_decimal() {
+            Some(decimal) => out.push_str(&decimal.to_string()),
+            None => out.push_str(value.raw()),
+        },
+        Kind::PlainString | Kind::EscapedString => {
+            write_text(&value.as_str().unwrap_or_default(), out)
+        }
+        Kind::Null | Kind::True | Kind::False => out.push_str(value.raw()),
+    }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    // Writing a str to a String as JSON cannot fail.
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
+}

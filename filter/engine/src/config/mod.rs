@@ -1,0 +1,175 @@
+//! From a configuration document to a [`Gate`].
+//!
+//! Reading goes on after an error, so that all of them are reported at once; only a document without any
+//! becomes a gate. Unknown keys are errors everywhere: a misspelt `defualt: deny` must not be an open door.
+
+mod canonical;
+mod compile;
+mod error;
+mod json_v1;
+mod protobuf;
+mod reader;
+mod wording;
+
+use std::collections::HashSet;
+
+pub use canonical::canonical;
+pub use error::{ConfigError, ConfigErrors};
+pub(crate) use json_v1::display_nanos;
+pub use protobuf::struct_to_json;
+
+use crate::counters::Table;
+use crate::policy::Policy;
+
+/// A compiled configuration: everything the data path needs, immutable.
+#[derive(Debug)]
+pub struct Gate {
+    /// SHA-256 over the canonical document, in hex: the same policy has the same digest however it is
+    /// spelled.
+    pub digest: String,
+    /// The inline policy.
+    pub policy: Policy,
+    /// Whether refusals are enforced.
+    pub mode: Mode,
+    /// The stop switch: refuse every call.
+    pub stopped: bool,
+    /// Exceptions to the table of methods.
+    pub methods: Methods,
+    /// How HTTP is handled.
+    pub http: Http,
+    /// Where counters live.
+    pub counters: Counters,
+    /// How replies are handled.
+    pub results: Results,
+    /// What is recorded.
+    pub audit: Audit,
+}
+
+/// Whether refusals are enforced or only recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Refuse.
+    #[default]
+    Enforce,
+    /// Decide and record, never refuse by policy.
+    Shadow,
+}
+
+/// Exceptions to the table of methods.
+#[derive(Debug, Default)]
+pub struct Methods {
+    /// Unknown methods to forward.
+    pub allow: HashSet<Box<str>>,
+    /// Known methods to refuse.
+    pub deny: HashSet<Box<str>>,
+}
+
+/// How HTTP is handled.
+#[derive(Debug)]
+pub struct Http {
+    /// Hold request headers until the body is judged. Needs `allow_on_headers_stop_iteration` on the host.
+    pub hold_request_headers: bool,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Put before the text of every refusal.
+    pub denial_prefix: String,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Http {
+            hold_request_headers: true,
+            max_body_bytes: 1 << 20,
+            denial_prefix: "[POLICY DENIED] ".to_owned(),
+        }
+    }
+}
+
+/// Where counters live.
+#[derive(Debug)]
+pub struct Counters {
+    /// Layout of the shared table.
+    pub table: Table,
+    /// Forward calls that cannot be counted. Off by default.
+    pub allow_on_store_error: bool,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters {
+            table: Table::new(65_536),
+            allow_on_store_error: false,
+        }
+    }
+}
+
+/// How replies are handled.
+#[derive(Debug)]
+pub struct Results {
+    /// Largest JSON reply, or event of a stream, that is inspected, in bytes. Larger ones are withheld.
+    pub max_json_bytes: usize,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Results {
+            max_json_bytes: 4 << 20,
+        }
+    }
+}
+
+/// What is recorded of a decision.
+#[derive(Debug)]
+pub struct Audit {
+    /// Also write each record to the proxy's log.
+    pub log: bool,
+    /// How much of the arguments to record.
+    pub args: AuditArgs,
+    /// Longest record, in bytes.
+    pub max_bytes: usize,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Audit {
+            log: true,
+            args: AuditArgs::Keys,
+            max_bytes: 8192,
+        }
+    }
+}
+
+/// How much of the arguments is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditArgs {
+    /// Nothing.
+    None,
+    /// The names of the top-level arguments.
+    #[default]
+    Keys,
+    /// Everything.
+    Full,
+}
+
+impl Gate {
+    /// Reads a plugin configuration as a host hands it over: JSON text, or a serialized
+    /// `google.protobuf.Struct`. Envoy delivers a `Struct` as protobuf, not as JSON (measured on 1.40).
+    ///
+    /// # Errors
+    /// Every error in the document.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Gate, ConfigErrors> {
+        match struct_to_json(bytes) {
+            Some(json) => Gate::from_json(json.as_bytes(), true),
+            None => Gate::from_json(bytes, false),
+        }
+    }
+
+    /// Reads a configuration from JSON text. `doubles` tells that its numbers have been through doubles, so
+    /// that integers beyond 2^53 cannot be trusted.
+    ///
+    /// # Errors
+    /// Every error in the document.
+    pub fn from_json(text: &[u8], doubles: bool) -> Result<Gate, ConfigErrors> {
+        compile::gate(text, doubles)
+    }
+}

@@ -1,0 +1,160 @@
+//! Request headers: is this MCP over HTTP at all, and does everybody read it the same way?
+
+use super::Headers;
+use crate::audit::clip;
+use crate::config::Gate;
+use crate::mcp::Mirrors;
+use crate::pep::Rejection;
+
+/// What is kept of the request headers.
+#[derive(Debug)]
+pub(super) struct RequestHead {
+    /// A POST: the body is a message.
+    pub(super) carries_message: bool,
+    /// A GET: the reply may be a stream that redelivers anything.
+    pub(super) is_get: bool,
+    pub(super) mirrors: Mirrors,
+    pub(super) request_id: Option<String>,
+    pub(super) traceparent: Option<String>,
+    pub(super) session: Option<String>,
+}
+
+/// Headers that decide how a request is read. A second one is a second reading.
+const ONCE: [&str; 14] = [
+    ":method",
+    ":path",
+    ":authority",
+    ":scheme",
+    "host",
+    "authorization",
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "mcp-method",
+    "mcp-name",
+];
+
+/// Lets some frameworks treat a POST as another method, or a GET as a POST.
+const OVERRIDES: [&str; 3] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+type Refused = (Rejection, String);
+
+fn refused(rejection: Rejection, detail: &str) -> Refused {
+    (rejection, detail.to_owned())
+}
+
+impl RequestHead {
+    /// Checks the headers.
+    ///
+    /// # Errors
+    /// The rejection and what exactly it is about.
+    pub(super) fn read(headers: &Headers, gate: &Gate) -> Result<RequestHead, Refused> {
+        for name in ONCE {
+            if all(headers, name).nth(1).is_some() {
+                return Err(refused(Rejection::Header, &format!("`{name}` is repeated")));
+            }
+        }
+        if OVERRIDES
+            .into_iter()
+            .any(|name| one(headers, name).is_some())
+        {
+            return Err(refused(Rejection::HttpMethod, ""));
+        }
+        if one(headers, "upgrade").is_some() {
+            return Err(refused(Rejection::Upgrade, ""));
+        }
+        let carries_message = match one(headers, ":method") {
+            Some(b"POST") => true,
+            Some(b"GET" | b"DELETE" | b"OPTIONS" | b"HEAD") => false,
+            Some(b"CONNECT") => return Err(refused(Rejection::Upgrade, "")),
+            _ => return Err(refused(Rejection::HttpMethod, "")),
+        };
+        let encoding = one(headers, "content-encoding");
+        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+            return Err(refused(Rejection::ContentEncoding, ""));
+        }
+        if carries_message && !one(headers, "content-type").is_some_and(is_json) {
+            return Err(refused(Rejection::ContentType, ""));
+        }
+        let declared = one(headers, "content-length")
+            .map(|length| std::str::from_utf8(length).unwrap_or_default());
+        if let Some(declared) = declared {
+            let digits = !declared.is_empty() && declared.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits {
+                return Err(refused(
+                    Rejection::Header,
+                    "`content-length` is not a number",
+                ));
+            }
+            let fits = declared
+                .parse()
+                .is_ok_and(|length: usize| length <= gate.http.max_body_bytes);
+            if !fits {
+                return Err(refused(
+                    Rejection::Size,
+                    &format!("at most {} bytes", gate.http.max_body_bytes),
+                ));
+            }
+        }
+        let text = |name| one(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
+        let bytes = |name| one(headers, name).map(<[u8]>::to_vec);
+        Ok(RequestHead {
+            carries_message,
+            is_get: one(headers, ":method") == Some(b"GET"),
+            mirrors: Mirrors {
+                version: bytes("mcp-protocol-version"),
+                method: bytes("mcp-method"),
+                name: bytes("mcp-name"),
+            },
+            request_id: text("x-request-id"),
+            traceparent: text("traceparent"),
+            session: text("mcp-session-id"),
+        })
+    }
+}
+
+fn all<'h>(headers: &'h Headers, name: &str) -> impl Iterator<Item = &'h [u8]> {
+    let name = name.as_bytes().to_vec();
+    headers
+        .iter()
+        .filter(move |(key, _)| key.eq_ignore_ascii_case(&name))
+        .map(|(_, value)| value.trim_ascii())
+}
+
+/// The value of a header, without the white space around it.
+pub(super) fn one<'h>(headers: &'h Headers, name: &str) -> Option<&'h [u8]> {
+    headers
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value.trim_ascii())
+}
+
+/// Whether a content type is `application/json` in UTF-8. Other parameters are refused: servers decode whatever
+/// `charset` says, and who knows what else.
+pub(super) fn is_json(content_type: &[u8]) -> bool {
+    let mut parts = content_type
+        .split(|&byte| byte == b';')
+        .map(<[u8]>::trim_ascii);
+    let media_type = parts.next().unwrap_or_default();
+    let mut charsets = 0_u32;
+    let parameters = parts.all(|parameter| {
+        charsets = charsets.saturating_add(1);
+        let known: [&[u8]; 4] = [
+            b"charset=utf-8",
+            b"charset=utf8",
+            b"charset=\"utf-8\"",
+            b"charset=\"utf8\"",
+        ];
+        known
+            .iter()
+            .any(|known| parameter.eq_ignore_ascii_case(known))
+    });
+    media_type.eq_ignore_ascii_case(b"application/json") && parameters && charsets <= 1
+}

@@ -1,0 +1,461 @@
+//! The body of a request: every message in it is judged, and all of them together forwarded or refused.
+
+use super::Context;
+use super::head::RequestHead;
+use super::reply::ReplyPlan;
+use super::watch::Watch;
+use crate::audit::{CounterRecord, Outcome, Record, clip};
+use crate::config::{Gate, Mode, display_nanos};
+use crate::identity::Principal;
+use crate::json::{Document, Kind, Limits, Value};
+use crate::mcp::{Asks, List, Method};
+use crate::pdp::{self, AccessRequest, Charged, Decision, Denial, Permit, Planned, Target};
+use crate::pep::{self, Answer, Rejection, Reply};
+use crate::rpc::{self, Call, Id, Message};
+
+/// Most messages of a batch.
+const MAX_BATCH: usize = 100;
+
+/// What became of a request.
+pub(super) struct Judged {
+    pub(super) ruling: Ruling,
+    /// One record per message that was decided on.
+    pub(super) records: Vec<Record>,
+}
+
+pub(super) enum Ruling {
+    Forward {
+        permit: Permit,
+        plan: ReplyPlan,
+        watch: Watch,
+    },
+    Refuse(Reply),
+}
+
+/// One message after it was judged on its own.
+struct Opinion<'d, 'p> {
+    id: Option<Id<'d>>,
+    /// Absent for messages that leave no record: notifications that pass, answers to servers.
+    record: Option<Record>,
+    verdict: Verdict<'d, 'p>,
+}
+
+enum Verdict<'d, 'p> {
+    /// Nothing a policy speaks of.
+    Pass,
+    /// As `Pass`; the reply is a list.
+    List(List),
+    /// Permitted, if its charges can be made.
+    Allow {
+        charges: Vec<Planned<'p>>,
+        shadow: Option<Denial>,
+        tool: bool,
+        task: bool,
+    },
+    /// Refused.
+    Refuse(Answer<'d>),
+}
+
+/// A record with what is known of every request.
+pub(super) fn record(cx: &Context<'_>, head: Option<&RequestHead>, decision_id: &str) -> Record {
+    Record {
+        time: cx.now.to_string(),
+        decision_id: decision_id.to_owned(),
+        decision: Outcome::Allow,
+        rule: None,
+        reason: None,
+        method: None,
+        target: None,
+        args: None,
+        arguments: None,
+        rpc_id: None,
+        principal: Principal::anonymous().id.into(),
+        counters: Vec::new(),
+        retry_after: None,
+        request_id: head.and_then(|head| head.request_id.clone()),
+        traceparent: head.and_then(|head| head.traceparent.clone()),
+        session: head.and_then(|head| head.session.clone()),
+        policy_digest: cx.gate.digest.clone(),
+        status: None,
+        refunded: false,
+        withheld: None,
+    }
+}
+
+/// Judges a whole body.
+pub(super) fn body(
+    cx: &mut Context<'_>,
+    head: &RequestHead,
+    exchange_id: &str,
+    body: &[u8],
+) -> Judged {
+    let gate = cx.gate;
+    let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
+        let mut record = record(cx, Some(head), exchange_id);
+        record.decision = Outcome::Reject;
+        record.rule = Some(format!("/protocol/{}", rejection.word()));
+        record.reason = Some(if detail.is_empty() {
+            rejection.message().to_owned()
+        } else {
+            clip(detail)
+        });
+        record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
+        Judged {
+            ruling: Ruling::Refuse(rejection.reply(id, detail)),
+            records: vec![record],
+        }
+    };
+
+    let document = match Document::parse(body, &Limits::WIRE) {
+        Ok(document) => document,
+        Err(error) => return reject(cx, error.kind.into(), Id::NULL, &error.to_string()),
+    };
+    let (is_batch, values) = rpc::messages(&document);
+    if is_batch && (values.is_empty() || values.len() > MAX_BATCH || head.mirrors.is_modern()) {
+        return reject(cx, Rejection::Batch, Id::NULL, "");
+    }
+    let mut modern = false;
+    let mut messages = Vec::with_capacity(values.len());
+    for value in values {
+        let message = match rpc::read(value) {
+            Ok(message) => message,
+            Err((malformed, id)) => {
+                return reject(
+                    cx,
+                    malformed.into(),
+                    if is_batch { Id::NULL } else { id },
+                    "",
+                );
+            }
+        };
+        let (id, call) = match message {
+            Message::Request { id, call } => (Some(id), Some(call)),
+            Message::Notification(call) => (None, Some(call)),
+            Message::Response { id } => (Some(id), None),
+        };
+        if let Some(call) = call {
+            match head
+                .mirrors
+                .check(&call, Method::find(&call.method.decode()), id.is_some())
+            {
+                Ok(in_modern) => modern = modern || in_modern,
+                Err(mismatch) => {
+                    return reject(cx, Rejection::Mirror, id.unwrap_or(Id::NULL), mismatch.0);
+                }
+            }
+        }
+        messages.push(message);
+    }
+    if is_batch && (modern || repeats_an_id(&messages)) {
+        return reject(cx, Rejection::Batch, Id::NULL, "");
+    }
+
+    let principal = Principal::anonymous();
+    let mut opinions = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let decision_id = if is_batch {
+            format!("{exchange_id}.{index}")
+        } else {
+            exchange_id.to_owned()
+        };
+        let blank = record(cx, Some(head), &decision_id);
+        match opinion(gate, &principal, blank, message, modern) {
+            Ok(opinion) => opinions.push(opinion),
+            Err((rejection, id)) => {
+                return reject(cx, rejection, if is_batch { Id::NULL } else { id }, "");
+            }
+        }
+    }
+    conclude(cx, opinions, is_batch, modern)
+}
+
+/// Two requests under one id: their answers could not be told apart.
+fn repeats_an_id(messages: &[Message<'_>]) -> bool {
+    let mut ids: Vec<&str> = messages
+        .iter()
+        .filter_map(|message| match message {
+            Message::Request { id, .. } => Some(id.token()),
+            _ => None,
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.iter()
+        .zip(ids.iter().skip(1))
+        .any(|(left, right)| left == right)
+}
+
+/// Judges one message on its own.
+fn opinion<'d, 'p>(
+    gate: &'p Gate,
+    principal: &Principal,
+    mut record: Record,
+    message: &Message<'d>,
+    modern: bool,
+) -> Result<Opinion<'d, 'p>, (Rejection, Id<'d>)> {
+    let (id, call) = match *message {
+        Message::Response { id } => {
+            return Ok(Opinion {
+                id: Some(id),
+                record: None,
+                verdict: Verdict::Pass,
+            });
+        }
+        Message::Request { id, call } => (Some(id), call),
+        Message::Notification(call) => (None, call),
+    };
+    let name = call.method.decode();
+    record.method = Some(clip(&name));
+    record.rpc_id = id.map(|id| clip(id.token()));
+    let refuse = |mut record: Record, rejection: Rejection| {
+        record.decision = Outcome::Reject;
+        record.rule = Some(format!("/protocol/{}", rejection.word()));
+        record.reason = Some(rejection.message().to_owned());
+        let answer = id.map_or(Answer::Silence, Answer::UnknownMethod);
+        Ok(Opinion {
+            id,
+            record: Some(record),
+            verdict: Verdict::Refuse(answer),
+        })
+    };
+    let switched_off = gate.methods.deny.contains(&*name);
+    let method = Method::find(&name).filter(|_| !switched_off);
+    let Some(method) = method else {
+        if gate.methods.allow.contains(&*name) && !switched_off {
+            return Ok(Opinion {
+                id,
+                record: id.map(|_| record),
+                verdict: Verdict::Pass,
+            });
+        }
+        return refuse(record, Rejection::Method);
+    };
+    let Some(request_id) = id else {
+        if method.notification {
+            return Ok(Opinion {
+                id,
+                record: None,
+                verdict: Verdict::Pass,
+            });
+        }
+        // Servers differ on whether a call without id runs; nobody could be told that it was refused.
+        return refuse(record, Rejection::Notification);
+    };
+    if method.notification {
+        return refuse(record, Rejection::Method);
+    }
+    let params_error = (Rejection::Params, request_id);
+    let (target, named) = match method.asks {
+        Asks::Protocol => {
+            return Ok(Opinion {
+                id,
+                record: Some(record),
+                verdict: Verdict::Pass,
+            });
+        }
+        Asks::List(list) => {
+            return Ok(Opinion {
+                id,
+                record: Some(record),
+                verdict: Verdict::List(list),
+            });
+        }
+        Asks::Tool => (Target::Tool, text_param(&call, "name")),
+        Asks::Prompt => (Target::Prompt, text_param(&call, "name")),
+        Asks::Resource => (Target::Resource, text_param(&call, "uri")),
+        Asks::Completion => completion_target(&call).ok_or(params_error)?,
+    };
+    let named = named.ok_or(params_error)?;
+    let arguments = call.param("arguments");
+    if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
+        return Err(params_error);
+    }
+    record.target = named.as_str().map(|name| clip(&name));
+    if let Some(arguments) = arguments {
+        record.set_arguments(arguments, gate.audit.args);
+    }
+    let request = AccessRequest {
+        principal,
+        target,
+        name: named,
+        arguments,
+    };
+    let decision = if gate.stopped {
+        Decision::Deny(Denial::new(
+            "/stopped",
+            "All calls are stopped by the operator.",
+        ))
+    } else {
+        pdp::decide(&gate.policy, &request, gate.mode == Mode::Shadow)
+    };
+    let tool = target == Target::Tool && method.asks == Asks::Tool;
+    // Where the client asked for a task (2025-11-25) it expects one, and chokes on a tool result.
+    let task = call.param("task").is_some() && !modern;
+    let verdict = match decision {
+        Decision::Allow { charges, shadow } => Verdict::Allow {
+            charges,
+            shadow,
+            tool,
+            task,
+        },
+        Decision::Deny(denial) => {
+            note(&mut record, Outcome::Deny, &denial);
+            Verdict::Refuse(refusal(request_id, denial, tool, task))
+        }
+    };
+    Ok(Opinion {
+        id,
+        record: Some(record),
+        verdict,
+    })
+}
+
+fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
+    if tool && !task {
+        Answer::ToolError(id, denial)
+    } else {
+        Answer::RpcError(id, denial)
+    }
+}
+
+fn text_param<'d>(call: &Call<'d>, key: &str) -> Option<Value<'d>> {
+    call.param(key).filter(|value| value.as_text().is_some())
+}
+
+/// `params.ref` of `completion/complete`: `{type: "ref/prompt", name}` or `{type: "ref/resource", uri}`.
+fn completion_target<'d>(call: &Call<'d>) -> Option<(Target, Option<Value<'d>>)> {
+    let reference = call.param("ref")?;
+    let kind = reference.get("type")?.as_str()?;
+    let (target, key) = match &*kind {
+        "ref/prompt" => (Target::Prompt, "name"),
+        "ref/resource" => (Target::Resource, "uri"),
+        _ => return None,
+    };
+    Some((
+        target,
+        reference.get(key).filter(|value| value.as_text().is_some()),
+    ))
+}
+
+fn note(record: &mut Record, outcome: Outcome, denial: &Denial) {
+    record.decision = outcome;
+    record.rule = Some(denial.rule.to_string());
+    record.reason = Some(denial.reason.clone());
+    record.retry_after = denial.retry_after;
+}
+
+/// All messages together: charges everything, or refuses everything.
+fn conclude(
+    cx: &mut Context<'_>,
+    mut opinions: Vec<Opinion<'_, '_>>,
+    is_batch: bool,
+    modern: bool,
+) -> Judged {
+    let gate = cx.gate;
+    let refused = opinions
+        .iter()
+        .any(|opinion| matches!(opinion.verdict, Verdict::Refuse(_)));
+    if !refused {
+        let calls: Vec<(Vec<Planned<'_>>, bool)> = opinions
+            .iter_mut()
+            .map(|opinion| match &mut opinion.verdict {
+                Verdict::Allow {
+                    charges, shadow, ..
+                } => (std::mem::take(charges), shadow.is_some()),
+                _ => (Vec::new(), false),
+            })
+            .collect();
+        match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
+            Ok(settled) => return forward(gate, opinions, settled, is_batch),
+            Err((index, denial)) => {
+                if let Some(opinion) = opinions.get_mut(index) {
+                    if let (Verdict::Allow { tool, task, .. }, Some(id)) =
+                        (&opinion.verdict, opinion.id)
+                    {
+                        if let Some(record) = &mut opinion.record {
+                            note(record, Outcome::Deny, &denial);
+                        }
+                        opinion.verdict = Verdict::Refuse(refusal(id, denial, *tool, *task));
+                    }
+                }
+            }
+        }
+    }
+    let mut records = Vec::new();
+    let mut answers = Vec::new();
+    for opinion in opinions {
+        let innocent = !matches!(opinion.verdict, Verdict::Refuse(_));
+        if let Some(mut record) = opinion.record {
+            if innocent {
+                record.decision = Outcome::Reject;
+                record.rule = Some(format!("/protocol/{}", Rejection::Batch.word()));
+                record.reason = Some("another call in this batch was refused".to_owned());
+            }
+            records.push(record);
+        }
+        answers.push(match (opinion.verdict, opinion.id) {
+            (Verdict::Refuse(answer), _) => answer,
+            (_, Some(id)) => Answer::Innocent(id),
+            (_, None) => Answer::Silence,
+        });
+    }
+    let prefix = &gate.http.denial_prefix;
+    let reply = match answers.as_slice() {
+        [answer] if !is_batch => pep::single(answer, prefix, modern),
+        answers => pep::batch(answers, prefix),
+    };
+    Judged {
+        ruling: Ruling::Refuse(reply),
+        records,
+    }
+}
+
+fn forward(
+    gate: &Gate,
+    opinions: Vec<Opinion<'_, '_>>,
+    settled: pdp::Settled,
+    is_batch: bool,
+) -> Judged {
+    let mut records = Vec::new();
+    let mut watch = Watch::default();
+    let mut lists = Vec::new();
+    let mut ids = Vec::new();
+    for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
+        let shadow = match opinion.verdict {
+            Verdict::List(list) => {
+                lists.push(list);
+                None
+            }
+            Verdict::Allow { shadow, .. } => shadow,
+            _ => None,
+        };
+        if let Some(mut record) = opinion.record {
+            if let Some(denial) = shadow.or(observed) {
+                note(&mut record, Outcome::ShadowDeny, &denial);
+            }
+            record.counters = charged.iter().map(counter_record).collect();
+            records.push(record);
+        }
+        if let Some(id) = opinion.id {
+            ids.push(id.token().to_owned());
+            watch.expect(id, charged, records.len().saturating_sub(1));
+        }
+    }
+    let plan = ReplyPlan::lists(gate, lists, ids, is_batch);
+    Judged {
+        ruling: Ruling::Forward {
+            permit: settled.permit,
+            plan,
+            watch,
+        },
+        records,
+    }
+}
+
+fn counter_record(charged: &Charged) -> CounterRecord {
+    CounterRecord {
+        counter: charged.counter.to_string(),
+        before: display_nanos(charged.receipt.before),
+        after: display_nanos(charged.receipt.after),
+        max: display_nanos(charged.max),
+    }
+}

@@ -1,0 +1,138 @@
+//! Charged calls whose answers are awaited, so that what did not run is given back.
+//!
+//! Given back: a JSON-RPC error under the call's own id, and a request that provably never left the proxy.
+//! Kept: everything that leaves open whether the tool ran, unless the limit says otherwise.
+
+use crate::config::Counters;
+use crate::counters::Store;
+use crate::json::{Document, Kind, Limits, Value};
+use crate::pdp::Charged;
+use crate::rpc::{self, Id};
+
+/// The calls of one request that were charged and are not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    calls: Vec<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    /// The id as text or number, by value.
+    id: String,
+    charged: Vec<Charged>,
+    record: usize,
+}
+
+/// Envoy's response code details for requests of which nothing went upstream.
+const NEVER_LEFT: [&str; 8] = [
+    "no_healthy_upstream",
+    "cluster_not_found",
+    "route_not_found",
+    "connection_failure",
+    "connection_timeout",
+    "{overflow",
+    "maintenance_mode",
+    "no_cluster_found",
+];
+
+impl Watch {
+    /// Awaits the answer to a charged call. `record` is the index of its audit record.
+    pub(super) fn expect(&mut self, id: Id<'_>, charged: Vec<Charged>, record: usize) {
+        if !charged.is_empty() {
+            self.calls.push(Watched {
+                id: id.token().to_owned(),
+                charged,
+                record,
+            });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Looks at a reply, or one event of it, and gives back what it shows did not run. Returns the indexes
+    /// of the audit records concerned.
+    pub(super) fn observe(
+        &mut self,
+        counters: &Counters,
+        store: &mut dyn Store,
+        text: &[u8],
+    ) -> Vec<usize> {
+        let mut refunded = Vec::new();
+        if self.is_empty() {
+            return refunded;
+        }
+        let Ok(document) = Document::parse(text, &Limits::WIRE) else {
+            return refunded;
+        };
+        let (_, messages) = rpc::messages(&document);
+        for message in messages {
+            let Some(index) = self
+                .calls
+                .iter()
+                .position(|call| is_answer(message, &call.id))
+            else {
+                continue;
+            };
+            let call = self.calls.swap_remove(index);
+            let failed = message
+                .get("error")
+                .is_some_and(|error| error.kind() == Kind::Object);
+            let tool_failed = message
+                .get("result")
+                .and_then(|result| result.get("isError"))
+                .and_then(|flag| flag.as_bool());
+            let gives_back = |charged: &Charged| {
+                failed || (charged.refund_on_tool_error && tool_failed == Some(true))
+            };
+            if refund(counters, store, &call, gives_back) {
+                refunded.push(call.record);
+            }
+        }
+        refunded
+    }
+
+    /// The exchange is over; `details` are the host's response code details.
+    pub(super) fn finish(
+        &mut self,
+        counters: &Counters,
+        store: &mut dyn Store,
+        details: &str,
+    ) -> Vec<usize> {
+        let never_left = NEVER_LEFT.iter().any(|detail| details.contains(detail));
+        let calls = std::mem::take(&mut self.calls);
+        let gives_back = |charged: &Charged| never_left || charged.refund_on_unknown;
+        calls
+            .iter()
+            .filter(|call| refund(counters, store, call, gives_back))
+            .map(|call| call.record)
+            .collect()
+    }
+}
+
+fn refund(
+    counters: &Counters,
+    store: &mut dyn Store,
+    call: &Watched,
+    gives_back: impl Fn(&Charged) -> bool,
+) -> bool {
+    let mut any = false;
+    for charged in call.charged.iter().filter(|charged| gives_back(charged)) {
+        counters.table.refund(store, &charged.receipt);
+        any = true;
+    }
+    any
+}
+
+/// Whether a message answers the request with this id. Servers may spell a string id with other escapes, but
+/// not a number with other digits.
+fn is_answer(message: Value<'_>, id: &str) -> bool {
+    let Ok(expected) = Document::parse(id.as_bytes(), &Limits::WIRE) else {
+        return false;
+    };
+    message.get("method").is_none()
+        && message
+            .get("id")
+            .is_some_and(|id| id.equals(&expected.root()))
+}

@@ -1,0 +1,36 @@
+//! Changing parts of a document while every other byte stays as it is.
+
+use std::ops::Range;
+
+/// Replacements to make in a text, collected in any order and applied in one pass.
+#[derive(Debug, Default)]
+pub struct Edits {
+    replacements: Vec<(Range<usize>, String)>,
+}
+
+impl Edits {
+    /// Puts `text` in place of the bytes in `span`. Spans must not overlap.
+    pub fn replace(&mut self, span: Range<usize>, text: impl Into<String>) {
+        self.replacements.push((span, text.into()));
+    }
+
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.replacements.is_empty()
+    }
+
+    /// The text with all replacements made; `None` if two of them overlap or leave the text.
+    pub fn apply(mut self, text: &str) -> Option<String> {
+        self.replacements
+            .sort_by_key(|(span, _)| (span.start, span.end));
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for (span, replacement) in &self.replacements {
+            out.push_str(text.get(done..span.start)?);
+            out.push_str(replacement);
+            done = span.end;
+        }
+        out.push_str(text.get(done..)?);
+        Some(out)
+    }
+}

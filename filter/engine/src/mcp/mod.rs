@@ -1,0 +1,9 @@
+//! What MCP adds to JSON-RPC: methods, the targets they name, protocol versions and header mirrors.
+
+mod method;
+mod mirror;
+mod version;
+
+pub use method::{Asks, List, METHODS, Method};
+pub use mirror::{Mirrors, Mismatch};
+pub use version::Version;

@@ -1,0 +1,232 @@
+//! The only place where refusals become bytes.
+//!
+//! The shapes were measured against nine MCP clients; any other shape hangs or kills some of them:
+//! a denied `tools/call` is HTTP 200 with an `isError` tool result, always with `resultType`, never with
+//! `structuredContent`. 4xx is for what is no MCP at all, because Python clients tear their connection down.
+
+use serde::Serialize;
+
+use super::rejection::Rejection;
+use crate::pdp::Denial;
+use crate::rpc::{Id, code};
+
+/// A reply the gate makes itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u32,
+    /// Headers besides the status; the host adds `content-length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What one message of a refused request is answered with.
+#[derive(Clone, Debug)]
+pub enum Answer<'d> {
+    /// A tool result that says why.
+    ToolError(Id<'d>, Denial),
+    /// A JSON-RPC error that says why: where the client does not expect a tool result.
+    RpcError(Id<'d>, Denial),
+    /// The method is not known, or switched off.
+    UnknownMethod(Id<'d>),
+    /// Would have been forwarded, but shares a batch with a refused call.
+    Innocent(Id<'d>),
+    /// Nothing: it has no id.
+    Silence,
+}
+
+#[derive(Serialize)]
+struct ToolResult<'a> {
+    #[serde(rename = "resultType")]
+    result_type: &'static str,
+    content: [TextContent<'a>; 1],
+    #[serde(rename = "isError")]
+    is_error: bool,
+    #[serde(rename = "_meta")]
+    meta: Meta<'a>,
+}
+
+#[derive(Serialize)]
+struct TextContent<'a> {
+    r#type: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    #[serde(rename = "toolgate/denial")]
+    denial: DenialMeta<'a>,
+}
+
+#[derive(Serialize)]
+struct DenialMeta<'a> {
+    rule: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    code: i32,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Meta<'a>>,
+}
+
+/// The reply to a request that held one message.
+pub fn single(answer: &Answer<'_>, prefix: &str, modern: bool) -> Reply {
+    match render(answer, prefix) {
+        // Servers of 2026-07-28 answer an unknown method with 404, older ones with 200.
+        Some(body) if modern && matches!(answer, Answer::UnknownMethod(_)) => json(404, body),
+        Some(body) => json(200, body),
+        None => dropped(),
+    }
+}
+
+/// The reply to a batch of which something was refused.
+pub fn batch(answers: &[Answer<'_>], prefix: &str) -> Reply {
+    let rendered: Vec<String> = answers
+        .iter()
+        .filter_map(|answer| render(answer, prefix))
+        .collect();
+    if rendered.is_empty() {
+        dropped()
+    } else {
+        json(200, format!("[{}]", rendered.join(",")))
+    }
+}
+
+/// The reply to what expects none.
+pub fn dropped() -> Reply {
+    Reply {
+        status: 202,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+impl Rejection {
+    /// The reply to a rejected request. `detail` names what exactly.
+    pub fn reply(self, id: Id<'_>, detail: &str) -> Reply {
+        let message = if detail.is_empty() {
+            self.message().to_owned()
+        } else {
+            format!("{}: {detail}", self.message())
+        };
+        let mut reply = json(
+            self.status(),
+            error(
+                id,
+                self.code(),
+                &message,
+                Some(&format!("/protocol/{}", self.word())),
+            ),
+        );
+        if self == Rejection::HttpMethod {
+            reply
+                .headers
+                .push(("allow", "POST, GET, DELETE".to_owned()));
+        }
+        reply
+    }
+}
+
+/// The body that takes the place of a reply that could not be judged.
+pub fn withheld(id: Id<'_>, denial: &Denial, prefix: &str) -> String {
+    rpc_error(id, denial, prefix)
+}
+
+fn json(status: u32, body: String) -> Reply {
+    Reply {
+        status,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: body.into_bytes(),
+    }
+}
+
+fn render(answer: &Answer<'_>, prefix: &str) -> Option<String> {
+    match answer {
+        Answer::ToolError(id, denial) => {
+            let text = format!("{prefix}{}", denial.reason);
+            let result = ToolResult {
+                result_type: "complete",
+                content: [TextContent {
+                    r#type: "text",
+                    text: &text,
+                }],
+                is_error: true,
+                meta: meta(denial),
+            };
+            let result = serde_json::to_string(&result).ok()?;
+            Some(format!(
+                r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#,
+                id.token()
+            ))
+        }
+        Answer::RpcError(id, denial) => Some(rpc_error(*id, denial, prefix)),
+        Answer::UnknownMethod(id) => {
+            let rule = format!("/protocol/{}", Rejection::Method.word());
+            Some(error(
+                *id,
+                code::METHOD_NOT_FOUND,
+                Rejection::Method.message(),
+                Some(&rule),
+            ))
+        }
+        Answer::Innocent(id) => {
+            let reason = "not executed: another call in this batch was refused";
+            Some(error(
+                *id,
+                code::REFUSED,
+                &format!("{prefix}{reason}"),
+                None,
+            ))
+        }
+        Answer::Silence => None,
+    }
+}
+
+fn meta(denial: &Denial) -> Meta<'_> {
+    Meta {
+        denial: DenialMeta {
+            rule: &denial.rule,
+            retry_after: denial.retry_after,
+        },
+    }
+}
+
+fn rpc_error(id: Id<'_>, denial: &Denial, prefix: &str) -> String {
+    let message = format!("{prefix}{}", denial.reason);
+    envelope(
+        id,
+        &ErrorObject {
+            code: code::REFUSED,
+            message: &message,
+            data: Some(meta(denial)),
+        },
+    )
+}
+
+fn error(id: Id<'_>, code: i32, message: &str, rule: Option<&str>) -> String {
+    let data = rule.map(|rule| Meta {
+        denial: DenialMeta {
+            rule,
+            retry_after: None,
+        },
+    });
+    envelope(
+        id,
+        &ErrorObject {
+            code,
+            message,
+            data,
+        },
+    )
+}
+
+fn envelope(id: Id<'_>, error: &ErrorObject<'_>) -> String {
+    // Serializing text and numbers cannot fail.
+    let error = serde_json::to_string(error).unwrap_or_default();
+    format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.token())
+}

@@ -1,0 +1,204 @@
+//! The compiled policy: valid by construction, immutable, shared by all calls.
+//!
+//! Everything that can be known when a configuration is read is worked out then: patterns are compiled,
+//! rule pointers and refusal texts written, counters resolved. Evaluation only reads.
+
+mod condition;
+mod path;
+mod pattern;
+mod url;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
+pub use path::{Facts, Found, Path, PathError, Root, Step};
+pub use pattern::{Pattern, PatternError};
+pub use url::UrlTest;
+
+use crate::counters::Window;
+
+/// One policy.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// Its name; empty for the inline policy.
+    pub name: Box<str>,
+    /// Rules on tools.
+    pub tools: Catalog,
+    /// Rules on prompts.
+    pub prompts: Catalog,
+    /// Rules on resources.
+    pub resources: Catalog,
+}
+
+/// What happens to what no entry names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Posture {
+    /// Refused.
+    #[default]
+    Deny,
+    /// Forwarded, if the rules of `"*"` hold.
+    Allow,
+}
+
+/// The rules of one kind of target.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// For targets without an entry.
+    pub default: Posture,
+    /// Targets nobody sees or reaches.
+    pub hidden: HashSet<Box<str>>,
+    /// `hide: ["*"]`.
+    pub hide_all: bool,
+    /// Exact names.
+    pub entries: HashMap<Box<str>, Entry>,
+    /// `prefix*` entries of resources, longest prefix first.
+    pub prefixes: Vec<(Box<str>, Entry)>,
+    /// The rules of `"*"`, which apply after the target's own and rescue nothing.
+    pub wildcard: Option<Entry>,
+}
+
+impl Catalog {
+    /// Whether `hide` covers this target.
+    pub fn hides(&self, name: &str) -> bool {
+        self.hide_all || self.hidden.contains(name)
+    }
+
+    /// The entry for this target: its exact name, else the longest prefix.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name).or_else(|| {
+            let covering = |(prefix, _): &&(Box<str>, Entry)| name.starts_with(&**prefix);
+            self.prefixes.iter().find(covering).map(|(_, entry)| entry)
+        })
+    }
+
+    /// Whether any name at all might be kept out of a list.
+    pub fn may_unlist(&self) -> bool {
+        let own = self
+            .entries
+            .values()
+            .chain(self.prefixes.iter().map(|(_, entry)| entry));
+        self.default == Posture::Deny
+            || self.hide_all
+            || !self.hidden.is_empty()
+            || own.chain(&self.wildcard).any(Entry::may_unlist)
+    }
+}
+
+/// The rules on one target.
+#[derive(Debug, Default)]
+pub struct Entry {
+    /// `deny: true`.
+    pub deny: Option<Rule>,
+    /// Blocks that must all hold.
+    pub require: Vec<Block>,
+    /// Blocks of which none may hold.
+    pub deny_if: Vec<Block>,
+    /// Counters a call is charged to.
+    pub limits: Vec<Limit>,
+    /// Decide and record, but never refuse.
+    pub shadow: bool,
+}
+
+impl Entry {
+    fn may_unlist(&self) -> bool {
+        self.deny.is_some()
+            || self
+                .require
+                .iter()
+                .chain(&self.deny_if)
+                .any(Block::ignores_arguments)
+    }
+}
+
+/// What a refusal names: where the rule stands and what to tell the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// JSON Pointer of the rule, such as `/tools/x/require/args.channel-in`.
+    pub pointer: Arc<str>,
+    /// The author's `on_deny`, or a sentence that says what would be allowed.
+    pub reason: Arc<str>,
+}
+
+/// Conditions that are joined by AND, each with the rule that names it.
+#[derive(Debug)]
+pub struct Block {
+    /// In document order; never empty.
+    pub conditions: Vec<(Condition, Rule)>,
+}
+
+impl Block {
+    fn ignores_arguments(&self) -> bool {
+        self.conditions
+            .iter()
+            .any(|(condition, _)| !condition.needs_call())
+    }
+}
+
+/// A counter and how much of it a call may use.
+#[derive(Debug)]
+pub struct Limit {
+    /// How a refusal by this limit is named; the text may be completed with the time to wait.
+    pub rule: Rule,
+    /// Whether `rule.reason` is the author's, and so complete.
+    pub authored: bool,
+    /// The counter it charges.
+    pub counter: Arc<Counter>,
+    /// Most the counter may reach, inclusive, in 10^-9.
+    pub max: i128,
+    /// What a call costs.
+    pub cost: Cost,
+    /// Give the charge back when the tool itself reports an error (`isError`).
+    pub refund_on_tool_error: bool,
+    /// Give the charge back when it is unknown whether the tool ran.
+    pub refund_on_unknown: bool,
+}
+
+/// What a call costs a counter.
+#[derive(Debug)]
+pub enum Cost {
+    /// The same for every call, in 10^-9.
+    Fixed(i128),
+    /// The number at this path of the call.
+    From(Path),
+}
+
+/// A counter of a policy.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Shared by all limits that use this name.
+    pub name: Box<str>,
+    /// When it starts again.
+    pub window: Window,
+    /// Who shares it.
+    pub scope: Scope,
+}
+
+/// Who shares a counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// One per principal.
+    #[default]
+    Grant,
+    /// One for all callers of the policy.
+    Policy,
+    /// One for all policies and callers.
+    Server,
+}
+
+impl Scope {
+    /// All scopes by their name in a policy.
+    pub const NAMES: [(&'static str, Scope); 3] = [
+        ("grant", Scope::Grant),
+        ("policy", Scope::Policy),
+        ("server", Scope::Server),
+    ];
+
+    /// Its name in a policy.
+    pub fn name(self) -> &'static str {
+        Scope::NAMES
+            .into_iter()
+            .find(|(_, scope)| *scope == self)
+            .map_or("", |(name, _)| name)
+    }
+}

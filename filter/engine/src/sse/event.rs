@@ -1,0 +1,122 @@
+//! One event as it stood on the wire.
+
+use std::borrow::Cow;
+
+/// The bytes of one event, its final blank line included.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'b> {
+    bytes: &'b str,
+}
+
+/// One line: its field, its value, and its whole text with the line end.
+struct Line<'b> {
+    field: &'b str,
+    value: &'b str,
+    whole: &'b str,
+}
+
+impl<'b> Event<'b> {
+    /// `None` if the bytes are not UTF-8.
+    pub(super) fn new(bytes: &'b [u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(|bytes| Event { bytes })
+    }
+
+    /// The payload: the values of all `data` lines, joined by line feeds. Empty if there are none.
+    pub fn data(&self) -> Cow<'b, str> {
+        let mut values = self
+            .lines()
+            .filter(|line| line.field == "data")
+            .map(|line| line.value);
+        let first = values.next().unwrap_or_default();
+        let mut rest = values.peekable();
+        if rest.peek().is_none() {
+            return Cow::Borrowed(first);
+        }
+        let mut joined = first.to_owned();
+        for value in rest {
+            joined.push('\n');
+            joined.push_str(value);
+        }
+        Cow::Owned(joined)
+    }
+
+    /// The event's type.
+    pub fn name(&self) -> &'b str {
+        self.lines()
+            .filter(|line| line.field == "event")
+            .last()
+            .map_or("", |line| line.value)
+    }
+
+    /// Whether lenient clients might read more than one meaning into it: a field that is no word (a JSON
+    /// text without `data:`), or a `data` line that only begins after a character which Python's
+    /// `splitlines` takes for a line end.
+    pub fn is_ambiguous(&self) -> bool {
+        self.lines().any(|line| {
+            let word = line
+                .field
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            let hidden = line.whole.split(is_lenient_line_end).skip(1).any(|part| {
+                part.trim_start()
+                    .get(..4)
+                    .is_some_and(|start| start.eq_ignore_ascii_case("data"))
+            });
+            !word || hidden
+        })
+    }
+
+    /// The event with another payload: on one line, in place of its first `data` line; every other line
+    /// stays as it is. `payload` must not hold line ends.
+    pub(super) fn with_data(&self, payload: &str) -> String {
+        let mut out = String::with_capacity(self.bytes.len().saturating_add(payload.len()));
+        let mut written = false;
+        for line in self.lines() {
+            if line.field != "data" {
+                out.push_str(line.whole);
+            } else if !written {
+                written = true;
+                out.push_str("data: ");
+                out.push_str(payload);
+                out.push_str(
+                    line.whole
+                        .trim_start_matches(|char| char != '\r' && char != '\n'),
+                );
+            }
+        }
+        out
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Line<'b>> + use<'b> {
+        // The stream's byte order mark belongs to no field.
+        let mut rest = self.bytes.strip_prefix('\u{feff}').unwrap_or(self.bytes);
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let end = rest.find(['\r', '\n']).unwrap_or(rest.len());
+            let (text, tail) = rest.split_at_checked(end)?;
+            let tail_len = if tail.starts_with("\r\n") {
+                2
+            } else {
+                usize::from(!tail.is_empty())
+            };
+            let (whole, next) = rest.split_at_checked(end.saturating_add(tail_len))?;
+            rest = next;
+            let (field, value) = text.split_once(':').unwrap_or((text, ""));
+            Some(Line {
+                field,
+                value: value.strip_prefix(' ').unwrap_or(value),
+                whole,
+            })
+        })
+    }
+}
+
+/// What Python's `str.splitlines` splits at and the specification does not.
+fn is_lenient_line_end(char: char) -> bool {
+    matches!(
+        char,
+        '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}

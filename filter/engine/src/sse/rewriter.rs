@@ -1,0 +1,236 @@
+//! Cuts a byte stream into events, has each judged, and passes it on or replaces it.
+//!
+//! Events leave as soon as their last byte is there, comments at once. Whatever the chunks, the bytes that
+//! leave are the same. An event that is too large, or not UTF-8, is never passed.
+
+use super::event::Event;
+
+/// What to do with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// Pass it byte for byte.
+    Pass,
+    /// Pass it with another payload.
+    Replace(String),
+    /// Pass nothing.
+    Drop,
+    /// Pass this payload in its place, and nothing of the stream after it.
+    End(String),
+}
+
+/// The state of one stream.
+#[derive(Debug)]
+pub struct Rewriter {
+    /// Bytes of the event that is not complete yet.
+    pending: Vec<u8>,
+    /// Bytes since the last line end.
+    line_len: usize,
+    /// The last byte was CR: an LF now would belong to it.
+    after_cr: bool,
+    /// What that LF would belong to has been dropped.
+    swallow_lf: bool,
+    /// The current event is over the limit: it is dropped up to its end.
+    oversized: bool,
+    ended: bool,
+    limit: usize,
+}
+
+impl Rewriter {
+    /// `limit` is the size of the largest event, in bytes.
+    pub fn new(limit: usize) -> Self {
+        Rewriter {
+            pending: Vec::new(),
+            line_len: 0,
+            after_cr: false,
+            swallow_lf: false,
+            oversized: false,
+            ended: false,
+            limit,
+        }
+    }
+
+    /// Takes the next bytes of the stream and returns what may leave. `judge` sees `None` for an event that
+    /// cannot be read.
+    pub fn push(
+        &mut self,
+        chunk: &[u8],
+        judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling,
+    ) -> Vec<u8> {
+        let mut out = Vec::with_capacity(chunk.len());
+        let mut rest = chunk;
+        while let Some(&first) = rest.first() {
+            if self.ended {
+                break;
+            }
+            if std::mem::take(&mut self.after_cr) && first == b'\n' {
+                rest = rest.get(1..).unwrap_or_default();
+                if !self.pending.is_empty() {
+                    self.keep(b"\n");
+                } else if !self.swallow_lf {
+                    out.push(b'\n');
+                }
+                continue;
+            }
+            let text = rest
+                .iter()
+                .position(|&byte| byte == b'\n' || byte == b'\r')
+                .unwrap_or(rest.len());
+            let (line, tail) = rest.split_at_checked(text).unwrap_or((rest, &[]));
+            self.keep(line);
+            self.line_len = self.line_len.saturating_add(line.len());
+            let Some((&end, tail)) = tail.split_first() else {
+                break;
+            };
+            rest = tail;
+            self.keep(&[end]);
+            self.after_cr = end == b'\r';
+            // A blank line ends the event; a comment before any field needs no event to end.
+            let comment = self.pending.first() == Some(&b':')
+                && self.line_len.saturating_add(1) == self.pending.len();
+            if std::mem::take(&mut self.line_len) == 0 || comment {
+                self.dispatch(judge, &mut out);
+            }
+        }
+        out
+    }
+
+    /// The stream is over: judges what has no final blank line, which lenient clients read all the same.
+    pub fn finish(&mut self, judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !self.ended && (!self.pending.is_empty() || self.oversized) {
+            self.dispatch(judge, &mut out);
+        }
+        out
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.pending.len().saturating_add(bytes.len()) > self.limit {
+            self.oversized = true;
+        }
+        if self.oversized {
+            // Only whether anything is pending matters from here on.
+            self.pending.clear();
+            self.pending.push(b'x');
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
+    }
+
+    fn dispatch(&mut self, judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling, out: &mut Vec<u8>) {
+        let oversized = std::mem::take(&mut self.oversized);
+        let event = if oversized {
+            None
+        } else {
+            Event::new(&self.pending)
+        };
+        self.swallow_lf = false;
+        match (judge(event), event) {
+            (Ruling::Pass, Some(_)) => out.extend_from_slice(&self.pending),
+            (Ruling::Replace(payload), Some(event)) => {
+                out.extend_from_slice(event.with_data(&payload).as_bytes())
+            }
+            (Ruling::Replace(payload), None) => {
+                self.swallow_lf = true;
+                out.extend_from_slice(format!("data: {payload}\n\n").as_bytes());
+            }
+            (Ruling::End(payload), _) => {
+                self.ended = true;
+                out.extend_from_slice(format!("event: error\ndata: {payload}\n\n").as_bytes());
+            }
+            (Ruling::Pass, None) | (Ruling::Drop, _) => self.swallow_lf = true,
+        }
+        self.pending.clear();
+        self.line_len = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Passes everything but payloads with `bad` (dropped) and `new` (replaced).
+    fn ruling(event: Option<Event<'_>>) -> Ruling {
+        match event.map(|event| event.data().into_owned()) {
+            None => Ruling::Replace("withheld".to_owned()),
+            Some(data) if data.contains("bad") => Ruling::Drop,
+            Some(data) if data.contains("new") => Ruling::Replace("replaced".to_owned()),
+            Some(_) => Ruling::Pass,
+        }
+    }
+
+    fn run(chunks: &[&[u8]], limit: usize) -> String {
+        let mut rewriter = Rewriter::new(limit);
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.extend(rewriter.push(chunk, &mut ruling));
+        }
+        out.extend(rewriter.finish(&mut ruling));
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn every_dialect_split_everywhere() {
+        let cases = [
+            ("data: a\n\ndata: b\n\n", "data: a\n\ndata: b\n\n"),
+            (
+                "data: a\r\n\r\ndata: b\r\n\r\n",
+                "data: a\r\n\r\ndata: b\r\n\r\n",
+            ),
+            ("data: a\r\rdata: b\r\r", "data: a\r\rdata: b\r\r"),
+            ("data: a\n\r\ndata: b\r\n\n", "data: a\n\r\ndata: b\r\n\n"),
+            ("data: bad\r\n\r\ndata: b\r\n\r\n", "data: b\r\n\r\n"),
+            ("data: bad\r\rdata: b\r\r", "data: b\r\r"),
+            (
+                "event: m\r\ndata: new\r\nid: 1\r\n\r\n",
+                "event: m\r\ndata: replaced\r\nid: 1\r\n\r\n",
+            ),
+            (
+                "data: n\ndata: new\ndata\nid: 1\n\nx",
+                "data: replaced\nid: 1\n\nx",
+            ),
+            ("\u{feff}data: bad\n\ndata:b\n\n", "data:b\n\n"),
+            (
+                ": keep-alive\n\n: x\ndata: a\n\n",
+                ": keep-alive\n\n: x\ndata: a\n\n",
+            ),
+            (
+                "id: 1\nretry: 5000\ndata: \n\n",
+                "id: 1\nretry: 5000\ndata: \n\n",
+            ),
+            ("data: a", "data: a"),
+            ("data: bad", ""),
+            ("data: new", "data: replaced"),
+            ("\n\n\n", "\n\n\n"),
+            (
+                "data: 0123456789012345678901234567890123456789012345678901234567890123456789\n\ndata: a\n\n",
+                "data: withheld\n\ndata: a\n\n",
+            ),
+            ("data: é\r\n\r\n", "data: é\r\n\r\n"),
+        ];
+        for (input, expected) in cases {
+            let bytes = input.as_bytes();
+            assert_eq!(run(&[bytes], 64), expected, "{input:?} whole");
+            let singles: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(run(&singles, 64), expected, "{input:?} byte by byte");
+            for at in 0..bytes.len() {
+                assert_eq!(
+                    run(&[&bytes[..at], &bytes[at..]], 64),
+                    expected,
+                    "{input:?} split at {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn events_and_comments_leave_at_once() {
+        let mut rewriter = Rewriter::new(64);
+        for chunk in ["data: a\n\n", ": ping\n", "\n", "data: b\r\n\r", "\n"] {
+            assert_eq!(
+                rewriter.push(chunk.as_bytes(), &mut ruling),
+                chunk.as_bytes(),
+                "{chunk:?}"
+            );
+        }
+    }
+}

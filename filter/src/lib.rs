@@ -1,0 +1,20 @@
+//! Toolgate as a proxy-wasm filter: the thin shell between a host (Envoy) and `toolgate-engine`.
+//!
+//! ```text
+//! host ─callback─▶ stream ─bytes─▶ engine::exchange ─Step─▶ stream ─host call─▶ host
+//! ```
+
+#![allow(
+    missing_docs,
+    reason = "the entry point that the SDK declares has none; this crate exports nothing else"
+)]
+
+mod host;
+mod metrics;
+mod root;
+mod store;
+mod stream;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}}

@@ -1,0 +1,99 @@
+//! Envoy stats: `wasmcustom.toolgate.…`. All names are known beforehand, so that their number is bounded.
+
+use std::collections::HashMap;
+
+use toolgate_engine::audit::{Outcome, Record};
+use toolgate_engine::pep::Rejection;
+
+use crate::host::{self, Metric};
+
+/// The numbers of all metrics.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    counters: HashMap<String, u32>,
+    decision_time: Option<u32>,
+}
+
+impl Metrics {
+    /// Defines all metrics; those the host refuses are left out.
+    pub fn define() -> Self {
+        let outcomes = Outcome::ALL.iter().map(|outcome| decision(outcome.word()));
+        let rejections = Rejection::ALL
+            .iter()
+            .map(|rejection| rejected(rejection.word()));
+        let names = outcomes
+            .chain(rejections)
+            .chain([WITHHELD, REFUNDED].map(str::to_owned));
+        let define = |name: String| {
+            Some((
+                name.clone(),
+                host::define_metric(Metric::Counter, &name).ok()?,
+            ))
+        };
+        Metrics {
+            counters: names.filter_map(define).collect(),
+            decision_time: host::define_metric(Metric::Histogram, "toolgate.decision_time_us").ok(),
+        }
+    }
+
+    /// Publishes which configuration is live: a rejected update leaves the last good one, and only this tells.
+    pub fn publish_digest(digest: &str) {
+        /// Doubles, and so every metrics store, hold 48 bits exactly.
+        const HEX_DIGITS: usize = 12;
+        let value = digest
+            .get(..HEX_DIGITS)
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        if let (Ok(id), Some(value)) = (
+            host::define_metric(Metric::Gauge, "toolgate.config_digest"),
+            value,
+        ) {
+            host::record_metric(id, value);
+        }
+    }
+
+    /// Counts a decision.
+    pub fn count(&self, record: &Record) {
+        self.increment(&decision(record.decision.word()));
+        let word = record
+            .rule
+            .as_deref()
+            .and_then(|rule| rule.strip_prefix("/protocol/"));
+        if let (Outcome::Reject, Some(word)) = (record.decision, word) {
+            self.increment(&rejected(word));
+        }
+    }
+
+    /// Counts what became known after the decision.
+    pub fn count_end(&self, record: &Record) {
+        if record.refunded {
+            self.increment(REFUNDED);
+        }
+        if record.withheld.is_some() {
+            self.increment(WITHHELD);
+        }
+    }
+
+    /// Adds to the histogram of decision times.
+    pub fn time(&self, microseconds: u64) {
+        if let Some(id) = self.decision_time {
+            host::record_metric(id, microseconds);
+        }
+    }
+
+    fn increment(&self, name: &str) {
+        if let Some(id) = self.counters.get(name) {
+            host::increment_metric(*id);
+        }
+    }
+}
+
+const WITHHELD: &str = "toolgate.withheld";
+const REFUNDED: &str = "toolgate.refunded";
+
+fn decision(outcome: &str) -> String {
+    format!("toolgate.decision.{outcome}")
+}
+
+fn rejected(word: &str) -> String {
+    format!("toolgate.reject.{word}")
+}

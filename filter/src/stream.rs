@@ -1,0 +1,415 @@
+//! One HTTP stream: callbacks in, steps out, and the only place with a [`FilterAction`].
+//!
+//! Whatever fails on the way to a decision ends in a refusal; whatever fails on the way back cuts the reply.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action as FilterAction;
+use toolgate_engine::audit;
+use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Step};
+use toolgate_engine::pep::Reply;
+use toolgate_engine::time::Timestamp;
+
+use crate::host::{self, Buffer, Map};
+use crate::root::Plugin;
+use crate::store::SharedData;
+
+/// Where the request is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Request {
+    /// Not decided.
+    Open,
+    /// Forwarded.
+    Forwarded,
+    /// Answered here: nothing more goes upstream.
+    Answered,
+}
+
+/// What is done with the reply.
+enum ReplyMode {
+    /// It passes.
+    Pass,
+    /// It is held to its end.
+    Hold,
+    /// It is rewritten chunk by chunk.
+    Rewrite,
+    /// It passes and is looked at.
+    Observe,
+    /// This goes out in its place.
+    Replace(Vec<u8>),
+    /// It has been replaced; what still comes is dropped.
+    Drop,
+}
+
+/// One stream. Without a plugin (a host that serves before it configures) everything is refused.
+pub struct Stream {
+    plugin: Option<Rc<Plugin>>,
+    exchange: Exchange,
+    request: Request,
+    reply: ReplyMode,
+}
+
+impl Stream {
+    /// A stream of this plugin.
+    pub fn new(plugin: Option<Rc<Plugin>>) -> Self {
+        let id = plugin
+            .as_ref()
+            .map(|plugin| plugin.next_id())
+            .unwrap_or_default();
+        Stream {
+            plugin,
+            exchange: Exchange::new(id),
+            request: Request::Open,
+            reply: ReplyMode::Pass,
+        }
+    }
+
+    /// Calls the engine with everything it may use. A clock that fails is passed on as time 0 to a step that
+    /// can only refuse.
+    fn decide(
+        &mut self,
+        step: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> Option<Step>,
+    ) -> Step {
+        let unconfigured = || {
+            let body = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the gate has no configuration"}}"#;
+            let headers = vec![("content-type", "application/json".to_owned())];
+            Step::Reply(Reply {
+                status: 503,
+                headers,
+                body: body.to_vec(),
+            })
+        };
+        let Some(plugin) = self.plugin.clone() else {
+            return unconfigured();
+        };
+        let time = host::now();
+        let now = time.unwrap_or(Timestamp::from_nanos(0));
+        let mut store = SharedData;
+        let mut cx = exchange::Context {
+            gate: &plugin.gate,
+            store: &mut store,
+            now,
+        };
+        let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
+        let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
+        if !matches!(step, Step::Buffer) {
+            self.publish(&plugin, now);
+        }
+        step
+    }
+
+    /// Leaves the records of a decision: filter state for the access log, the proxy's log, metrics.
+    fn publish(&self, plugin: &Plugin, began: Timestamp) {
+        let records = self.exchange.records();
+        for record in records {
+            plugin.metrics.count(record);
+            if plugin.gate.audit.log {
+                host::log(
+                    host::Level::Info,
+                    &format!(
+                        "toolgate-audit {}",
+                        record.line(plugin.gate.audit.max_bytes)
+                    ),
+                );
+            }
+        }
+        self.set_filter_state(plugin);
+        if let (false, Ok(now)) = (records.is_empty(), host::now()) {
+            let nanos = now.nanos().saturating_sub(began.nanos());
+            plugin.metrics.time(nanos.checked_div(1000).unwrap_or(0));
+        }
+    }
+
+    fn set_filter_state(&self, plugin: &Plugin) {
+        let records = self.exchange.records();
+        if !records.is_empty() {
+            // A host without filter state still has the log.
+            let _unavailable = host::set_property(
+                "toolgate",
+                audit::lines(records, plugin.gate.audit.max_bytes).as_bytes(),
+            );
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.plugin
+            .as_ref()
+            .is_none_or(|plugin| plugin.gate.http.hold_request_headers)
+    }
+
+    /// Performs a step. `headers_here` tells that the request headers can still be changed.
+    fn perform(&mut self, step: Step, headers_here: bool) -> FilterAction {
+        match step {
+            Step::Buffer => FilterAction::Pause,
+            Step::Forward(_permit, removals) => {
+                if headers_here && !remove_all(Map::Request, removals) {
+                    let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
+                    return self.answer(failed);
+                }
+                self.request = Request::Forwarded;
+                FilterAction::Continue
+            }
+            reply @ Step::Reply(_) => self.answer(reply),
+        }
+    }
+
+    fn answer(&mut self, step: Step) -> FilterAction {
+        self.request = Request::Answered;
+        if let Step::Reply(reply) = step {
+            // If even this fails the request stays paused, and the host's timeout ends it.
+            let _paused = host::send_local_response(reply.status, &reply.headers, &reply.body);
+        }
+        FilterAction::Pause
+    }
+
+    /// The request is complete, whether its end came with headers, body or trailers.
+    fn request_complete(&mut self) -> FilterAction {
+        let body = host::buffer(Buffer::RequestBody);
+        let step =
+            self.decide(|exchange, cx| body.ok().map(|body| exchange.request_end(cx, &body)));
+        let headers_here = self.holds();
+        self.perform(step, headers_here)
+    }
+
+    /// Puts another body in place of a held one, of which `size` bytes are buffered.
+    fn apply(&mut self, edit: &ReplyEdit, size: usize, whole: bool) -> FilterAction {
+        // Headers that have gone already were stripped of everything that describes the body.
+        let headers_done = !self.holds() || {
+            remove_all(Map::Reply, &STALE)
+                && (!edit.json || describe_json())
+                && (!whole
+                    || host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
+                        .is_ok())
+        };
+        if headers_done && host::set_buffer(Buffer::ReplyBody, size, &edit.body).is_ok() {
+            self.reply = ReplyMode::Drop;
+            return FilterAction::Continue;
+        }
+        self.cut()
+    }
+
+    /// Ends a reply that can neither be judged nor replaced.
+    fn cut(&mut self) -> FilterAction {
+        self.reply = ReplyMode::Drop;
+        let _paused = host::close_downstream();
+        FilterAction::Pause
+    }
+
+    /// Calls the engine about the reply; `None` if that is not possible.
+    fn on_reply<T>(
+        &mut self,
+        step: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> T,
+    ) -> Option<T> {
+        let plugin = self.plugin.clone()?;
+        let now = host::now().ok()?;
+        let mut cx = exchange::Context {
+            gate: &plugin.gate,
+            store: &mut SharedData,
+            now,
+        };
+        Some(step(&mut self.exchange, &mut cx))
+    }
+
+    fn held_reply_complete(&mut self) -> FilterAction {
+        let Ok(body) = host::buffer(Buffer::ReplyBody) else {
+            return self.cut();
+        };
+        match self.on_reply(|exchange, cx| exchange.reply_end(cx, &body)) {
+            Some(Some(edit)) => self.apply(&edit, body.len(), true),
+            Some(None) => {
+                self.reply = ReplyMode::Pass;
+                FilterAction::Continue
+            }
+            None => self.cut(),
+        }
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
+        let headers = host::headers(Map::Request);
+        let step = self.decide(|exchange, cx| {
+            headers
+                .ok()
+                .map(|headers| exchange.request_headers(cx, &headers, end_of_stream))
+        });
+        if matches!(step, Step::Buffer) && !self.holds() {
+            // Second best: the headers go ahead, without what would keep the reply from being read.
+            if remove_all(Map::Request, self.exchange.unheld_removals()) {
+                return FilterAction::Continue;
+            }
+            let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
+            return self.answer(failed);
+        }
+        self.perform(step, true)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> FilterAction {
+        match self.request {
+            Request::Forwarded => FilterAction::Continue,
+            Request::Answered => FilterAction::Pause,
+            Request::Open if end_of_stream => self.request_complete(),
+            Request::Open => {
+                let step = self.decide(|exchange, cx| Some(exchange.request_size(cx, size)));
+                self.perform(step, false)
+            }
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> FilterAction {
+        // With trailers no body callback ever sees the end of the stream.
+        match self.request {
+            Request::Forwarded => FilterAction::Continue,
+            Request::Answered => FilterAction::Pause,
+            Request::Open => self.request_complete(),
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
+        if self.request != Request::Forwarded {
+            // Our own answer, or another filter's: nothing came from upstream.
+            return FilterAction::Continue;
+        }
+        let Ok(headers) = host::headers(Map::Reply) else {
+            return self.cut();
+        };
+        let status = headers
+            .iter()
+            .find(|(name, _)| name == b":status")
+            .map(|(_, value)| value);
+        let status = status
+            .and_then(|status| std::str::from_utf8(status).ok()?.parse().ok())
+            .unwrap_or(0);
+        let details = if self.exchange.awaits_answer() {
+            code_details()
+        } else {
+            String::new()
+        };
+        let step = self.on_reply(|exchange, cx| {
+            exchange.reply_headers(cx, status, &headers, end_of_stream, &details)
+        });
+        let held = self.holds();
+        match step {
+            None => self.cut(),
+            Some(ReplyStep::Pass) => FilterAction::Continue,
+            Some(ReplyStep::Observe) => {
+                self.reply = ReplyMode::Observe;
+                FilterAction::Continue
+            }
+            Some(ReplyStep::Hold) => {
+                self.reply = ReplyMode::Hold;
+                match held {
+                    true => FilterAction::Pause,
+                    false if remove_all(Map::Reply, &STALE) => FilterAction::Continue,
+                    false => self.cut(),
+                }
+            }
+            Some(ReplyStep::Rewrite) => {
+                self.reply = ReplyMode::Rewrite;
+                if remove_all(Map::Reply, &STALE) {
+                    FilterAction::Continue
+                } else {
+                    self.cut()
+                }
+            }
+            Some(ReplyStep::Replace(edit)) => {
+                self.reply = ReplyMode::Replace(edit.body);
+                if remove_all(Map::Reply, &STALE) && describe_json() {
+                    FilterAction::Continue
+                } else {
+                    self.cut()
+                }
+            }
+        }
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> FilterAction {
+        match std::mem::replace(&mut self.reply, ReplyMode::Drop) {
+            ReplyMode::Pass => {
+                self.reply = ReplyMode::Pass;
+                FilterAction::Continue
+            }
+            ReplyMode::Hold if end_of_stream => self.held_reply_complete(),
+            ReplyMode::Hold => match self.on_reply(|exchange, cx| exchange.reply_size(cx, size)) {
+                Some(Some(edit)) => self.apply(&edit, size, false),
+                Some(None) => {
+                    self.reply = ReplyMode::Hold;
+                    FilterAction::Pause
+                }
+                None => self.cut(),
+            },
+            reading @ (ReplyMode::Rewrite | ReplyMode::Observe) => {
+                let rewrite = matches!(reading, ReplyMode::Rewrite);
+                let Ok(chunk) = host::buffer(Buffer::ReplyBody) else {
+                    return self.cut();
+                };
+                let Some(out) =
+                    self.on_reply(|exchange, cx| exchange.reply_chunk(cx, &chunk, end_of_stream))
+                else {
+                    return self.cut();
+                };
+                let changed = rewrite && out != chunk;
+                if changed && host::set_buffer(Buffer::ReplyBody, chunk.len(), &out).is_err() {
+                    return self.cut();
+                }
+                self.reply = reading;
+                FilterAction::Continue
+            }
+            ReplyMode::Replace(body) => match host::set_buffer(Buffer::ReplyBody, size, &body) {
+                Ok(()) => FilterAction::Continue,
+                Err(_) => self.cut(),
+            },
+            ReplyMode::Drop => match host::set_buffer(Buffer::ReplyBody, size, &[]) {
+                Ok(()) => FilterAction::Continue,
+                Err(_) => self.cut(),
+            },
+        }
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> FilterAction {
+        // With trailers no body callback ever sees the end. An event without its final blank line is dropped
+        // here, as the specification has it: nothing can be added to a body any more.
+        match self.reply {
+            ReplyMode::Hold => self.held_reply_complete(),
+            _ => FilterAction::Continue,
+        }
+    }
+
+    fn on_log(&mut self) {
+        let details = if self.exchange.awaits_answer() {
+            code_details()
+        } else {
+            String::new()
+        };
+        let Some(plugin) = self.plugin.clone() else {
+            return;
+        };
+        let _no_clock = self.on_reply(|exchange, cx| exchange.finish(cx, &details));
+        for record in self.exchange.records() {
+            plugin.metrics.count_end(record);
+        }
+        self.set_filter_state(&plugin);
+    }
+}
+
+fn remove_all(map: Map, names: &[&str]) -> bool {
+    names
+        .iter()
+        .all(|name| host::remove_header(map, name).is_ok())
+}
+
+/// Says that the body is plain JSON, whatever the old one was.
+fn describe_json() -> bool {
+    host::set_header(Map::Reply, ":status", "200").is_ok()
+        && host::set_header(Map::Reply, "content-type", "application/json").is_ok()
+        && host::remove_header(Map::Reply, "content-encoding").is_ok()
+}
+
+/// Why the host ended the request, where it did so itself.
+fn code_details() -> String {
+    let details = host::property("response\0code_details").unwrap_or_default();
+    String::from_utf8_lossy(&details).into_owned()
+}
