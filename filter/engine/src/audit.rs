@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 
 use crate::config::AuditArgs;
 use crate::json::{Kind, Value};
+use crate::pdp::Denial;
+use crate::pep::Rejection;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -16,16 +18,19 @@ pub enum Outcome {
     Deny,
     /// Refused by policy, forwarded because the rule is in shadow.
     ShadowDeny,
+    /// Waits for a person.
+    Hold,
     /// Refused before any policy was asked.
     Reject,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 4] = [
+    pub const ALL: [Outcome; 5] = [
         Outcome::Allow,
         Outcome::Deny,
         Outcome::ShadowDeny,
+        Outcome::Hold,
         Outcome::Reject,
     ];
 
@@ -35,6 +40,7 @@ impl Outcome {
             Outcome::Allow => "allow",
             Outcome::Deny => "deny",
             Outcome::ShadowDeny => "shadow_deny",
+            Outcome::Hold => "hold",
             Outcome::Reject => "reject",
         }
     }
@@ -154,6 +160,21 @@ impl Record {
             ..shorter
         };
         to_line(&bare)
+    }
+
+    /// Notes that the message was refused before any policy was asked.
+    pub fn reject(&mut self, rejection: Rejection, detail: &str) {
+        self.decision = Outcome::Reject;
+        self.rule = Some(rejection.pointer());
+        self.reason = Some(clip(&rejection.explain(detail)));
+    }
+
+    /// Notes what the policy refused, or would have refused.
+    pub fn refuse(&mut self, outcome: Outcome, denial: &Denial) {
+        self.decision = outcome;
+        self.rule = Some(denial.rule.to_string());
+        self.reason = Some(denial.reason.clone());
+        self.retry_after = denial.retry_after;
     }
 
     /// Takes over what `detail` allows of a call's arguments.

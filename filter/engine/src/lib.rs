@@ -1,4 +1,31 @@
-//! The pure core of Toolgate.
+//! The pure core of Toolgate: bytes in, steps out.
+//!
+//! No host calls, no clock, no randomness, no logging: a host hands in what arrives and performs the
+//! [`exchange::Step`] it gets back. One call, top to bottom:
+//!
+//! ```text
+//! request headers ─▶ exchange::head     is this MCP, and does everybody read it the same way?
+//! request body    ─▶ json, rpc, mcp     strict reading; what is asked for?
+//!                 ─▶ pdp::decide        the policy, in its documented order
+//!                 ─▶ pdp::settle        charges, all or nothing; mints the Permit
+//!                 ─▶ Step::Forward      byte for byte, or Step::Reply from pep::refusal
+//! reply           ─▶ exchange::reply    lists filtered (pep::lists), events one by one (sse)
+//!                 ─▶ exchange::watch    gives back what did not run
+//! every decision  ─▶ audit::Record
+//! ```
+//!
+//! [`config`] turns a document into the [`config::Gate`] all of this reads.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        reason = "a test may panic"
+    )
+)]
+
 pub mod audit;
 pub mod config;
 pub mod counters;
@@ -6,6 +33,7 @@ pub mod exchange;
 pub mod identity;
 pub mod json;
 pub mod mcp;
+pub mod ndjson;
 pub mod pdp;
 pub mod pep;
 pub mod policy;

@@ -20,6 +20,40 @@ impl Timestamp {
         i64::try_from(self.0.checked_div(1_000_000_000).unwrap_or(0)).unwrap_or(i64::MAX)
     }
 
+    /// Reads RFC 3339 in UTC, such as `2026-01-15T10:30:00Z`, fractions of a second included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
+        let number = |text: &str, digits: usize| {
+            let plain = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| text.parse::<i64>().ok()).flatten()
+        };
+        let mut date = date.splitn(3, '-');
+        let (year, month, day) = (
+            number(date.next()?, 4)?,
+            number(date.next()?, 2)?,
+            number(date.next()?, 2)?,
+        );
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let mut clock = clock.splitn(3, ':');
+        let (hour, minute, second) = (
+            number(clock.next()?, 2)?,
+            number(clock.next()?, 2)?,
+            number(clock.next()?, 2)?,
+        );
+        let days = days_from_civil(year, month, day);
+        if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let nanos = number(&format!("{fraction:0<9}"), 9)?;
+        let of_day = hour
+            .checked_mul(3600)?
+            .checked_add(minute.checked_mul(60)?)?
+            .checked_add(second)?;
+        let seconds = days.checked_mul(DAY)?.checked_add(of_day)?;
+        let total = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
+        u64::try_from(total).ok().map(Timestamp)
+    }
+
     /// Nanoseconds since the epoch.
     pub fn nanos(self) -> u64 {
         self.0
@@ -44,6 +78,42 @@ impl fmt::Display for Timestamp {
             out,
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
         )
+    }
+}
+
+/// Units of a duration, longest first, in seconds.
+const UNITS: [(char, i64); 5] = [('w', 7 * DAY), ('d', DAY), ('h', 3600), ('m', 60), ('s', 1)];
+
+/// Reads a duration such as `45s`, `30m` or `1h30m` as seconds. Units come once each, longest first.
+pub fn parse_duration(text: &str) -> Option<i64> {
+    let mut rest = text;
+    let mut total = 0_i64;
+    for (unit, seconds) in UNITS {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (count, tail) = rest.split_at_checked(digits)?;
+        if let Some(tail) = tail.strip_prefix(unit) {
+            total = total.checked_add(count.parse::<i64>().ok()?.checked_mul(seconds)?)?;
+            rest = tail;
+        }
+    }
+    (rest.is_empty() && !text.is_empty()).then_some(total)
+}
+
+/// Seconds as the shortest duration [`parse_duration`] reads.
+pub fn display_duration(seconds: i64) -> String {
+    let mut rest = seconds.max(0);
+    let mut text = String::new();
+    for (unit, length) in UNITS {
+        let count = rest.div_euclid(length);
+        if count > 0 {
+            text.push_str(&format!("{count}{unit}"));
+            rest = rest.rem_euclid(length);
+        }
+    }
+    if text.is_empty() {
+        "0s".to_owned()
+    } else {
+        text
     }
 }
 
@@ -134,7 +204,46 @@ mod tests {
     }
 
     #[test]
+    fn durations() {
+        let cases = [
+            ("45s", Some(45)),
+            ("1h30m", Some(5400)),
+            ("2w", Some(1_209_600)),
+            ("0s", Some(0)),
+            ("", None),
+            ("5", None),
+            ("m", None),
+            ("30m1h", None),
+            ("1h1h", None),
+            ("-1s", None),
+            ("99999999999999w", None),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(parse_duration(text), seconds, "{text}");
+        }
+        for seconds in [0, 1, 60, 3661, 90_061, 604_800] {
+            assert_eq!(parse_duration(&display_duration(seconds)), Some(seconds));
+        }
+    }
+
+    #[test]
     fn rfc_3339() {
+        for text in [
+            "2026-01-15T10:30:00.123Z",
+            "1970-01-01T00:00:00.000Z",
+            "2024-02-29T23:59:59.999Z",
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "2026-02-29T00:00:00Z",
+            "2026-01-15T24:00:00Z",
+            "2026-01-15T10:30:00",
+            "2026-1-15T10:30:00Z",
+            "x",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
         assert_eq!(
             Timestamp::from_nanos(1_768_473_000_123_456_789).to_string(),
             "2026-01-15T10:30:00.123Z"

@@ -1,17 +1,18 @@
 //! The document as a whole: top-level keys, catalogs and counters.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use sha2::{Digest, Sha256};
 
 use super::error::ConfigErrors;
+use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader, escape};
-use super::{Audit, AuditArgs, Counters, Gate, Http, Methods, Mode, Results, canonical, json_v1};
-use crate::counters::{Table, Window};
+use super::{
+    Audit, AuditArgs, Counters, Gate, Http, Methods, Mode, Results, approval, canonical, json_v1,
+    rules,
+};
+use crate::counters::Table;
 use crate::json::{Document, Limits};
 use crate::mcp::Method;
-use crate::policy::{Catalog, Counter, Entry, Policy, Posture, Rule, Scope};
+use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
 
 const POSTURES: [(&str, Posture); 2] = [("allow", Posture::Allow), ("deny", Posture::Deny)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
@@ -99,41 +100,19 @@ fn read_version(reader: &mut Reader, object: &mut Object<'_>) {
     }
 }
 
-/// The counters a policy declares: one window and one scope per name.
-#[derive(Default)]
-pub(super) struct CounterBook {
-    counters: HashMap<String, (Arc<Counter>, String)>,
+/// The kinds of targets, and how their rules are spelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tools,
+    Prompts,
+    Resources,
 }
 
-impl CounterBook {
-    /// The counter of this name; an error if it was declared with another window or scope.
-    pub(super) fn declare(
-        &mut self,
-        reader: &mut Reader,
-        at: &str,
-        name: &str,
-        window: Window,
-        scope: Scope,
-    ) -> Option<Arc<Counter>> {
-        let declared = Counter {
-            name: name.into(),
-            window,
-            scope,
-        };
-        let (counter, first_at) = self
-            .counters
-            .entry(name.to_owned())
-            .or_insert_with(|| (Arc::new(declared), at.to_owned()));
-        if counter.window == window && counter.scope == scope {
-            return Some(Arc::clone(counter));
-        }
-        let (first_window, first_scope) = (counter.window.name(), counter.scope.name());
-        let message = format!(
-            "counter `{name}` counts per {first_window} with scope {first_scope} at {first_at}; a counter has one window and one scope in a policy"
-        );
-        reader.error(at, message);
-        None
-    }
+/// What reading the entries of one catalog needs.
+struct CatalogReader<'r> {
+    reader: &'r mut Reader,
+    counters: &'r mut CounterBook,
+    kind: Kind,
 }
 
 fn read_policy(reader: &mut Reader, object: &mut Object<'_>) -> Policy {
@@ -142,118 +121,156 @@ fn read_policy(reader: &mut Reader, object: &mut Object<'_>) -> Policy {
         .take("default")
         .and_then(|field| reader.choice(&field, &POSTURES))
         .unwrap_or_default();
-    let mut tools = Catalog {
+    let empty = || Catalog {
         default,
         ..Catalog::default()
     };
+    let mut tools = empty();
     if let Some(field) = object.take("hide") {
         read_hide(reader, &field, &mut tools);
     }
+    let mut catalog = CatalogReader {
+        reader,
+        counters: &mut counters,
+        kind: Kind::Tools,
+    };
     if let Some(field) = object.take("tools") {
-        for (name, field) in reader.map(&field) {
-            let base = format!("/tools/{}", escape(&name));
-            let entry = read_entry(reader, &mut counters, field, &base, &name);
-            if name == "*" {
-                tools.wildcard = entry;
-            } else {
-                tools
-                    .entries
-                    .extend(entry.map(|entry| (name.into(), entry)));
-            }
-        }
+        catalog.entries(&field, "/tools", &mut tools);
     }
     if let Some(field) = object.take("all_tools") {
         if tools.wildcard.is_some() {
-            reader.error(
-                &field.at,
-                "`all_tools` is another spelling of `tools[\"*\"]`; use one of them",
-            );
+            let message = "`all_tools` is another spelling of `tools[\"*\"]`; use one of them";
+            catalog.reader.error(&field.at, message);
         }
-        tools.wildcard = read_entry(reader, &mut counters, field, "/all_tools", "*");
+        tools.wildcard = catalog.entry(field, "/all_tools", "*");
     }
-    check_shared_counters(reader, &tools);
-    // Prompts and resources have no rules of their own yet: the policy's own default decides.
-    let inherited = || Catalog {
-        default,
-        ..Catalog::default()
-    };
-    Policy {
+    let prompts = catalog.section(object.take("prompts"), Kind::Prompts, empty());
+    let resources = catalog.section(object.take("resources"), Kind::Resources, empty());
+    let mut policy = Policy {
         name: "".into(),
         tools,
-        prompts: inherited(),
-        resources: inherited(),
+        prompts,
+        resources,
+        counts_sessions: false,
+    };
+    for catalog in [&policy.tools, &policy.prompts, &policy.resources] {
+        check_meeting(reader, catalog);
+    }
+    let catalogs = [
+        &mut policy.tools,
+        &mut policy.prompts,
+        &mut policy.resources,
+    ];
+    counters.resolve(reader, catalogs.into_iter().flat_map(Catalog::entries_mut));
+    policy.counts_sessions = counters.counts_sessions();
+    policy
+}
+
+impl CatalogReader<'_> {
+    /// `prompts` or `resources`: `{default, hide, items}`.
+    fn section(&mut self, field: Option<Field<'_>>, kind: Kind, mut catalog: Catalog) -> Catalog {
+        self.kind = kind;
+        let Some(field) = field else { return catalog };
+        let base = format!("{}/items", field.at);
+        let Some(mut object) = self.reader.object(field) else {
+            return catalog;
+        };
+        if let Some(field) = object.take("default") {
+            catalog.default = self.reader.choice(&field, &POSTURES).unwrap_or_default();
+        }
+        if let Some(field) = object.take("hide") {
+            read_hide(self.reader, &field, &mut catalog);
+        }
+        if let Some(field) = object.take("items") {
+            self.entries(&field, &base, &mut catalog);
+        }
+        object.finish(self.reader);
+        catalog
+    }
+
+    /// Entries by name. `base` is the pointer of the map in refusals.
+    fn entries(&mut self, field: &Field<'_>, base: &str, catalog: &mut Catalog) {
+        if field.value.is_null() {
+            return;
+        }
+        for (name, field) in self.reader.map(field) {
+            let base = format!("{base}/{}", escape(&name));
+            let at = field.at.clone();
+            let entry = self.entry(field, &base, &name);
+            let prefix = name
+                .strip_suffix('*')
+                .filter(|_| self.kind == Kind::Resources);
+            match prefix {
+                _ if name == "*" => catalog.wildcard = entry,
+                Some(prefix) => catalog
+                    .prefixes
+                    .extend(entry.map(|entry| (prefix.into(), entry))),
+                None if name.is_empty() => self.reader.error(&at, "an entry needs a name"),
+                None => catalog
+                    .entries
+                    .extend(entry.map(|entry| (name.into(), entry))),
+            }
+        }
+        catalog
+            .prefixes
+            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    }
+
+    fn entry(&mut self, field: Field<'_>, base: &str, name: &str) -> Option<Entry> {
+        let mut entry = Entry::default();
+        // YAML writes an entry without rules as an empty value.
+        if field.value.is_null() {
+            return Some(entry);
+        }
+        let at = field.at.clone();
+        let mut object = self.reader.object(field)?;
+        if let Some(true) = object
+            .take("deny")
+            .and_then(|field| self.reader.boolean(&field))
+        {
+            let pointer = format!("{base}/deny");
+            let reason = format!("\"{name}\" is not permitted by policy (rule {pointer}).");
+            entry.deny = Some(Rule {
+                pointer: pointer.into(),
+                reason: reason.into(),
+            });
+        }
+        let mode = object
+            .take("mode")
+            .and_then(|field| self.reader.choice(&field, &MODES));
+        entry.shadow = mode == Some(Mode::Shadow);
+        if let Some(field) = object.take("approval") {
+            entry
+                .approvals
+                .extend(approval::read(self.reader, field, base));
+        }
+        if let Some(field) = object.take("rules") {
+            let mixed = ["require", "deny_if", "limits"]
+                .into_iter()
+                .find(|key| object.has(key));
+            if let Some(key) = mixed {
+                self.reader.error(
+                    &at,
+                    format!("`rules` and `{key}` are two dialects; use one of them for this entry"),
+                );
+            }
+            rules::entry(self.reader, self.counters, &field, name, base, &mut entry);
+        }
+        json_v1::entry(self.reader, self.counters, &mut object, base, &mut entry);
+        object.finish(self.reader);
+        Some(entry)
     }
 }
 
 fn read_hide(reader: &mut Reader, field: &Field<'_>, catalog: &mut Catalog) {
     for item in reader.list(field) {
-        let Some(name) = reader.text(&item) else {
+        let Some(name) = reader.name(&item) else {
             continue;
         };
-        if name.trim().is_empty() {
-            reader.expected(&item, "a tool name");
-        } else if name == "*" {
+        if name == "*" {
             catalog.hide_all = true;
         } else if !catalog.hidden.insert(name.as_str().into()) {
             reader.error(&item.at, format!("`{name}` is hidden twice"));
-        }
-    }
-}
-
-fn read_entry(
-    reader: &mut Reader,
-    counters: &mut CounterBook,
-    field: Field<'_>,
-    base: &str,
-    name: &str,
-) -> Option<Entry> {
-    let mut object = reader.object(field)?;
-    let mut entry = Entry::default();
-    if let Some(true) = object.take("deny").and_then(|field| reader.boolean(&field)) {
-        let pointer = format!("{base}/deny");
-        let reason = format!("Tool \"{name}\" is not permitted by policy (rule {pointer}).");
-        entry.deny = Some(Rule {
-            pointer: pointer.into(),
-            reason: reason.into(),
-        });
-    }
-    let mode = object
-        .take("mode")
-        .and_then(|field| reader.choice(&field, &MODES));
-    entry.shadow = mode == Some(Mode::Shadow);
-    json_v1::entry(reader, counters, &mut object, base, &mut entry);
-    object.finish(reader);
-    Some(entry)
-}
-
-/// Two limits on one counter must not meet in one call: which of them counts would depend on their order.
-fn check_shared_counters(reader: &mut Reader, catalog: &Catalog) {
-    let wildcard = catalog
-        .wildcard
-        .as_ref()
-        .map(|entry| entry.limits.as_slice())
-        .unwrap_or_default();
-    let mut entries: Vec<(&str, &Entry)> = catalog
-        .entries
-        .iter()
-        .map(|(name, entry)| (&**name, entry))
-        .collect();
-    entries.sort_unstable_by_key(|(name, _)| *name);
-    let empty = Entry::default();
-    if entries.is_empty() {
-        entries.push(("*", &empty));
-    }
-    for (name, entry) in entries {
-        let mut met: Vec<&str> = Vec::new();
-        for limit in entry.limits.iter().chain(wildcard) {
-            if met.contains(&&*limit.counter.name) {
-                let message = format!(
-                    "two limits on counter `{}` meet in one call of `{name}`",
-                    limit.counter.name
-                );
-                reader.error(&limit.rule.pointer, message);
-            }
-            met.push(&limit.counter.name);
         }
     }
 }
@@ -311,10 +328,10 @@ fn read_counters(reader: &mut Reader, field: Field<'_>) -> Counters {
     if let Some(field) = object.take("store") {
         reader.choice(&field, &[("shared_data", ())]);
     }
-    if let Some(field) = object.take("max_entries") {
-        if let Some(entries) = reader.integer(&field, 64, 16 << 20) {
-            counters.table = Table::new(entries);
-        }
+    if let Some(field) = object.take("max_entries")
+        && let Some(entries) = reader.integer(&field, 64, 16 << 20)
+    {
+        counters.table = Table::new(entries);
     }
     if let Some(field) = object.take("on_store_error") {
         let choices = [("deny", false), ("allow", true)];

@@ -77,10 +77,11 @@ fn distance(left: &str, right: &str) -> usize {
             let insert = at(&next, column).saturating_add(1);
             let mut best = replace.min(delete).min(insert);
             let before = column.checked_sub(1);
-            if let (Some(before), Some(last)) = (before, previous) {
-                if right.get(before) == Some(&char) && last == *other {
-                    best = best.min(at(&above, before).saturating_add(1));
-                }
+            if let (Some(before), Some(last)) = (before, previous)
+                && right.get(before) == Some(&char)
+                && last == *other
+            {
+                best = best.min(at(&above, before).saturating_add(1));
             }
             next.push(best);
         }

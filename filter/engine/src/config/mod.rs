@@ -3,19 +3,23 @@
 //! Reading goes on after an error, so that all of them are reported at once; only a document without any
 //! becomes a gate. Unknown keys are errors everywhere: a misspelt `defualt: deny` must not be an open door.
 
+mod approval;
 mod canonical;
 mod compile;
+mod conditions;
 mod error;
 mod json_v1;
+mod limits;
 mod protobuf;
 mod reader;
+mod rules;
 mod wording;
 
 use std::collections::HashSet;
 
 pub use canonical::canonical;
 pub use error::{ConfigError, ConfigErrors};
-pub(crate) use json_v1::display_nanos;
+pub(crate) use limits::display_nanos;
 pub use protobuf::struct_to_json;
 
 use crate::counters::Table;

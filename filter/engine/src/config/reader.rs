@@ -7,6 +7,8 @@ use crate::json::{Decimal, Document, Kind, Limits, Value};
 #[derive(Debug)]
 pub(super) struct Reader {
     errors: Vec<ConfigError>,
+    /// Where a path reads a counter, and which.
+    counter_reads: Vec<(String, String)>,
     /// Whether numbers have been through doubles.
     doubles: bool,
 }
@@ -79,6 +81,7 @@ impl Reader {
     pub(super) fn new(doubles: bool) -> Self {
         Reader {
             errors: Vec::new(),
+            counter_reads: Vec::new(),
             doubles,
         }
     }
@@ -97,6 +100,33 @@ impl Reader {
             message: message.into(),
             suggestion: None,
         });
+    }
+
+    pub(super) fn error_with(&mut self, at: &str, message: String, suggestion: Option<String>) {
+        self.errors.push(ConfigError {
+            pointer: at.to_owned(),
+            message,
+            suggestion,
+        });
+    }
+
+    /// Notes that the path at `at` reads this counter, to be checked when all counters are known.
+    pub(super) fn reads_counter(&mut self, at: &str, name: &str) {
+        self.counter_reads.push((at.to_owned(), name.to_owned()));
+    }
+
+    pub(super) fn take_counter_reads(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.counter_reads)
+    }
+
+    /// A text that is not empty.
+    pub(super) fn name(&mut self, field: &Field<'_>) -> Option<String> {
+        let name = self.text(field)?;
+        if name.trim().is_empty() {
+            self.expected(field, "a name");
+            return None;
+        }
+        Some(name)
     }
 
     /// Reports a value that is not what it should be.

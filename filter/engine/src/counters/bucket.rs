@@ -9,54 +9,81 @@ use super::window::Span;
 /// Format of the stored bytes. Values in another format are a lost store, not an empty one.
 const FORMAT: u8 = 1;
 
-/// One counter in one window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) key: CounterKey,
-    pub(super) span: Span,
-    pub(super) used: i128,
+    /// What was charged, in order of time: one span for a calendar window, up to 61 for a rolling one.
+    pub(super) charged: Vec<(Span, i128)>,
 }
 
-/// Key, start, end and amount, big endian.
-const ENTRY_LEN: usize = 48;
+impl Entry {
+    /// Drops what no longer counts at `now`, in seconds since the epoch.
+    pub(super) fn expire(&mut self, now: i64) {
+        self.charged.retain(|(span, _)| now < span.end);
+    }
+
+    /// The total; `None` if it is out of range.
+    pub(super) fn used(&self) -> Option<i128> {
+        self.charged
+            .iter()
+            .try_fold(0_i128, |total, (_, amount)| total.checked_add(*amount))
+    }
+}
+
+/// Start, end and amount of a span, big endian.
+const SPAN_LEN: usize = 32;
 
 /// Reads a stored bucket. An empty value is an empty bucket; `None` if it was not written by [`encode`].
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
-    let Some((&format, entries)) = bytes.split_first() else {
+    let Some((&format, mut rest)) = bytes.split_first() else {
         return Some(Vec::new());
     };
-    let (entries, rest) = entries.as_chunks::<ENTRY_LEN>();
-    if format != FORMAT || !rest.is_empty() {
+    if format != FORMAT {
         return None;
     }
-    entries.iter().map(|entry| decode_entry(entry)).collect()
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
+        let (key, tail) = rest.split_first_chunk::<16>()?;
+        let (&count, tail) = tail.split_first()?;
+        let (spans, tail) = tail.split_at_checked(usize::from(count).checked_mul(SPAN_LEN)?)?;
+        let charged = spans
+            .as_chunks::<SPAN_LEN>()
+            .0
+            .iter()
+            .map(decode_span)
+            .collect::<Option<_>>()?;
+        entries.push(Entry {
+            key: CounterKey(*key),
+            charged,
+        });
+        rest = tail;
+    }
+    Some(entries)
 }
 
-fn decode_entry(entry: &[u8; ENTRY_LEN]) -> Option<Entry> {
-    let (key, rest) = entry.split_first_chunk::<16>()?;
-    let (start, rest) = rest.split_first_chunk::<8>()?;
+fn decode_span(bytes: &[u8; SPAN_LEN]) -> Option<(Span, i128)> {
+    let (start, rest) = bytes.split_first_chunk::<8>()?;
     let (end, rest) = rest.split_first_chunk::<8>()?;
-    let used = rest.first_chunk::<16>()?;
+    let amount = rest.first_chunk::<16>()?;
     let span = Span {
         start: i64::from_be_bytes(*start),
         end: i64::from_be_bytes(*end),
     };
-    Some(Entry {
-        key: CounterKey(*key),
-        span,
-        used: i128::from_be_bytes(*used),
-    })
+    Some((span, i128::from_be_bytes(*amount)))
 }
 
 /// The bytes to store.
 pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(entries.len().saturating_mul(ENTRY_LEN).saturating_add(1));
-    bytes.push(FORMAT);
+    let mut bytes = vec![FORMAT];
     for entry in entries {
         bytes.extend_from_slice(&entry.key.0);
-        bytes.extend_from_slice(&entry.span.start.to_be_bytes());
-        bytes.extend_from_slice(&entry.span.end.to_be_bytes());
-        bytes.extend_from_slice(&entry.used.to_be_bytes());
+        bytes.push(u8::try_from(entry.charged.len()).unwrap_or(u8::MAX));
+        for (span, amount) in entry.charged.iter().take(usize::from(u8::MAX)) {
+            bytes.extend_from_slice(&span.start.to_be_bytes());
+            bytes.extend_from_slice(&span.end.to_be_bytes());
+            bytes.extend_from_slice(&amount.to_be_bytes());
+        }
     }
     bytes
 }

@@ -74,8 +74,8 @@ pub enum ReserveError {
     Exceeded {
         /// Index of the charge.
         index: usize,
-        /// Seconds until the window ends, at least 1.
-        retry_after: u64,
+        /// Seconds until it may fit, at least 1; `None` if it never does.
+        retry_after: Option<u64>,
     },
     /// No room for another counter; `retry_after` seconds until one expires.
     Full {
@@ -138,9 +138,15 @@ impl Table {
     /// counter then errs towards refusing.
     pub fn refund(&self, store: &mut dyn Store, receipt: &Receipt) {
         let _lost: Result<(), ReserveError> = self.update(store, receipt.key, |entries| {
-            let same = |entry: &&mut Entry| entry.key == receipt.key && entry.span == receipt.span;
-            if let Some(entry) = entries.iter_mut().find(same) {
-                entry.used = entry.used.saturating_sub(receipt.amount).max(0);
+            let entry = entries.iter_mut().find(|entry| entry.key == receipt.key);
+            let charged = entry.and_then(|entry| {
+                entry
+                    .charged
+                    .iter_mut()
+                    .find(|(span, _)| *span == receipt.span)
+            });
+            if let Some((_, amount)) = charged {
+                *amount = amount.saturating_sub(receipt.amount).max(0);
             }
             Ok(())
         });
@@ -156,14 +162,49 @@ impl Table {
         now: Timestamp,
         key: CounterKey,
     ) -> Result<i128, StoreLost> {
+        let entry = self.find(store, now, key)?;
+        Ok(entry.and_then(|entry| entry.used()).unwrap_or(0))
+    }
+
+    /// Whether all charges would fit, without making any.
+    ///
+    /// # Errors
+    /// As [`Table::reserve`].
+    pub fn peek(
+        &self,
+        store: &mut dyn Store,
+        now: Timestamp,
+        charges: &[Charge],
+    ) -> Result<(), ReserveError> {
+        for (index, charge) in charges.iter().enumerate() {
+            let entry = self.find(store, now, charge.key)?;
+            let entry = entry.unwrap_or(Entry {
+                key: charge.key,
+                charged: Vec::new(),
+            });
+            add(&entry, now, index, charge)?;
+        }
+        Ok(())
+    }
+
+    /// A counter with what still counts, if it is there.
+    fn find(
+        &self,
+        store: &mut dyn Store,
+        now: Timestamp,
+        key: CounterKey,
+    ) -> Result<Option<Entry>, StoreLost> {
         let Some((bytes, _)) = store.load(&self.bucket_name(key))? else {
-            return Ok(0);
+            return Ok(None);
         };
         let entries = bucket::decode(&bytes).ok_or(StoreLost)?;
-        let live = entries
-            .iter()
-            .find(|entry| entry.key == key && now.seconds() < entry.span.end);
-        Ok(live.map_or(0, |entry| entry.used))
+        Ok(entries
+            .into_iter()
+            .find(|entry| entry.key == key)
+            .map(|mut entry| {
+                entry.expire(now.seconds());
+                entry
+            }))
     }
 
     fn charge(
@@ -173,56 +214,37 @@ impl Table {
         index: usize,
         charge: &Charge,
     ) -> Result<Receipt, ReserveError> {
-        let window = charge.window.at(now);
-        let retry_after =
-            |end: i64| u64::try_from(end.saturating_sub(now.seconds()).max(1)).unwrap_or(1);
         self.update(store, charge.key, |entries| {
-            let found = entries.iter().position(|entry| entry.key == charge.key);
-            // A clock that went back stays in the window it had reached: it opens no new allowance.
-            let (span, before) = match found.and_then(|found| entries.get(found)) {
-                Some(entry) if window.start < entry.span.end => {
-                    (entry.span.max(window), entry.used)
-                }
-                _ => (window, 0),
-            };
-            let after = before
-                .checked_add(charge.amount)
-                .filter(|after| *after <= charge.max);
-            let Some(after) = after else {
-                return Err(ReserveError::Exceeded {
-                    index,
-                    retry_after: retry_after(span.end),
-                });
-            };
-            let entry = Entry {
-                key: charge.key,
-                span,
-                used: after,
-            };
-            if let Some(place) = found.and_then(|found| entries.get_mut(found)) {
-                *place = entry;
-            } else {
-                entries.retain(|entry| now.seconds() < entry.span.end);
-                if entries.len() >= BUCKET_LEN {
-                    let next = entries
-                        .iter()
-                        .map(|entry| entry.span.end)
-                        .min()
-                        .unwrap_or(i64::MAX);
-                    return Err(ReserveError::Full {
-                        index,
-                        retry_after: retry_after(next),
-                    });
-                }
-                entries.push(entry);
+            for entry in entries.iter_mut() {
+                entry.expire(now.seconds());
             }
-            Ok(Receipt {
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.key == charge.key) {
+                let (receipt, charged) = add(entry, now, index, charge)?;
+                entry.charged = charged;
+                return Ok(receipt);
+            }
+            let (receipt, charged) = add(
+                &Entry {
+                    key: charge.key,
+                    charged: Vec::new(),
+                },
+                now,
+                index,
+                charge,
+            )?;
+            entries.retain(|entry| !entry.charged.is_empty());
+            if entries.len() >= BUCKET_LEN {
+                let ends = entries
+                    .iter()
+                    .filter_map(|entry| entry.charged.iter().map(|(span, _)| span.end).max());
+                let retry_after = seconds_until(ends.min().unwrap_or(i64::MAX), now);
+                return Err(ReserveError::Full { index, retry_after });
+            }
+            entries.push(Entry {
                 key: charge.key,
-                span,
-                amount: charge.amount,
-                before,
-                after,
-            })
+                charged,
+            });
+            Ok(receipt)
         })
     }
 
@@ -259,6 +281,66 @@ impl Table {
             key.bucket(self.buckets)
         )
     }
+}
+
+/// The receipt for a charge and the spans with it added, if it fits. `entry` holds only what still counts.
+fn add(
+    entry: &Entry,
+    now: Timestamp,
+    index: usize,
+    charge: &Charge,
+) -> Result<(Receipt, Vec<(Span, i128)>), ReserveError> {
+    let exceeded = |retry_after| ReserveError::Exceeded { index, retry_after };
+    let before = entry.used().ok_or(exceeded(None))?;
+    let after = before
+        .checked_add(charge.amount)
+        .filter(|after| *after <= charge.max);
+    let Some(after) = after else {
+        return Err(exceeded(room_after(entry, now, charge)));
+    };
+    let mut charged = entry.charged.clone();
+    let current = charge.window.at(now);
+    // A clock that went back stays in the span it had reached: it opens no new allowance.
+    let span = match charged.last_mut() {
+        Some((last, amount)) if current.start <= last.start => {
+            *amount = amount.checked_add(charge.amount).ok_or(exceeded(None))?;
+            *last
+        }
+        _ => {
+            charged.push((current, charge.amount));
+            current
+        }
+    };
+    Ok((
+        Receipt {
+            key: charge.key,
+            span,
+            amount: charge.amount,
+            before,
+            after,
+        },
+        charged,
+    ))
+}
+
+/// Seconds until enough has expired for the charge to fit; `None` if it never does.
+fn room_after(entry: &Entry, now: Timestamp, charge: &Charge) -> Option<u64> {
+    let room = charge
+        .max
+        .checked_sub(charge.amount)
+        .filter(|room| *room >= 0)?;
+    let mut left = entry.used().unwrap_or(i128::MAX);
+    for (span, amount) in &entry.charged {
+        left = left.saturating_sub(*amount);
+        if left <= room {
+            return Some(seconds_until(span.end, now));
+        }
+    }
+    None
+}
+
+fn seconds_until(end: i64, now: Timestamp) -> u64 {
+    u64::try_from(end.saturating_sub(now.seconds()).max(1)).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -335,7 +417,7 @@ mod tests {
             refused,
             ReserveError::Exceeded {
                 index: 0,
-                retry_after: 3590
+                retry_after: Some(3590)
             }
         );
         table
@@ -356,7 +438,7 @@ mod tests {
             refused,
             ReserveError::Exceeded {
                 index: 1,
-                retry_after: 3600
+                retry_after: None
             }
         );
         assert_eq!(
@@ -399,9 +481,55 @@ mod tests {
             refused,
             ReserveError::Exceeded {
                 index: 0,
-                retry_after: 3601
+                retry_after: Some(3601)
             }
         );
+    }
+
+    #[test]
+    fn rolling_windows_let_go_bit_by_bit_and_never_too_early() {
+        let (table, mut store) = (Table::new(64), Memory::default());
+        let rolling = |amount| Charge {
+            window: Window::Rolling(3600),
+            ..charge("a", amount, 3)
+        };
+        table.reserve(&mut store, at(30), &[rolling(1)]).unwrap();
+        table.reserve(&mut store, at(1800), &[rolling(2)]).unwrap();
+        let refused = table
+            .reserve(&mut store, at(3600), &[rolling(1)])
+            .unwrap_err();
+        assert_eq!(
+            refused,
+            ReserveError::Exceeded {
+                index: 0,
+                retry_after: Some(60)
+            }
+        );
+        table
+            .reserve(&mut store, at(3660), &[rolling(1)])
+            .expect("the first charge is over an hour old");
+        let refused = table
+            .reserve(&mut store, at(3660), &[rolling(1)])
+            .unwrap_err();
+        assert_eq!(
+            refused,
+            ReserveError::Exceeded {
+                index: 0,
+                retry_after: Some(1800)
+            }
+        );
+    }
+
+    #[test]
+    fn peeking_charges_nothing() {
+        let (table, mut store) = (Table::new(64), Memory::default());
+        for _ in 0..3 {
+            table.peek(&mut store, at(0), &[charge("a", 2, 3)]).unwrap();
+        }
+        table
+            .reserve(&mut store, at(0), &[charge("a", 2, 3)])
+            .unwrap();
+        assert!(table.peek(&mut store, at(0), &[charge("a", 2, 3)]).is_err());
     }
 
     #[test]

@@ -1,6 +1,12 @@
-//! Windows a limit counts in: half-open and aligned to the UTC calendar.
+//! Windows a limit counts in: aligned to the UTC calendar, or rolling.
 
-use crate::time::{DAY, Timestamp, civil, days_from_civil};
+use std::borrow::Cow;
+
+use crate::time::{DAY, Timestamp, civil, days_from_civil, display_duration, parse_duration};
+
+/// Slots a rolling window is kept in. It reaches back up to one slot more than asked for, and so errs towards
+/// refusing.
+const ROLLING_SLOTS: i64 = 60;
 
 /// The kind of window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,20 +21,23 @@ pub enum Window {
     Week,
     /// From the first of the month, 00:00 UTC.
     Month,
+    /// The last so many seconds, at any time.
+    Rolling(i64),
 }
 
-/// One window in time, in seconds since the epoch: `start <= t < end`.
+/// A stretch of time that is counted as one, in seconds since the epoch: what is charged at `start <= t` counts
+/// until `end`. A calendar window is one span; a rolling one is a run of overlapping ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     /// First second inside.
     pub start: i64,
-    /// First second after.
+    /// First second at which it no longer counts.
     pub end: i64,
 }
 
 impl Window {
-    /// All windows by their name in a policy.
-    pub const NAMES: [(&'static str, Window); 5] = [
+    /// Calendar windows by their name in a policy.
+    pub const CALENDAR: [(&'static str, Window); 5] = [
         ("minute", Window::Minute),
         ("hour", Window::Hour),
         ("day", Window::Day),
@@ -36,15 +45,38 @@ impl Window {
         ("month", Window::Month),
     ];
 
+    /// Longest rolling window: a year.
+    const MAX_ROLLING: i64 = 366 * DAY;
+
+    /// Reads `rolling:<duration>`, such as `rolling:24h`.
+    pub fn parse_rolling(text: &str) -> Option<Window> {
+        let seconds = parse_duration(text.strip_prefix("rolling:")?)?;
+        (1..=Self::MAX_ROLLING)
+            .contains(&seconds)
+            .then_some(Window::Rolling(seconds))
+    }
+
     /// Its name in a policy.
-    pub fn name(self) -> &'static str {
-        Window::NAMES
+    pub fn name(self) -> Cow<'static, str> {
+        if let Window::Rolling(seconds) = self {
+            return format!("rolling:{}", display_duration(seconds)).into();
+        }
+        Window::CALENDAR
             .into_iter()
             .find(|(_, window)| *window == self)
             .map_or("", |(name, _)| name)
+            .into()
     }
 
-    /// The window of this kind that holds `now`.
+    /// The window in a sentence: `per day`, `in 24h`.
+    pub fn phrase(self) -> String {
+        match self {
+            Window::Rolling(seconds) => format!("in {}", display_duration(seconds)),
+            _ => format!("per {}", self.name()),
+        }
+    }
+
+    /// The span that is charged at `now`.
     pub fn at(self, now: Timestamp) -> Span {
         let now = now.seconds();
         let aligned = |length: i64, offset: i64| {
@@ -73,6 +105,14 @@ impl Window {
                     end: midnight(next_year, next_month),
                 }
             }
+            Window::Rolling(seconds) => {
+                let slots = seconds.saturating_add(ROLLING_SLOTS).saturating_sub(1);
+                let slot = aligned(slots.div_euclid(ROLLING_SLOTS).max(1), 0);
+                Span {
+                    start: slot.start,
+                    end: slot.end.saturating_add(seconds),
+                }
+            }
         }
     }
 }
@@ -82,10 +122,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
-        let number = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap();
-        let days = days_from_civil(number(0..4), number(5..7), number(8..10));
-        let clock = number(11..13) * 3600 + number(14..16) * 60 + number(17..19);
-        Timestamp::from_nanos(u64::try_from(days * DAY + clock).unwrap() * 1_000_000_000)
+        Timestamp::parse(text).unwrap()
     }
 
     #[test]
@@ -93,45 +130,57 @@ mod tests {
         let cases = [
             (
                 Window::Minute,
-                "2026-01-15T10:30:59",
-                "2026-01-15T10:30:00",
-                "2026-01-15T10:31:00",
+                "2026-01-15T10:30:59Z",
+                "2026-01-15T10:30:00Z",
+                "2026-01-15T10:31:00Z",
             ),
             (
                 Window::Hour,
-                "2026-01-15T10:00:00",
-                "2026-01-15T10:00:00",
-                "2026-01-15T11:00:00",
+                "2026-01-15T10:00:00Z",
+                "2026-01-15T10:00:00Z",
+                "2026-01-15T11:00:00Z",
             ),
             (
                 Window::Day,
-                "2026-01-15T23:59:59",
-                "2026-01-15T00:00:00",
-                "2026-01-16T00:00:00",
+                "2026-01-15T23:59:59Z",
+                "2026-01-15T00:00:00Z",
+                "2026-01-16T00:00:00Z",
             ),
             (
                 Window::Week,
-                "2026-01-18T23:59:59",
-                "2026-01-12T00:00:00",
-                "2026-01-19T00:00:00",
+                "2026-01-18T23:59:59Z",
+                "2026-01-12T00:00:00Z",
+                "2026-01-19T00:00:00Z",
             ),
             (
                 Window::Week,
-                "2026-01-19T00:00:00",
-                "2026-01-19T00:00:00",
-                "2026-01-26T00:00:00",
+                "2026-01-19T00:00:00Z",
+                "2026-01-19T00:00:00Z",
+                "2026-01-26T00:00:00Z",
             ),
             (
                 Window::Month,
-                "2024-02-29T12:00:00",
-                "2024-02-01T00:00:00",
-                "2024-03-01T00:00:00",
+                "2024-02-29T12:00:00Z",
+                "2024-02-01T00:00:00Z",
+                "2024-03-01T00:00:00Z",
             ),
             (
                 Window::Month,
-                "2026-12-31T23:59:59",
-                "2026-12-01T00:00:00",
-                "2027-01-01T00:00:00",
+                "2026-12-31T23:59:59Z",
+                "2026-12-01T00:00:00Z",
+                "2027-01-01T00:00:00Z",
+            ),
+            (
+                Window::Rolling(3600),
+                "2026-01-15T10:30:59Z",
+                "2026-01-15T10:30:00Z",
+                "2026-01-15T11:31:00Z",
+            ),
+            (
+                Window::Rolling(10),
+                "2026-01-15T10:30:59Z",
+                "2026-01-15T10:30:59Z",
+                "2026-01-15T10:31:10Z",
             ),
         ];
         for (window, now, start, end) in cases {
@@ -140,6 +189,33 @@ mod tests {
                 end: at(end).seconds(),
             };
             assert_eq!(window.at(at(now)), span, "{window:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn rolling_windows_by_name() {
+        for (text, seconds) in [
+            ("rolling:24h", 86_400),
+            ("rolling:90s", 90),
+            ("rolling:7d", 604_800),
+            ("rolling:1h30m", 5400),
+        ] {
+            assert_eq!(
+                Window::parse_rolling(text),
+                Some(Window::Rolling(seconds)),
+                "{text}"
+            );
+        }
+        for text in [
+            "rolling:",
+            "rolling:0s",
+            "rolling:1",
+            "rolling:1y",
+            "rolling:9999d",
+            "rolling:-1h",
+            "24h",
+        ] {
+            assert_eq!(Window::parse_rolling(text), None, "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Headers;
 use crate::audit::clip;
 use crate::config::Gate;
-use crate::mcp::Mirrors;
+use crate::mcp::{Mirrors, Version};
 use crate::pep::Rejection;
 
 /// What is kept of the request headers.
@@ -16,6 +16,7 @@ pub(super) struct RequestHead {
     pub(super) mirrors: Mirrors,
     pub(super) request_id: Option<String>,
     pub(super) traceparent: Option<String>,
+    /// `mcp-session-id`, as it arrived.
     pub(super) session: Option<String>,
 }
 
@@ -103,6 +104,14 @@ impl RequestHead {
                 ));
             }
         }
+        // A version nobody can place by its date might be a modern one to the server.
+        let version = one(headers, "mcp-protocol-version");
+        if version.is_some_and(|version| Version::parse(version).is_none()) {
+            return Err(refused(
+                Rejection::Header,
+                "`mcp-protocol-version` is not a date",
+            ));
+        }
         let text = |name| one(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
         let bytes = |name| one(headers, name).map(<[u8]>::to_vec);
         Ok(RequestHead {
@@ -115,7 +124,8 @@ impl RequestHead {
             },
             request_id: text("x-request-id"),
             traceparent: text("traceparent"),
-            session: text("mcp-session-id"),
+            session: one(headers, "mcp-session-id")
+                .map(|id| String::from_utf8_lossy(id).into_owned()),
         })
     }
 }

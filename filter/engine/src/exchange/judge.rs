@@ -28,12 +28,15 @@ pub(super) enum Ruling {
         permit: Permit,
         plan: ReplyPlan,
         watch: Watch,
+        /// The reply may issue a session that counters have to know.
+        learns_session: bool,
     },
     Refuse(Reply),
 }
 
 /// One message after it was judged on its own.
 struct Opinion<'d, 'p> {
+    /// What is owed an answer; absent for notifications and for answers to servers.
     id: Option<Id<'d>>,
     /// Absent for messages that leave no record: notifications that pass, answers to servers.
     record: Option<Record>,
@@ -74,7 +77,7 @@ pub(super) fn record(cx: &Context<'_>, head: Option<&RequestHead>, decision_id: 
         retry_after: None,
         request_id: head.and_then(|head| head.request_id.clone()),
         traceparent: head.and_then(|head| head.traceparent.clone()),
-        session: head.and_then(|head| head.session.clone()),
+        session: head.and_then(|head| head.session.as_deref().map(clip)),
         policy_digest: cx.gate.digest.clone(),
         status: None,
         refunded: false,
@@ -89,16 +92,9 @@ pub(super) fn body(
     exchange_id: &str,
     body: &[u8],
 ) -> Judged {
-    let gate = cx.gate;
     let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
         let mut record = record(cx, Some(head), exchange_id);
-        record.decision = Outcome::Reject;
-        record.rule = Some(format!("/protocol/{}", rejection.word()));
-        record.reason = Some(if detail.is_empty() {
-            rejection.message().to_owned()
-        } else {
-            clip(detail)
-        });
+        record.reject(rejection, detail);
         record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
         Judged {
             ruling: Ruling::Refuse(rejection.reply(id, detail)),
@@ -108,7 +104,14 @@ pub(super) fn body(
 
     let document = match Document::parse(body, &Limits::WIRE) {
         Ok(document) => document,
-        Err(error) => return reject(cx, error.kind.into(), Id::NULL, &error.to_string()),
+        Err(error) => {
+            return reject(
+                cx,
+                error.kind.into(),
+                Id::NULL,
+                &format!("at byte {}", error.offset),
+            );
+        }
     };
     let (is_batch, values) = rpc::messages(&document);
     if is_batch && (values.is_empty() || values.len() > MAX_BATCH || head.mirrors.is_modern()) {
@@ -151,6 +154,7 @@ pub(super) fn body(
     }
 
     let principal = Principal::anonymous();
+    let session = known_session(cx, head, &principal);
     let mut opinions = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let decision_id = if is_batch {
@@ -159,7 +163,7 @@ pub(super) fn body(
             exchange_id.to_owned()
         };
         let blank = record(cx, Some(head), &decision_id);
-        match opinion(gate, &principal, blank, message, modern) {
+        match opinion(cx, (&principal, session), blank, message, modern) {
             Ok(opinion) => opinions.push(opinion),
             Err((rejection, id)) => {
                 return reject(cx, rejection, if is_batch { Id::NULL } else { id }, "");
@@ -184,18 +188,39 @@ fn repeats_an_id(messages: &[Message<'_>]) -> bool {
         .any(|(left, right)| left == right)
 }
 
+/// The session of a request, where counters need it and the gate saw it issued to this caller.
+fn known_session<'h>(
+    cx: &mut Context<'_>,
+    head: &'h RequestHead,
+    principal: &Principal,
+) -> Option<&'h str> {
+    let session = head
+        .session
+        .as_deref()
+        .filter(|_| cx.gate.policy.counts_sessions)?;
+    let known = pdp::knows_session(
+        &cx.gate.counters.table,
+        cx.store,
+        cx.now,
+        principal,
+        session,
+    );
+    known.unwrap_or(false).then_some(session)
+}
+
 /// Judges one message on its own.
 fn opinion<'d, 'p>(
-    gate: &'p Gate,
-    principal: &Principal,
+    cx: &mut Context<'p>,
+    (principal, session): (&Principal, Option<&str>),
     mut record: Record,
     message: &Message<'d>,
     modern: bool,
 ) -> Result<Opinion<'d, 'p>, (Rejection, Id<'d>)> {
+    let gate = cx.gate;
     let (id, call) = match *message {
-        Message::Response { id } => {
+        Message::Response { .. } => {
             return Ok(Opinion {
-                id: Some(id),
+                id: None,
                 record: None,
                 verdict: Verdict::Pass,
             });
@@ -207,9 +232,7 @@ fn opinion<'d, 'p>(
     record.method = Some(clip(&name));
     record.rpc_id = id.map(|id| clip(id.token()));
     let refuse = |mut record: Record, rejection: Rejection| {
-        record.decision = Outcome::Reject;
-        record.rule = Some(format!("/protocol/{}", rejection.word()));
-        record.reason = Some(rejection.message().to_owned());
+        record.reject(rejection, "");
         let answer = id.map_or(Answer::Silence, Answer::UnknownMethod);
         Ok(Opinion {
             id,
@@ -273,19 +296,14 @@ fn opinion<'d, 'p>(
     if let Some(arguments) = arguments {
         record.set_arguments(arguments, gate.audit.args);
     }
-    let request = AccessRequest {
-        principal,
-        target,
-        name: named,
-        arguments,
-    };
     let decision = if gate.stopped {
         Decision::Deny(Denial::new(
             "/stopped",
             "All calls are stopped by the operator.",
         ))
     } else {
-        pdp::decide(&gate.policy, &request, gate.mode == Mode::Shadow)
+        let asked = (target, named, arguments);
+        decide(cx, principal, session, asked)
     };
     let tool = target == Target::Tool && method.asks == Asks::Tool;
     // Where the client asked for a task (2025-11-25) it expects one, and chokes on a tool result.
@@ -297,8 +315,17 @@ fn opinion<'d, 'p>(
             tool,
             task,
         },
+        Decision::Hold { charges, approval } => {
+            // What would be refused anyway is not worth a person's time.
+            let (outcome, denial) = match pdp::peek(&gate.counters, cx.store, cx.now, &charges) {
+                Ok(()) => (Outcome::Hold, Denial::by(&approval.rule)),
+                Err(denial) => (Outcome::Deny, denial),
+            };
+            record.refuse(outcome, &denial);
+            Verdict::Refuse(refusal(request_id, denial, tool, task))
+        }
         Decision::Deny(denial) => {
-            note(&mut record, Outcome::Deny, &denial);
+            record.refuse(Outcome::Deny, &denial);
             Verdict::Refuse(refusal(request_id, denial, tool, task))
         }
     };
@@ -307,6 +334,42 @@ fn opinion<'d, 'p>(
         record: Some(record),
         verdict,
     })
+}
+
+/// Asks the policy, with the counters its rules read.
+fn decide<'p>(
+    cx: &mut Context<'p>,
+    principal: &Principal,
+    session: Option<&str>,
+    (target, name, arguments): (Target, Value<'_>, Option<Value<'_>>),
+) -> Decision<'p> {
+    let gate = cx.gate;
+    let text = name.as_str().unwrap_or_default();
+    let entries = pdp::entries(&gate.policy, target, &text);
+    let table = &gate.counters.table;
+    let counters = match pdp::read_counters(
+        &gate.policy,
+        entries,
+        principal,
+        session,
+        table,
+        cx.store,
+        cx.now,
+    ) {
+        Ok(counters) => counters,
+        Err(_) if gate.counters.allow_on_store_error => None,
+        Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
+    };
+    let counters = counters.as_ref().map(Document::root);
+    let request = AccessRequest {
+        principal,
+        target,
+        name,
+        arguments,
+        counters,
+        session,
+    };
+    pdp::decide(&gate.policy, &request, gate.mode == Mode::Shadow)
 }
 
 fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
@@ -336,13 +399,6 @@ fn completion_target<'d>(call: &Call<'d>) -> Option<(Target, Option<Value<'d>>)>
     ))
 }
 
-fn note(record: &mut Record, outcome: Outcome, denial: &Denial) {
-    record.decision = outcome;
-    record.rule = Some(denial.rule.to_string());
-    record.reason = Some(denial.reason.clone());
-    record.retry_after = denial.retry_after;
-}
-
 /// All messages together: charges everything, or refuses everything.
 fn conclude(
     cx: &mut Context<'_>,
@@ -367,15 +423,14 @@ fn conclude(
         match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
             Ok(settled) => return forward(gate, opinions, settled, is_batch),
             Err((index, denial)) => {
-                if let Some(opinion) = opinions.get_mut(index) {
-                    if let (Verdict::Allow { tool, task, .. }, Some(id)) =
+                if let Some(opinion) = opinions.get_mut(index)
+                    && let (Verdict::Allow { tool, task, .. }, Some(id)) =
                         (&opinion.verdict, opinion.id)
-                    {
-                        if let Some(record) = &mut opinion.record {
-                            note(record, Outcome::Deny, &denial);
-                        }
-                        opinion.verdict = Verdict::Refuse(refusal(id, denial, *tool, *task));
+                {
+                    if let Some(record) = &mut opinion.record {
+                        record.refuse(Outcome::Deny, &denial);
                     }
+                    opinion.verdict = Verdict::Refuse(refusal(id, denial, *tool, *task));
                 }
             }
         }
@@ -386,9 +441,7 @@ fn conclude(
         let innocent = !matches!(opinion.verdict, Verdict::Refuse(_));
         if let Some(mut record) = opinion.record {
             if innocent {
-                record.decision = Outcome::Reject;
-                record.rule = Some(format!("/protocol/{}", Rejection::Batch.word()));
-                record.reason = Some("another call in this batch was refused".to_owned());
+                record.reject(Rejection::Batch, "another call in it was refused");
             }
             records.push(record);
         }
@@ -419,18 +472,23 @@ fn forward(
     let mut watch = Watch::default();
     let mut lists = Vec::new();
     let mut ids = Vec::new();
+    let mut learns_session = false;
     for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
         let shadow = match opinion.verdict {
             Verdict::List(list) => {
-                lists.push(list);
+                if !lists.contains(&list) {
+                    lists.push(list);
+                }
                 None
             }
             Verdict::Allow { shadow, .. } => shadow,
             _ => None,
         };
         if let Some(mut record) = opinion.record {
+            learns_session |=
+                gate.policy.counts_sessions && record.method.as_deref() == Some("initialize");
             if let Some(denial) = shadow.or(observed) {
-                note(&mut record, Outcome::ShadowDeny, &denial);
+                record.refuse(Outcome::ShadowDeny, &denial);
             }
             record.counters = charged.iter().map(counter_record).collect();
             records.push(record);
@@ -440,12 +498,13 @@ fn forward(
             watch.expect(id, charged, records.len().saturating_sub(1));
         }
     }
-    let plan = ReplyPlan::lists(gate, lists, ids, is_batch);
+    let plan = ReplyPlan::post(gate, lists, ids, is_batch);
     Judged {
         ruling: Ruling::Forward {
             permit: settled.permit,
             plan,
             watch,
+            learns_session,
         },
         records,
     }

@@ -9,7 +9,7 @@ mod judge;
 mod reply;
 mod watch;
 
-use crate::audit::{self, Outcome, Record};
+use crate::audit::Record;
 use crate::config::Gate;
 use crate::counters::Store;
 use crate::identity::Principal;
@@ -72,6 +72,7 @@ struct Forwarded {
     principal: Principal,
     plan: ReplyPlan,
     watch: Watch,
+    learns_session: bool,
     reading: Reading,
 }
 
@@ -138,11 +139,11 @@ impl Exchange {
                 return self.reject(cx, Some(&head), Rejection::UnexpectedBody, Id::NULL, "");
             }
             let plan = if head.is_get {
-                ReplyPlan::stream(cx.gate)
+                ReplyPlan::get(cx.gate)
             } else {
-                ReplyPlan::Pass
+                ReplyPlan::default()
             };
-            return self.forward(pdp::permit_protocol(), plan, Watch::default());
+            return self.forward(pdp::permit_protocol(), plan, Watch::default(), false);
         }
         let judged = judge::body(cx, &head, &self.id, body);
         self.records = judged.records;
@@ -151,7 +152,8 @@ impl Exchange {
                 permit,
                 plan,
                 watch,
-            } => self.forward(permit, plan, watch),
+                learns_session,
+            } => self.forward(permit, plan, watch, learns_session),
             judge::Ruling::Refuse(reply) => {
                 self.state = State::Done;
                 Step::Reply(reply)
@@ -159,15 +161,22 @@ impl Exchange {
         }
     }
 
-    fn forward(&mut self, permit: Permit, plan: ReplyPlan, watch: Watch) -> Step {
-        let reads_reply = plan.filters() || !watch.is_empty();
-        self.state = if plan == ReplyPlan::Pass && watch.is_empty() {
+    fn forward(
+        &mut self,
+        permit: Permit,
+        plan: ReplyPlan,
+        watch: Watch,
+        learns_session: bool,
+    ) -> Step {
+        let reads_reply = plan.must_read() || !watch.is_empty();
+        self.state = if plan.is_pass() && watch.is_empty() && !learns_session {
             State::Done
         } else {
             State::Forwarded(Forwarded {
                 principal: Principal::anonymous(),
                 plan,
                 watch,
+                learns_session,
                 reading: Reading::Waiting,
             })
         };
@@ -183,13 +192,7 @@ impl Exchange {
         detail: &str,
     ) -> Step {
         let mut record = judge::record(cx, head, &self.id);
-        record.decision = Outcome::Reject;
-        record.rule = Some(format!("/protocol/{}", rejection.word()));
-        record.reason = Some(audit::clip(if detail.is_empty() {
-            rejection.message()
-        } else {
-            detail
-        }));
+        record.reject(rejection, detail);
         self.records = vec![record];
         self.state = State::Done;
         Step::Reply(rejection.reply(id, detail))

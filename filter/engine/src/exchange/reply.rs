@@ -2,64 +2,66 @@
 
 use super::head::one;
 use super::{Context, Exchange, Forwarded, Headers, State};
-use crate::audit;
+use crate::audit::Record;
 use crate::config::{Gate, Mode};
+use crate::json::{Document, Limits};
 use crate::mcp::List;
-use crate::pdp::Denial;
+use crate::ndjson::Splitter;
+use crate::pdp::{self, Denial};
 use crate::pep::{self, ListFilter, Unjudgeable};
-use crate::rpc::Id;
+use crate::rpc::{self, Id};
 use crate::sse::{Event, Rewriter, Ruling};
 
 /// What has to be done with the reply. Decided when the request is forwarded.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum ReplyPlan {
-    /// Nothing.
-    Pass,
-    /// The request asked for these lists; `ids` are the ids of all its messages.
-    Lists {
-        asked: Vec<List>,
-        ids: Vec<String>,
-        is_batch: bool,
-    },
-    /// A stream of the server's own making, which may redeliver anything.
-    Stream { filtered: bool },
+#[derive(Debug, Default)]
+pub(super) struct ReplyPlan {
+    /// Lists the request asked for.
+    asked: Vec<List>,
+    /// Ids of the requests it held, to answer under what is withheld.
+    ids: Vec<String>,
+    is_batch: bool,
+    /// A GET: a stream of the server's own making, which may redeliver anything.
+    is_get: bool,
+    /// Whether lists are filtered at all.
+    filtered: bool,
 }
 
 impl ReplyPlan {
-    /// For a request that asked for `asked`.
-    pub(super) fn lists(gate: &Gate, asked: Vec<List>, ids: Vec<String>, is_batch: bool) -> Self {
-        if asked.is_empty() || !filters_lists(gate) {
-            return ReplyPlan::Pass;
-        }
-        ReplyPlan::Lists {
+    /// For a POST with these ids that asked for these lists.
+    pub(super) fn post(gate: &Gate, asked: Vec<List>, ids: Vec<String>, is_batch: bool) -> Self {
+        ReplyPlan {
             asked,
             ids,
             is_batch,
-        }
-    }
-
-    /// For a GET.
-    pub(super) fn stream(gate: &Gate) -> Self {
-        ReplyPlan::Stream {
+            is_get: false,
             filtered: filters_lists(gate),
         }
     }
 
-    /// Whether the reply may be changed.
-    pub(super) fn filters(&self) -> bool {
-        matches!(
-            self,
-            ReplyPlan::Lists { .. } | ReplyPlan::Stream { filtered: true }
-        )
+    /// For a GET.
+    pub(super) fn get(gate: &Gate) -> Self {
+        ReplyPlan {
+            is_get: true,
+            filtered: filters_lists(gate),
+            ..ReplyPlan::default()
+        }
+    }
+
+    /// Whether the reply has to be read whatever it is, so that it must not be encoded.
+    pub(super) fn must_read(&self) -> bool {
+        self.filtered && (self.is_get || !self.asked.is_empty())
+    }
+
+    /// Whether nothing in the reply concerns the gate.
+    pub(super) fn is_pass(&self) -> bool {
+        !self.filtered && !self.is_get
     }
 }
 
 fn filters_lists(gate: &Gate) -> bool {
     let policy = &gate.policy;
-    gate.mode == Mode::Enforce
-        && [&policy.tools, &policy.prompts, &policy.resources]
-            .iter()
-            .any(|catalog| catalog.may_unlist())
+    let catalogs = [&policy.tools, &policy.prompts, &policy.resources];
+    gate.mode == Mode::Enforce && catalogs.iter().any(|catalog| catalog.may_unlist())
 }
 
 /// What to do with the body of a reply.
@@ -86,6 +88,15 @@ pub struct ReplyEdit {
     pub json: bool,
 }
 
+impl From<String> for ReplyEdit {
+    fn from(body: String) -> Self {
+        ReplyEdit {
+            body: body.into_bytes(),
+            json: true,
+        }
+    }
+}
+
 /// Headers that describe a body which has been changed.
 pub const STALE: [&str; 6] = [
     "content-length",
@@ -108,10 +119,12 @@ enum Media {
 pub(super) enum Reading {
     /// The headers are not in.
     Waiting,
-    /// The whole body is awaited. `media_is_json` and `success` tell how to judge it.
-    Whole { media_is_json: bool, success: bool },
-    /// Events are rewritten as they come.
+    /// The whole body is awaited. `is_json` and `success` tell how to judge it.
+    Whole { is_json: bool, success: bool },
+    /// Events are judged as they come.
     Events(Rewriter),
+    /// JSON values are judged as they come.
+    Values(Splitter),
     /// The body passes; a copy is kept to look for an answer.
     Copy(Vec<u8>),
     /// Nothing more is looked at.
@@ -120,7 +133,7 @@ pub(super) enum Reading {
 
 impl Exchange {
     /// The reply's headers. `end` tells that there is no body; `details` are the host's response code details
-    /// where it made the reply itself.
+    /// where a charged call awaits its answer, else empty.
     pub fn reply_headers(
         &mut self,
         cx: &mut Context<'_>,
@@ -139,50 +152,68 @@ impl Exchange {
             let refunded = forwarded.watch.finish(&cx.gate.counters, cx.store, details);
             mark_refunded(&mut self.records, &refunded);
         }
+        let session = one(headers, "mcp-session-id").filter(|_| forwarded.learns_session);
+        if let Some(session) = session.and_then(|session| std::str::from_utf8(session).ok()) {
+            let table = &cx.gate.counters.table;
+            pdp::remember_session(table, cx.store, cx.now, &forwarded.principal, session);
+        }
         if end {
             return ReplyStep::Pass;
         }
-        let media = media(headers);
-        let encoded = one(headers, "content-encoding")
-            .is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
-        let success = (200..300).contains(&status);
+        let encoding = one(headers, "content-encoding");
+        let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
         let limit = cx.gate.results.max_json_bytes;
-        let (reading, step) = match (&forwarded.plan, media) {
-            (ReplyPlan::Lists { .. }, _)
-            | (ReplyPlan::Stream { filtered: true }, Media::Events)
-                if encoded =>
-            {
-                let denial = Denial::new(
-                    "/results/encoding",
-                    "The list was withheld: its encoding cannot be inspected.",
-                );
-                let edit = withhold(&mut self.records, &forwarded.plan, &denial, cx.gate);
-                forwarded.reading = Reading::Over;
-                return ReplyStep::Replace(edit);
+        let plan = &forwarded.plan;
+        let watched = !forwarded.watch.is_empty();
+        let asked = plan.filtered && !plan.asked.is_empty();
+        let (reading, step) = match media(headers) {
+            media if encoded => {
+                let unreadable = asked || (plan.must_read() && media == Media::Events);
+                let step = if unreadable {
+                    let denial = Denial::new(
+                        "/results/encoding",
+                        "The list was withheld: its encoding cannot be inspected.",
+                    );
+                    ReplyStep::Replace(withhold(&mut self.records, plan, &denial, cx.gate).into())
+                } else {
+                    ReplyStep::Pass
+                };
+                (Reading::Over, step)
             }
-            (ReplyPlan::Lists { .. } | ReplyPlan::Stream { .. }, Media::Events) => {
+            Media::Events if !plan.is_pass() => {
                 (Reading::Events(Rewriter::new(limit)), ReplyStep::Rewrite)
             }
-            (ReplyPlan::Lists { .. }, media) => (
+            Media::Events if watched => (Reading::Events(Rewriter::new(limit)), ReplyStep::Observe),
+            media if asked => {
+                let success = (200..300).contains(&status);
+                (
+                    Reading::Whole {
+                        is_json: media == Media::Json,
+                        success,
+                    },
+                    ReplyStep::Hold,
+                )
+            }
+            // Whatever was asked for, a client may take any response for the list it waits for. With a length
+            // the reply is held whole; without one it may be a stream that never ends.
+            Media::Json if plan.filtered && one(headers, "content-length").is_some() => (
                 Reading::Whole {
-                    media_is_json: media == Media::Json,
-                    success,
+                    is_json: true,
+                    success: true,
                 },
                 ReplyStep::Hold,
             ),
-            (_, Media::Json) if !forwarded.watch.is_empty() && !encoded => {
-                (Reading::Copy(Vec::new()), ReplyStep::Observe)
+            Media::Json if plan.filtered => {
+                (Reading::Values(Splitter::new(limit)), ReplyStep::Rewrite)
             }
-            (_, Media::Events) if !forwarded.watch.is_empty() && !encoded => {
-                (Reading::Events(Rewriter::new(limit)), ReplyStep::Observe)
-            }
+            Media::Json if watched => (Reading::Copy(Vec::new()), ReplyStep::Observe),
             _ => (Reading::Over, ReplyStep::Pass),
         };
         forwarded.reading = reading;
         step
     }
 
-    /// How much of a held body has arrived, in bytes: whether it is too much already.
+    /// How much of a held body has arrived, in bytes: what to answer instead if it is too much already.
     pub fn reply_size(&mut self, cx: &mut Context<'_>, size: usize) -> Option<ReplyEdit> {
         let State::Forwarded(forwarded) = &mut self.state else {
             return None;
@@ -195,12 +226,7 @@ impl Exchange {
             "/results/size",
             "The list was withheld: it is too large to be inspected.",
         );
-        Some(withhold(
-            &mut self.records,
-            &forwarded.plan,
-            &denial,
-            cx.gate,
-        ))
+        Some(withhold(&mut self.records, &forwarded.plan, &denial, cx.gate).into())
     }
 
     /// The whole body of a held reply: what to answer in its place, if anything.
@@ -211,10 +237,8 @@ impl Exchange {
         let State::Forwarded(forwarded) = &mut self.state else {
             return None;
         };
-        let Reading::Whole {
-            media_is_json,
-            success,
-        } = std::mem::replace(&mut forwarded.reading, Reading::Over)
+        let Reading::Whole { is_json, success } =
+            std::mem::replace(&mut forwarded.reading, Reading::Over)
         else {
             return None;
         };
@@ -230,18 +254,11 @@ impl Exchange {
                 json: false,
             }),
             // An error page is no list, unless it tries to be.
-            Err(Unjudgeable) if !success && !media_is_json && !resembles_a_message(body) => None,
+            Err(Unjudgeable) if !success && !is_json && !resembles_a_message(body) => None,
+            Err(Unjudgeable) if forwarded.plan.asked.is_empty() && holds_no_list(body) => None,
             Err(Unjudgeable) => {
-                let denial = Denial::new(
-                    "/results/unreadable",
-                    "The list was withheld: it cannot be read safely.",
-                );
-                Some(withhold(
-                    &mut self.records,
-                    &forwarded.plan,
-                    &denial,
-                    cx.gate,
-                ))
+                let denial = unreadable();
+                Some(withhold(&mut self.records, &forwarded.plan, &denial, cx.gate).into())
             }
         }
     }
@@ -262,24 +279,31 @@ impl Exchange {
                 }
                 out
             }
+            Reading::Values(splitter) => {
+                let mut judge =
+                    |value: Option<&[u8]>| forwarded.judge_value(cx, &mut self.records, value);
+                let mut out = splitter.push(chunk, &mut judge);
+                if end {
+                    out.extend(splitter.finish(&mut judge));
+                }
+                out
+            }
             Reading::Copy(copy) => {
-                if copy.len().saturating_add(chunk.len()) <= cx.gate.results.max_json_bytes {
+                if copy.len().saturating_add(chunk.len()) > cx.gate.results.max_json_bytes {
+                    // Too large to be an error: stop looking.
+                    reading = Reading::Over;
+                } else {
                     copy.extend_from_slice(chunk);
                     if end {
                         let refunded = forwarded.watch.observe(&cx.gate.counters, cx.store, copy);
                         mark_refunded(&mut self.records, &refunded);
                     }
-                } else {
-                    // Too large to be an error: stop looking.
-                    reading = Reading::Over;
                 }
                 chunk.to_vec()
             }
             _ => chunk.to_vec(),
         };
-        if let State::Forwarded(forwarded) = &mut self.state {
-            forwarded.reading = reading;
-        }
+        forwarded.reading = reading;
         out
     }
 
@@ -300,14 +324,10 @@ impl Exchange {
 
 impl Forwarded {
     fn filter<'a>(&'a self, gate: &'a Gate) -> ListFilter<'a> {
-        let asked = match &self.plan {
-            ReplyPlan::Lists { asked, .. } => asked.as_slice(),
-            _ => &[],
-        };
         ListFilter {
             policy: &gate.policy,
             principal: &self.principal,
-            asked,
+            asked: &self.plan.asked,
         }
     }
 
@@ -315,7 +335,7 @@ impl Forwarded {
     fn judge(
         &mut self,
         cx: &mut Context<'_>,
-        records: &mut [audit::Record],
+        records: &mut [Record],
         event: Option<Event<'_>>,
     ) -> Ruling {
         let data = event.as_ref().map(|event| event.data());
@@ -325,8 +345,8 @@ impl Forwarded {
                 .observe(&cx.gate.counters, cx.store, data.as_bytes());
             mark_refunded(records, &refunded);
         }
-        let on_get = matches!(self.plan, ReplyPlan::Stream { .. });
-        if on_get
+        let plan = &self.plan;
+        if plan.is_get
             && event
                 .as_ref()
                 .is_some_and(|event| event.name() == "endpoint")
@@ -341,83 +361,106 @@ impl Forwarded {
                 &cx.gate.http.denial_prefix,
             ));
         }
-        if !self.plan.filters() {
+        if !plan.filtered {
             return Ruling::Pass;
         }
-        let judged = match (&event, &data) {
-            (Some(event), _) if event.is_ambiguous() => Err(Unjudgeable),
-            (Some(_), Some(data)) if data.is_empty() => Ok(None),
-            (Some(_), Some(data)) => self.filter(cx.gate).apply(data.as_bytes()),
-            _ => Err(Unjudgeable),
+        let text = match (&event, &data) {
+            (Some(event), _) if event.is_ambiguous() => Err(event.bytes()),
+            (Some(_), Some(data)) if data.is_empty() => return Ruling::Pass,
+            (Some(_), Some(data)) => Ok(data.as_bytes()),
+            _ => return self.withheld(cx, records),
         };
-        match judged {
-            Ok(None) => Ruling::Pass,
+        match text {
             // JSON has no line ends inside strings: those between tokens may be spaces.
-            Ok(Some(text)) => Ruling::Replace(text.replace(['\r', '\n'], " ")),
-            Err(Unjudgeable) => {
-                let denial = Denial::new(
-                    "/results/unreadable",
-                    "An event was withheld: it cannot be read safely.",
-                );
-                for record in records.iter_mut() {
-                    record.withheld = Some(denial.rule.to_string());
-                }
-                match &self.plan {
-                    ReplyPlan::Lists {
-                        ids,
-                        is_batch: false,
-                        ..
-                    } if !ids.is_empty() => {
-                        Ruling::Replace(withheld_body(&self.plan, &denial, cx.gate))
-                    }
-                    _ => Ruling::Drop,
-                }
-            }
+            Ok(text) => match self.filtered(cx, records, text) {
+                Ruling::Replace(text) => Ruling::Replace(text.replace(['\r', '\n'], " ")),
+                ruling => ruling,
+            },
+            Err(bytes) if self.plan.asked.is_empty() && holds_no_list(bytes) => Ruling::Pass,
+            Err(_) => self.withheld(cx, records),
+        }
+    }
+
+    /// Rules on one value of a JSON stream.
+    fn judge_value(
+        &mut self,
+        cx: &mut Context<'_>,
+        records: &mut [Record],
+        value: Option<&[u8]>,
+    ) -> Ruling {
+        let Some(value) = value else {
+            return self.withheld(cx, records);
+        };
+        let refunded = self.watch.observe(&cx.gate.counters, cx.store, value);
+        mark_refunded(records, &refunded);
+        self.filtered(cx, records, value)
+    }
+
+    /// Rules on a message that may hold a list. Where none was asked for, only what might be one has to be
+    /// readable.
+    fn filtered(&self, cx: &Context<'_>, records: &mut [Record], text: &[u8]) -> Ruling {
+        match self.filter(cx.gate).apply(text) {
+            Ok(None) => Ruling::Pass,
+            Ok(Some(text)) => Ruling::Replace(text),
+            Err(Unjudgeable) if self.plan.asked.is_empty() && holds_no_list(text) => Ruling::Pass,
+            Err(Unjudgeable) => self.withheld(cx, records),
+        }
+    }
+
+    fn withheld(&self, cx: &Context<'_>, records: &mut [Record]) -> Ruling {
+        let body = withhold(records, &self.plan, &unreadable(), cx.gate);
+        // On a GET nothing is owed that it could be the answer to.
+        if self.plan.ids.is_empty() {
+            Ruling::Drop
+        } else {
+            Ruling::Withhold(body)
         }
     }
 }
 
-fn withhold(
-    records: &mut [audit::Record],
-    plan: &ReplyPlan,
-    denial: &Denial,
-    gate: &Gate,
-) -> ReplyEdit {
+fn unreadable() -> Denial {
+    Denial::new(
+        "/results/unreadable",
+        "A reply was withheld: it cannot be read safely.",
+    )
+}
+
+/// Whether nothing in a text can be a list of MCP's, under any spelling of the list's key.
+fn holds_no_list(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let plain = text.is_ascii() && !text.contains("\\u");
+    let text = text.to_ascii_lowercase();
+    plain
+        && !List::ALL
+            .iter()
+            .any(|list| text.contains(&list.key().to_ascii_lowercase()))
+}
+
+/// The body that takes the place of a reply, and a note in the records.
+fn withhold(records: &mut [Record], plan: &ReplyPlan, denial: &Denial, gate: &Gate) -> String {
     for record in records {
         record.withheld = Some(denial.rule.to_string());
     }
-    ReplyEdit {
-        body: withheld_body(plan, denial, gate).into_bytes(),
-        json: true,
-    }
-}
-
-fn withheld_body(plan: &ReplyPlan, denial: &Denial, gate: &Gate) -> String {
-    let prefix = &gate.http.denial_prefix;
-    let body = |id: &String| {
-        let document = crate::json::Document::parse(id.as_bytes(), &crate::json::Limits::WIRE);
+    let error = |id: &String| {
+        let document = Document::parse(id.as_bytes(), &Limits::WIRE);
         let id = document
             .as_ref()
             .ok()
-            .and_then(|document| crate::rpc::read_id(document.root()));
-        pep::withheld(id.unwrap_or(Id::NULL), denial, prefix)
+            .and_then(|document| rpc::read_id(document.root()));
+        pep::withheld(id.unwrap_or(Id::NULL), denial, &gate.http.denial_prefix)
     };
-    match plan {
-        ReplyPlan::Lists {
-            ids,
-            is_batch: true,
-            ..
-        } => {
-            format!("[{}]", ids.iter().map(body).collect::<Vec<_>>().join(","))
+    match plan.ids.as_slice() {
+        ids if plan.is_batch => {
+            format!("[{}]", ids.iter().map(error).collect::<Vec<_>>().join(","))
         }
-        ReplyPlan::Lists { ids, .. } => ids
-            .first()
-            .map_or_else(|| pep::withheld(Id::NULL, denial, prefix), body),
-        _ => pep::withheld(Id::NULL, denial, prefix),
+        [id, ..] => error(id),
+        [] => pep::withheld(Id::NULL, denial, &gate.http.denial_prefix),
     }
 }
 
-fn mark_refunded(records: &mut [audit::Record], indexes: &[usize]) {
+fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
     for index in indexes {
         if let Some(record) = records.get_mut(*index) {
             record.refunded = true;
@@ -444,8 +487,8 @@ fn media(headers: &Headers) -> Media {
 /// Whether an unreadable error page might be read as a message by some client.
 fn resembles_a_message(body: &[u8]) -> bool {
     let start = body.trim_ascii_start();
-    let bom = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    matches!(bom.first(), Some(b'{' | b'['))
+    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    matches!(text.first(), Some(b'{' | b'['))
         || body
             .windows(5)
             .any(|window| window.eq_ignore_ascii_case(b"data:"))

@@ -24,7 +24,9 @@ struct Watched {
 }
 
 /// Envoy's response code details for requests of which nothing went upstream.
-const NEVER_LEFT: [&str; 8] = [
+const NEVER_LEFT: [&str; 9] = [
+    // The host finds a body over its own buffer limit only after the filter has judged it.
+    "request_payload_too_large",
     "no_healthy_upstream",
     "cluster_not_found",
     "route_not_found",

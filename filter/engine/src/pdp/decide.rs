@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::counters::{Charge, CounterKey};
+use super::charge::charge;
+use crate::counters::Charge;
 use crate::identity::Principal;
 use crate::json::Value;
 use crate::mcp::List;
 use crate::policy::{
-    Block, Catalog, Cost, Entry, Facts, Found, Limit, Policy, Posture, Quantifier, Rule, Scope,
-    Truth,
+    Approval, Block, Catalog, Condition, Entry, Facts, Limit, Policy, Posture, Quantifier,
+    Requirement, Rule, Truth,
 };
 
 /// Kinds of things a policy speaks of.
@@ -41,7 +42,8 @@ impl Target {
         }
     }
 
-    fn catalog(self, policy: &Policy) -> &Catalog {
+    /// The rules on targets of this kind.
+    pub(super) fn catalog(self, policy: &Policy) -> &Catalog {
         match self {
             Target::Tool => &policy.tools,
             Target::Prompt => &policy.prompts,
@@ -61,6 +63,10 @@ pub struct AccessRequest<'a> {
     pub name: Value<'a>,
     /// The arguments, if there are any.
     pub arguments: Option<Value<'a>>,
+    /// What the counters hold that the rules on this target read: see [`read_counters`](super::read_counters).
+    pub counters: Option<Value<'a>>,
+    /// The session, if the gate saw a server issue it to this principal.
+    pub session: Option<&'a str>,
 }
 
 /// A refusal by policy.
@@ -84,7 +90,8 @@ impl Denial {
         }
     }
 
-    fn by(rule: &Rule) -> Self {
+    /// A refusal by a rule.
+    pub fn by(rule: &Rule) -> Self {
         Denial {
             rule: Arc::clone(&rule.pointer),
             reason: (*rule.reason).to_owned(),
@@ -116,6 +123,23 @@ pub enum Decision<'p> {
     },
     /// Must not be forwarded.
     Deny(Denial),
+    /// Must wait for a person. The charges have to fit, but are not made.
+    Hold {
+        /// The charges that would be made.
+        charges: Vec<Planned<'p>>,
+        /// Which rule asks.
+        approval: &'p Approval,
+    },
+}
+
+/// The entries whose rules apply to a target: its own, and that of `"*"`.
+pub fn entries<'p>(
+    policy: &'p Policy,
+    target: Target,
+    name: &str,
+) -> impl Iterator<Item = &'p Entry> {
+    let catalog = target.catalog(policy);
+    catalog.entry(name).into_iter().chain(&catalog.wildcard)
 }
 
 /// Decides one call. `shadow` is the gate's own mode: nothing here refuses then.
@@ -131,10 +155,10 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
     };
     let catalog = request.target.catalog(policy);
     let name = request.name.as_str().unwrap_or_default();
-    if let Some(denial) = outright(catalog, request.target, &name) {
-        if let Some(denial) = refuse(denial, shadow) {
-            return Decision::Deny(denial);
-        }
+    if let Some(denial) = outright(catalog, request.target, &name)
+        && let Some(denial) = refuse(denial, shadow)
+    {
+        return Decision::Deny(denial);
     }
     let own = catalog.entry(&name);
     let own_shadow = shadow || own.is_some_and(|entry| entry.shadow);
@@ -155,6 +179,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .as_ref()
             .map(|claims| claims.root()),
         name: request.name,
+        counters: request.counters,
     };
     let steps: [&dyn Fn(&'p Entry) -> Option<&'p Rule>; 3] = [
         &|entry| entry.deny.as_ref(),
@@ -174,7 +199,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
     let mut charges = Vec::new();
     for (entry, shadow) in groups() {
         for limit in &entry.limits {
-            match charge(policy, limit, &facts, request.principal) {
+            match charge(policy, limit, &facts, request) {
                 Ok(charge) => charges.push(Planned {
                     limit,
                     charge,
@@ -186,6 +211,17 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
                     }
                 }
             }
+        }
+    }
+    for (entry, shadow) in groups() {
+        let asking = entry
+            .approvals
+            .iter()
+            .find(|approval| asks(approval, &facts));
+        if let Some(approval) = asking
+            && refuse(Denial::by(&approval.rule), shadow).is_some()
+        {
+            return Decision::Hold { charges, approval };
         }
     }
     Decision::Allow {
@@ -217,6 +253,7 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
         name: entry,
+        counters: None,
     };
     let own = catalog.entry(name);
     if own.is_some_and(|entry| entry.shadow) {
@@ -252,11 +289,36 @@ fn shown(name: &str) -> String {
         .collect()
 }
 
+/// Whether a person has to be asked: what cannot be evaluated asks.
+fn asks(approval: &Approval, facts: &Facts<'_>) -> bool {
+    approval
+        .when
+        .iter()
+        .all(|condition| condition.evaluate(facts, Quantifier::Some) != Truth::False)
+}
+
 fn failing_require<'p>(entry: &'p Entry, facts: &Facts<'_>) -> Option<&'p Rule> {
-    let conditions = entry.require.iter().flat_map(|block| &block.conditions);
-    let mut failing = conditions
-        .filter(|(condition, _)| condition.evaluate(facts, Quantifier::Every) != Truth::True);
-    failing.next().map(|(_, rule)| rule)
+    entry
+        .require
+        .iter()
+        .find_map(|requirement| match requirement {
+            Requirement::Never(rule) => Some(rule),
+            Requirement::Block(block) => failing_condition(block, facts, |_| true),
+        })
+}
+
+/// The rule of the first condition, among those chosen, that is not true.
+fn failing_condition<'p>(
+    block: &'p Block,
+    facts: &Facts<'_>,
+    chosen: fn(&Condition) -> bool,
+) -> Option<&'p Rule> {
+    let fails = |condition: &Condition| condition.evaluate(facts, Quantifier::Every) != Truth::True;
+    block
+        .conditions
+        .iter()
+        .find(|(condition, _)| chosen(condition) && fails(condition))
+        .map(|(_, rule)| rule)
 }
 
 fn matching_deny_if<'p>(entry: &'p Entry, facts: &Facts<'_>) -> Option<&'p Rule> {
@@ -280,82 +342,19 @@ fn block_denies(block: &Block, facts: &Facts<'_>) -> bool {
 }
 
 fn certainly_denied(entry: &Entry, facts: &Facts<'_>) -> bool {
-    let known = |block: &&Block| {
+    let known = |condition: &Condition| !condition.needs_call();
+    let fails = |requirement: &Requirement| match requirement {
+        Requirement::Never(_) => true,
+        Requirement::Block(block) => {
+            failing_condition(block, facts, |condition| !condition.needs_call()).is_some()
+        }
+    };
+    let denies = |block: &Block| {
         block
             .conditions
             .iter()
-            .all(|(condition, _)| !condition.needs_call())
+            .all(|(condition, _)| known(condition))
+            && block_denies(block, facts)
     };
-    let fails = |block: &Block| {
-        let certain = block
-            .conditions
-            .iter()
-            .filter(|(condition, _)| !condition.needs_call());
-        certain
-            .map(|(condition, _)| condition.evaluate(facts, Quantifier::Every))
-            .any(|truth| truth != Truth::True)
-    };
-    entry.deny.is_some()
-        || entry.require.iter().any(fails)
-        || entry
-            .deny_if
-            .iter()
-            .filter(known)
-            .any(|block| block_denies(block, facts))
-}
-
-/// What a limit costs this call.
-fn charge(
-    policy: &Policy,
-    limit: &Limit,
-    facts: &Facts<'_>,
-    principal: &Principal,
-) -> Result<Charge, Denial> {
-    let amount = match &limit.cost {
-        Cost::Fixed(amount) => Ok(*amount),
-        Cost::From(path) => match path.find(facts) {
-            Found::Value(value) => match value.as_decimal() {
-                Some(decimal) if decimal.is_negative() => Err((path, "must not be negative")),
-                Some(decimal) => decimal
-                    .to_nanos()
-                    .ok_or((path, "must have at most 9 decimals and be below 10^29")),
-                None => Err((path, "must be a number")),
-            },
-            Found::Missing => Err((path, "is missing")),
-            Found::WrongType => Err((path, "must be a number")),
-        },
-    };
-    let amount = amount.map_err(|(path, what)| Denial {
-        rule: Arc::clone(&limit.rule.pointer),
-        reason: if limit.authored {
-            (*limit.rule.reason).to_owned()
-        } else {
-            let counter = &limit.counter.name;
-            format!(
-                "`{}` {what}: `{counter}` counts it (rule {}).",
-                path.text, limit.rule.pointer
-            )
-        },
-        retry_after: None,
-    })?;
-    let counter = &limit.counter;
-    let (owner, sharer): (&str, &str) = match counter.scope {
-        Scope::Grant => (&policy.name, &principal.id),
-        Scope::Policy => (&policy.name, ""),
-        Scope::Server => ("", ""),
-    };
-    let parts = [
-        counter.scope.name(),
-        owner,
-        &counter.name,
-        counter.window.name(),
-        sharer,
-    ];
-    let key = CounterKey::new(&parts.map(str::as_bytes));
-    Ok(Charge {
-        key,
-        window: counter.window,
-        amount,
-        max: limit.max,
-    })
+    entry.deny.is_some() || entry.require.iter().any(fails) || entry.deny_if.iter().any(denies)
 }

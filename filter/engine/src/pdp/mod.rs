@@ -4,11 +4,15 @@
 //! charges of all calls of a request, all or nothing, and is the only place that mints a [`Permit`], without
 //! which nothing is forwarded.
 
+mod charge;
 mod decide;
+mod session;
 mod settle;
 
-pub use decide::{AccessRequest, Decision, Denial, Planned, Target, decide, listed};
-pub use settle::{Charged, Settled, permit_protocol, settle};
+pub use charge::read_counters;
+pub use decide::{AccessRequest, Decision, Denial, Planned, Target, decide, entries, listed};
+pub use session::{is_known as knows_session, remember as remember_session};
+pub use settle::{COUNTERS_LOST, Charged, Settled, peek, permit_protocol, settle};
 
 /// Proof that everything in a request was judged and may be forwarded. Only this module can make one.
 #[derive(Debug)]

@@ -9,6 +9,9 @@ use crate::counters::{Charge, Receipt, ReserveError, Store};
 use crate::policy::Limit;
 use crate::time::Timestamp;
 
+/// Said where not even the limit is known that could not be counted.
+pub const COUNTERS_LOST: &str = "The counters cannot be read, so the call was not made.";
+
 /// A charge that was made.
 #[derive(Clone, Debug)]
 pub struct Charged {
@@ -64,13 +67,7 @@ pub fn settle(
                 ReserveError::Lost => 0,
             };
             let Some((call, planned)) = all.get(index) else {
-                return Err((
-                    0,
-                    Denial::new(
-                        "/counters",
-                        "The counters cannot be read; the call was not made.",
-                    ),
-                ));
+                return Err((0, Denial::new("/counters", COUNTERS_LOST)));
             };
             return Err((*call, denial(planned.limit, error)));
         }
@@ -79,7 +76,7 @@ pub fn settle(
         calls.iter().map(|_| (Vec::new(), None)).collect();
     for ((call, planned), receipt) in all.iter().zip(receipts) {
         if let Some((charged, _)) = settled.get_mut(*call) {
-            charged.push(charged_to(planned.limit, receipt));
+            charged.push(charged_to(planned, receipt));
         }
     }
     // What is only observed is charged when nothing would have refused, and never stands in the way.
@@ -95,7 +92,7 @@ pub fn settle(
                     observed
                         .iter()
                         .zip(receipts)
-                        .map(|(planned, receipt)| charged_to(planned.limit, receipt)),
+                        .map(|(planned, receipt)| charged_to(planned, receipt)),
                 );
             }
             Err(
@@ -114,17 +111,44 @@ pub fn settle(
     })
 }
 
+/// Whether the charges of a call would fit, without making them.
+///
+/// # Errors
+/// The first refusal.
+pub fn peek(
+    counters: &Counters,
+    store: &mut dyn Store,
+    now: Timestamp,
+    planned: &[Planned<'_>],
+) -> Result<(), Denial> {
+    let enforced: Vec<&Planned<'_>> = planned.iter().filter(|planned| !planned.shadow).collect();
+    let charges: Vec<Charge> = enforced.iter().map(|planned| planned.charge).collect();
+    let error = match counters.table.peek(store, now, &charges) {
+        Ok(()) => return Ok(()),
+        Err(ReserveError::Lost) if counters.allow_on_store_error => return Ok(()),
+        Err(error) => error,
+    };
+    let index = match error {
+        ReserveError::Exceeded { index, .. } | ReserveError::Full { index, .. } => index,
+        ReserveError::Lost => 0,
+    };
+    Err(enforced.get(index).map_or_else(
+        || Denial::new("/counters", COUNTERS_LOST),
+        |planned| denial(planned.limit, error),
+    ))
+}
+
 /// Leave to forward what no policy speaks of: MCP's housekeeping, lists, streams, answers to servers.
 pub fn permit_protocol() -> Permit {
     Permit(())
 }
 
-fn charged_to(limit: &Limit, receipt: Receipt) -> Charged {
+fn charged_to(planned: &Planned<'_>, receipt: Receipt) -> Charged {
     Charged {
-        counter: limit.counter.name.clone(),
-        max: limit.max,
-        refund_on_tool_error: limit.refund_on_tool_error,
-        refund_on_unknown: limit.refund_on_unknown,
+        counter: planned.limit.counter.name.clone(),
+        max: planned.charge.max,
+        refund_on_tool_error: planned.limit.refund_on_tool_error,
+        refund_on_unknown: planned.limit.refund_on_unknown,
         receipt,
     }
 }
@@ -133,15 +157,20 @@ fn denial(limit: &Limit, error: ReserveError) -> Denial {
     let rule = Arc::clone(&limit.rule.pointer);
     match error {
         ReserveError::Exceeded { retry_after, .. } => {
-            let reason = if limit.authored {
-                (*limit.rule.reason).to_owned()
-            } else {
-                format!("{} Try again in {retry_after} seconds.", limit.rule.reason)
+            let reason = match (limit.authored, retry_after) {
+                (true, _) => (*limit.rule.reason).to_owned(),
+                (false, Some(seconds)) => {
+                    format!("{} Try again in {seconds} seconds.", limit.rule.reason)
+                }
+                (false, None) => format!(
+                    "{} This call asks for more than that at once.",
+                    limit.rule.reason
+                ),
             };
             Denial {
                 rule,
                 reason,
-                retry_after: Some(retry_after),
+                retry_after,
             }
         }
         ReserveError::Full { retry_after, .. } => {

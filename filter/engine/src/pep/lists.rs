@@ -4,7 +4,7 @@
 //! `Tools` next to `tools`, an entry without a name) is not shown at all.
 
 use crate::identity::Principal;
-use crate::json::{Document, Edits, Kind, Limits, Value};
+use crate::json::{Decimal, Document, Edits, Kind, Limits, Text, Value};
 use crate::mcp::List;
 use crate::pdp;
 use crate::policy::Policy;
@@ -24,8 +24,8 @@ pub struct ListFilter<'a> {
     pub policy: &'a Policy,
     /// The caller.
     pub principal: &'a Principal,
-    /// Lists the request asked for. With any, every list of these kinds in the reply is filtered, wherever
-    /// it stands; with none (a stream that may redeliver anything), the results of responses are.
+    /// Lists the request asked for. With any, every list in the reply is filtered, wherever it stands; with none
+    /// (an answer to something else, a stream that may redeliver anything), the results of responses are.
     pub asked: &'a [List],
 }
 
@@ -63,29 +63,27 @@ impl ListFilter<'_> {
         else {
             return Ok(());
         };
-        self.result(result, &List::ALL, edits)
+        self.result(result, edits)
     }
 
-    fn result(
-        &self,
-        result: Value<'_>,
-        lists: &[List],
-        edits: &mut Edits,
-    ) -> Result<(), Unjudgeable> {
-        let keys: Vec<&str> = lists.iter().map(|list| list.key()).collect();
+    /// Filters the lists among the members of an object. What stands under the key of a list that was asked for
+    /// must be one.
+    fn result(&self, result: Value<'_>, edits: &mut Edits) -> Result<(), Unjudgeable> {
+        let keys = List::ALL.map(List::key);
         if rpc::looks_alike(result, &keys) {
             return Err(Unjudgeable);
         }
         let mut found = false;
-        for list in lists {
+        for list in List::ALL {
             let Some(entries) = result.get(list.key()) else {
                 continue;
             };
-            if entries.kind() != Kind::Array {
+            if entries.kind() == Kind::Array {
+                found = true;
+                self.entries(list, entries, edits)?;
+            } else if self.asked.contains(&list) {
                 return Err(Unjudgeable);
             }
-            found = true;
-            self.entries(*list, entries, edits)?;
         }
         if found {
             make_private(result, edits);
@@ -93,17 +91,16 @@ impl ListFilter<'_> {
         Ok(())
     }
 
-    /// Filters every list of the kinds asked for. Recursion is bounded by the reader's limit on nesting.
+    /// Filters every list, wherever it stands. Recursion is bounded by the reader's limit on nesting.
     fn anywhere(&self, value: Value<'_>, edits: &mut Edits) -> Result<(), Unjudgeable> {
         match value.kind() {
             Kind::Object => {
-                self.result(value, self.asked, edits)?;
-                let others = value
+                self.result(value, edits)?;
+                let is_list = |key: Text<'_>| List::ALL.iter().any(|list| key.is(list.key()));
+                let mut others = value
                     .members()
-                    .filter(|(key, _)| !self.asked.iter().any(|list| key.is(list.key())));
-                others
-                    .map(|(_, member)| member)
-                    .try_for_each(|member| self.anywhere(member, edits))
+                    .filter(|(key, member)| !is_list(*key) || member.kind() != Kind::Array);
+                others.try_for_each(|(_, member)| self.anywhere(member, edits))
             }
             Kind::Array => value
                 .items()
@@ -144,13 +141,13 @@ impl ListFilter<'_> {
 
 /// A filtered list is this caller's alone, on every page, and not for long.
 fn make_private(result: Value<'_>, edits: &mut Edits) {
-    if let Some(scope) = result.get("cacheScope") {
-        if !scope.as_text().is_some_and(|scope| scope.is("private")) {
-            edits.replace(scope.span(), r#""private""#);
-        }
+    if let Some(scope) = result.get("cacheScope")
+        && !scope.as_text().is_some_and(|scope| scope.is("private"))
+    {
+        edits.replace(scope.span(), r#""private""#);
     }
     if let Some(ttl) = result.get("ttlMs") {
-        let most = crate::json::Decimal::parse(MAX_TTL_MS);
+        let most = Decimal::parse(MAX_TTL_MS);
         let within = match (ttl.as_decimal(), most) {
             (Some(ttl), Some(most)) => ttl.compare(&most).is_le(),
             _ => false,

@@ -109,19 +109,10 @@ pub fn dropped() -> Reply {
 impl Rejection {
     /// The reply to a rejected request. `detail` names what exactly.
     pub fn reply(self, id: Id<'_>, detail: &str) -> Reply {
-        let message = if detail.is_empty() {
-            self.message().to_owned()
-        } else {
-            format!("{}: {detail}", self.message())
-        };
+        let message = self.explain(detail);
         let mut reply = json(
             self.status(),
-            error(
-                id,
-                self.code(),
-                &message,
-                Some(&format!("/protocol/{}", self.word())),
-            ),
+            error(id, self.code(), &message, Some(&self.pointer())),
         );
         if self == Rejection::HttpMethod {
             reply
@@ -166,7 +157,7 @@ fn render(answer: &Answer<'_>, prefix: &str) -> Option<String> {
         }
         Answer::RpcError(id, denial) => Some(rpc_error(*id, denial, prefix)),
         Answer::UnknownMethod(id) => {
-            let rule = format!("/protocol/{}", Rejection::Method.word());
+            let rule = Rejection::Method.pointer();
             Some(error(
                 *id,
                 code::METHOD_NOT_FOUND,

@@ -140,6 +140,20 @@ impl Rejection {
         }
     }
 
+    /// The rule pointer.
+    pub fn pointer(self) -> String {
+        format!("/protocol/{}", self.word())
+    }
+
+    /// The message with what exactly it is about.
+    pub fn explain(self, detail: &str) -> String {
+        if detail.is_empty() {
+            self.message().to_owned()
+        } else {
+            format!("{}: {detail}", self.message())
+        }
+    }
+
     /// The HTTP status of the answer.
     pub fn status(self) -> u32 {
         match self {
@@ -153,12 +167,7 @@ impl Rejection {
     /// The JSON-RPC error code of the answer.
     pub fn code(self) -> i32 {
         match self {
-            Rejection::Utf8
-            | Rejection::Json
-            | Rejection::DuplicateKey
-            | Rejection::Number
-            | Rejection::Depth
-            | Rejection::Empty => code::PARSE_ERROR,
+            Rejection::Utf8 | Rejection::Json | Rejection::Empty => code::PARSE_ERROR,
             Rejection::Params => code::INVALID_PARAMS,
             Rejection::Mirror => code::HEADER_MISMATCH,
             Rejection::Method => code::METHOD_NOT_FOUND,

@@ -105,8 +105,8 @@ pub struct List {
 }
 
 impl Condition {
-    /// Whether the outcome depends on the call's arguments.
-    pub fn needs_call(&self) -> bool {
+    /// The paths it reads: its own, and that of `value_from`.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let operand = match &self.test {
             Test::Equals(operand, _)
             | Test::Compare(_, operand)
@@ -115,9 +115,17 @@ impl Condition {
             | Test::Suffix(operand) => Some(operand),
             Test::In(..) | Test::Exists(_) | Test::Regex(_) | Test::Url(_) => None,
         };
-        let reads_args =
-            |operand: &&Operand| matches!(operand, Operand::Path(path) if path.root == Root::Args);
-        self.path.root == Root::Args || operand.as_ref().is_some_and(reads_args)
+        let from = operand.and_then(|operand| match operand {
+            Operand::Path(path) => Some(path),
+            Operand::Literal(_) => None,
+        });
+        std::iter::once(&self.path).chain(from)
+    }
+
+    /// Whether the outcome depends on what only a call brings: its arguments, or counters at that time.
+    pub fn needs_call(&self) -> bool {
+        self.paths()
+            .any(|path| matches!(path.root, Root::Args | Root::Counters))
     }
 
     /// Evaluates it against a call.

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
-pub use path::{Facts, Found, Path, PathError, Root, Step};
+pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
 pub use pattern::{Pattern, PatternError};
 pub use url::UrlTest;
 
@@ -29,6 +29,8 @@ pub struct Policy {
     pub prompts: Catalog,
     /// Rules on resources.
     pub resources: Catalog,
+    /// Whether a counter has scope session, so that sessions have to be remembered.
+    pub counts_sessions: bool,
 }
 
 /// What happens to what no entry names.
@@ -72,6 +74,15 @@ impl Catalog {
         })
     }
 
+    /// Every entry, that of `"*"` included.
+    pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let prefixes = self.prefixes.iter_mut().map(|(_, entry)| entry);
+        self.entries
+            .values_mut()
+            .chain(prefixes)
+            .chain(&mut self.wildcard)
+    }
+
     /// Whether any name at all might be kept out of a list.
     pub fn may_unlist(&self) -> bool {
         let own = self
@@ -90,25 +101,68 @@ impl Catalog {
 pub struct Entry {
     /// `deny: true`.
     pub deny: Option<Rule>,
-    /// Blocks that must all hold.
-    pub require: Vec<Block>,
+    /// What must hold, in document order.
+    pub require: Vec<Requirement>,
     /// Blocks of which none may hold.
     pub deny_if: Vec<Block>,
     /// Counters a call is charged to.
     pub limits: Vec<Limit>,
+    /// When a person has to be asked.
+    pub approvals: Vec<Approval>,
+    /// Counters its conditions read, each with the key under which paths find it.
+    pub reads: Vec<Arc<Counter>>,
     /// Decide and record, but never refuse.
     pub shadow: bool,
 }
 
 impl Entry {
     fn may_unlist(&self) -> bool {
+        let certain = |requirement: &Requirement| match requirement {
+            Requirement::Never(_) => true,
+            Requirement::Block(block) => block.ignores_arguments(),
+        };
         self.deny.is_some()
-            || self
-                .require
-                .iter()
-                .chain(&self.deny_if)
-                .any(Block::ignores_arguments)
+            || self.require.iter().any(certain)
+            || self.deny_if.iter().any(Block::ignores_arguments)
     }
+
+    /// Every condition of the entry.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let required = self
+            .require
+            .iter()
+            .filter_map(|requirement| match requirement {
+                Requirement::Block(block) => Some(block),
+                Requirement::Never(_) => None,
+            });
+        let blocks = required
+            .chain(&self.deny_if)
+            .flat_map(|block| &block.conditions);
+        let triggers = self.approvals.iter().flat_map(|approval| &approval.when);
+        blocks.map(|(condition, _)| condition).chain(triggers)
+    }
+}
+
+/// One thing that must hold.
+#[derive(Debug)]
+pub enum Requirement {
+    /// All conditions of a block.
+    Block(Block),
+    /// Nothing satisfies it: a rule that denies (`action: deny`).
+    Never(Rule),
+}
+
+/// A call that waits for a person.
+#[derive(Debug)]
+pub struct Approval {
+    /// Which rule asks, and what the agent is told meanwhile.
+    pub rule: Rule,
+    /// Asks only if all of these hold or cannot be evaluated; always, if there are none.
+    pub when: Vec<Condition>,
+    /// How long the question stays open, in seconds.
+    pub timeout: i64,
+    /// How long the request itself is held, in seconds.
+    pub hold: i64,
 }
 
 /// What a refusal names: where the rule stands and what to tell the agent.
@@ -144,14 +198,25 @@ pub struct Limit {
     pub authored: bool,
     /// The counter it charges.
     pub counter: Arc<Counter>,
-    /// Most the counter may reach, inclusive, in 10^-9.
-    pub max: i128,
+    /// Most the counter may reach.
+    pub max: Max,
     /// What a call costs.
     pub cost: Cost,
     /// Give the charge back when the tool itself reports an error (`isError`).
     pub refund_on_tool_error: bool,
     /// Give the charge back when it is unknown whether the tool ran.
     pub refund_on_unknown: bool,
+}
+
+/// Most a counter may reach, inclusive, in 10^-9.
+#[derive(Debug)]
+pub enum Max {
+    /// This much.
+    Amount(i128),
+    /// It only counts.
+    Unlimited,
+    /// By the currency at this path; each has a counter of its own, and any other is refused.
+    PerCurrency(Path, Vec<(Box<str>, i128)>),
 }
 
 /// What a call costs a counter.
@@ -164,7 +229,7 @@ pub enum Cost {
 }
 
 /// A counter of a policy.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
     /// Shared by all limits that use this name.
     pub name: Box<str>,
@@ -172,6 +237,8 @@ pub struct Counter {
     pub window: Window,
     /// Who shares it.
     pub scope: Scope,
+    /// Whether each currency is counted apart.
+    pub per_currency: bool,
 }
 
 /// Who shares a counter.
@@ -184,14 +251,17 @@ pub enum Scope {
     Policy,
     /// One for all policies and callers.
     Server,
+    /// One per session that a server has issued to this principal.
+    Session,
 }
 
 impl Scope {
     /// All scopes by their name in a policy.
-    pub const NAMES: [(&'static str, Scope); 3] = [
+    pub const NAMES: [(&'static str, Scope); 4] = [
         ("grant", Scope::Grant),
         ("policy", Scope::Policy),
         ("server", Scope::Server),
+        ("session", Scope::Session),
     ];
 
     /// Its name in a policy.

@@ -13,6 +13,8 @@ pub enum Root {
     Identity,
     /// The name of the target.
     ToolName,
+    /// The counters of the policy.
+    Counters,
 }
 
 /// One step of a path.
@@ -56,6 +58,8 @@ pub struct Facts<'a> {
     pub identity: Option<Value<'a>>,
     /// The name of the target.
     pub name: Value<'a>,
+    /// What counters hold, as an object; those the rules at hand read.
+    pub counters: Option<Value<'a>>,
 }
 
 /// What a path without `[*]` leads to.
@@ -83,6 +87,8 @@ impl Path {
         let root = match root {
             "args" => Root::Args,
             "identity" => Root::Identity,
+            "counters" => Root::Counters,
+            "state" => return state(text, rest),
             "tool" if rest == ".name" => {
                 return Ok(Path {
                     root: Root::ToolName,
@@ -92,7 +98,7 @@ impl Path {
             }
             _ => {
                 return Err(PathError(
-                    "a path begins with `args.`, `identity.` or is `tool.name`".to_owned(),
+                    "a path begins with `args.`, `identity.`, `counters.` or `state.`, or is `tool.name`".to_owned(),
                 ));
             }
         };
@@ -107,6 +113,11 @@ impl Path {
                 "a path has at most {} steps",
                 Self::MAX_STEPS
             )));
+        }
+        if root == Root::Counters && !matches!(steps.as_slice(), [Step::Key(_)]) {
+            return Err(PathError(
+                "a counter is read as `counters.<name>`".to_owned(),
+            ));
         }
         if root == Root::Identity && !matches!(steps.as_slice(), [Step::Key(_)]) {
             return Err(PathError(
@@ -125,12 +136,21 @@ impl Path {
         self.steps.contains(&Step::Each)
     }
 
+    /// The name of the counter it reads, if it reads one.
+    pub fn counter(&self) -> Option<&str> {
+        match (self.root, self.steps.as_slice()) {
+            (Root::Counters, [Step::Key(name)]) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The value at the start of this path; `None` where the call does not bring it.
     pub fn start<'a>(&self, facts: &Facts<'a>) -> Option<Value<'a>> {
         match self.root {
             Root::Args => facts.args,
             Root::Identity => facts.identity,
             Root::ToolName => Some(facts.name),
+            Root::Counters => facts.counters,
         }
     }
 
@@ -147,6 +167,32 @@ impl Path {
         }
         Found::Value(value)
     }
+}
+
+/// Intercept's `state.<tool>.<counter>`: the last dot splits, and `_global` stands for `*`.
+fn state(text: &str, rest: &str) -> Result<Path, PathError> {
+    let split = rest
+        .strip_prefix('.')
+        .and_then(|rest| rest.rsplit_once('.'));
+    let Some((tool, counter)) =
+        split.filter(|(tool, counter)| !tool.is_empty() && !counter.is_empty())
+    else {
+        return Err(PathError(
+            "a counter is read as `state.<tool>.<counter>`".to_owned(),
+        ));
+    };
+    let tool = if tool == "_global" { "*" } else { tool };
+    let steps = vec![Step::Key(state_counter(tool, counter).into())];
+    Ok(Path {
+        root: Root::Counters,
+        steps,
+        text: text.into(),
+    })
+}
+
+/// The name of an Intercept counter among all counters of a policy.
+pub fn state_counter(tool: &str, counter: &str) -> String {
+    format!("state.{tool}.{counter}")
 }
 
 /// Takes one step. [`Step::Each`] is the caller's to take.

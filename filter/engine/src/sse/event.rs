@@ -49,7 +49,7 @@ impl<'b> Event<'b> {
     }
 
     /// Whether lenient clients might read more than one meaning into it: a field that is no word (a JSON
-    /// text without `data:`), or a `data` line that only begins after a character which Python's
+    /// text without `data:`) or is spelled `Data`, or a `data` line that only begins after a character which Python's
     /// `splitlines` takes for a line end.
     pub fn is_ambiguous(&self) -> bool {
         self.lines().any(|line| {
@@ -57,13 +57,19 @@ impl<'b> Event<'b> {
                 .field
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            let cased = line.field != "data" && line.field.eq_ignore_ascii_case("data");
             let hidden = line.whole.split(is_lenient_line_end).skip(1).any(|part| {
                 part.trim_start()
                     .get(..4)
                     .is_some_and(|start| start.eq_ignore_ascii_case("data"))
             });
-            !word || hidden
+            !word || cased || hidden
         })
+    }
+
+    /// The event as it stood on the wire.
+    pub fn bytes(&self) -> &'b [u8] {
+        self.bytes.as_bytes()
     }
 
     /// The event with another payload: on one line, in place of its first `data` line; every other line

@@ -12,6 +12,8 @@ pub enum Ruling {
     Pass,
     /// Pass it with another payload.
     Replace(String),
+    /// Pass this payload as an event of its own in its place.
+    Withhold(String),
     /// Pass nothing.
     Drop,
     /// Pass this payload in its place, and nothing of the stream after it.
@@ -129,7 +131,7 @@ impl Rewriter {
             (Ruling::Replace(payload), Some(event)) => {
                 out.extend_from_slice(event.with_data(&payload).as_bytes())
             }
-            (Ruling::Replace(payload), None) => {
+            (Ruling::Withhold(payload), _) | (Ruling::Replace(payload), None) => {
                 self.swallow_lf = true;
                 out.extend_from_slice(format!("data: {payload}\n\n").as_bytes());
             }
@@ -151,7 +153,7 @@ mod tests {
     /// Passes everything but payloads with `bad` (dropped) and `new` (replaced).
     fn ruling(event: Option<Event<'_>>) -> Ruling {
         match event.map(|event| event.data().into_owned()) {
-            None => Ruling::Replace("withheld".to_owned()),
+            None => Ruling::Withhold("withheld".to_owned()),
             Some(data) if data.contains("bad") => Ruling::Drop,
             Some(data) if data.contains("new") => Ruling::Replace("replaced".to_owned()),
             Some(_) => Ruling::Pass,

@@ -1,0 +1,54 @@
+//! `approval: {when, timeout, hold}`.
+
+use super::conditions::read_conditions;
+use super::reader::{Field, Reader};
+use crate::policy::{Approval, Rule};
+use crate::time::parse_duration;
+
+/// How long a question stays open, in seconds.
+pub(super) const DEFAULT_TIMEOUT: i64 = 1800;
+/// How long a request is held, in seconds. TypeScript clients give up after 60.
+pub(super) const DEFAULT_HOLD: i64 = 45;
+
+/// Longest time a question may stay open: 30 days.
+const MAX_SECONDS: i64 = 30 * 86_400;
+
+/// Reads an entry's `approval`. `base` is the pointer of the entry in refusals.
+pub(super) fn read(reader: &mut Reader, field: Field<'_>, base: &str) -> Option<Approval> {
+    let mut object = reader.object(field)?;
+    let when = object
+        .take("when")
+        .map(|field| read_conditions(reader, &field))
+        .unwrap_or_default();
+    let timeout = object
+        .take("timeout")
+        .and_then(|field| read_duration(reader, &field));
+    let hold = object
+        .take("hold")
+        .and_then(|field| read_duration(reader, &field));
+    let on_deny = object.take("on_deny").and_then(|field| reader.text(&field));
+    object.finish(reader);
+    let pointer = format!("{base}/approval");
+    let reason =
+        on_deny.unwrap_or_else(|| format!("This call needs a person's approval (rule {pointer})."));
+    let rule = Rule {
+        pointer: pointer.into(),
+        reason: reason.into(),
+    };
+    Some(Approval {
+        rule,
+        when,
+        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+        hold: hold.unwrap_or(DEFAULT_HOLD),
+    })
+}
+
+/// Reads a duration, as seconds.
+pub(super) fn read_duration(reader: &mut Reader, field: &Field<'_>) -> Option<i64> {
+    let seconds = field.value.as_str().and_then(|text| parse_duration(&text));
+    let seconds = seconds.filter(|seconds| (0..=MAX_SECONDS).contains(seconds));
+    if seconds.is_none() {
+        reader.expected(field, "a duration such as `45s`, `30m` or `2h`, up to 30d");
+    }
+    seconds
+}

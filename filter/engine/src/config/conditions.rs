@@ -1,0 +1,243 @@
+//! Conditions: `{path, op, value | value_from}`.
+
+use super::reader::{Field, Object, Reader};
+use crate::json::{Document, Kind};
+use crate::policy::{Condition, List, Operand, Path, Pattern, Relation, Test, UrlTest};
+
+/// The operators, by what they take as `value`.
+#[derive(Clone, Copy)]
+enum Op {
+    Equals(bool),
+    Compare(Relation),
+    In(bool),
+    Exists,
+    Regex,
+    Contains,
+    Prefix,
+    Suffix,
+    Url,
+}
+
+const OPS: [(&str, Op); 14] = [
+    ("eq", Op::Equals(false)),
+    ("neq", Op::Equals(true)),
+    ("lt", Op::Compare(Relation::Less)),
+    ("lte", Op::Compare(Relation::AtMost)),
+    ("gt", Op::Compare(Relation::Greater)),
+    ("gte", Op::Compare(Relation::AtLeast)),
+    ("in", Op::In(false)),
+    ("not_in", Op::In(true)),
+    ("exists", Op::Exists),
+    ("regex", Op::Regex),
+    ("contains", Op::Contains),
+    ("prefix", Op::Prefix),
+    ("suffix", Op::Suffix),
+    ("url", Op::Url),
+];
+
+/// Reads a list of conditions that must not be empty.
+pub(super) fn read_conditions(reader: &mut Reader, field: &Field<'_>) -> Vec<Condition> {
+    let items = reader.list(field);
+    if field.value.kind() == Kind::Array && items.is_empty() {
+        reader.error(
+            &field.at,
+            "`conditions` is empty; an empty list would always hold",
+        );
+    }
+    items
+        .into_iter()
+        .filter_map(|item| read_condition(reader, item))
+        .collect()
+}
+
+fn read_condition(reader: &mut Reader, field: Field<'_>) -> Option<Condition> {
+    let at = field.at.clone();
+    let mut object = reader.object(field)?;
+    let path = match object.take("path") {
+        Some(field) => read_path(reader, &field),
+        None => {
+            reader.error(&at, "a condition needs `path`, such as `args.amount`");
+            None
+        }
+    };
+    let op = match object.take("op") {
+        Some(field) => reader.choice(&field, &OPS),
+        None => {
+            reader.error(&at, "a condition needs `op`, such as `eq` or `lte`");
+            None
+        }
+    };
+    let value = object.take("value");
+    let value_from = object.take("value_from");
+    object.finish(reader);
+    let test = read_test(reader, &at, op?, value, value_from)?;
+    Some(Condition { path: path?, test })
+}
+
+/// Reads a path of the policy language.
+pub(super) fn read_path(reader: &mut Reader, field: &Field<'_>) -> Option<Path> {
+    let text = reader.text(field)?;
+    match Path::parse(&text) {
+        Ok(path) => {
+            if let Some(counter) = path.counter() {
+                reader.reads_counter(&field.at, counter);
+            }
+            Some(path)
+        }
+        Err(error) => {
+            reader.error(&field.at, format!("`{text}` is no path: {error}"));
+            None
+        }
+    }
+}
+
+/// A path that leads to at most one value.
+pub(super) fn read_single_path(reader: &mut Reader, field: &Field<'_>) -> Option<Path> {
+    let path = read_path(reader, field)?;
+    if path.has_each() {
+        reader.error(
+            &field.at,
+            format!(
+                "`{}` leads to several values; `[*]` is not possible here",
+                path.text
+            ),
+        );
+        return None;
+    }
+    Some(path)
+}
+
+fn read_test(
+    reader: &mut Reader,
+    at: &str,
+    op: Op,
+    value: Option<Field<'_>>,
+    value_from: Option<Field<'_>>,
+) -> Option<Test> {
+    if let (Some(_), Some(from)) = (&value, &value_from) {
+        reader.error(&from.at, "a condition has either `value` or `value_from`");
+        return None;
+    }
+    if let Some(from) = value_from {
+        let operand = Operand::Path(read_single_path(reader, &from)?);
+        return match op {
+            Op::Equals(negated) => Some(Test::Equals(operand, negated)),
+            Op::Compare(relation) => Some(Test::Compare(relation, operand)),
+            Op::Contains => Some(Test::Contains(operand)),
+            Op::Prefix => Some(Test::Prefix(operand)),
+            Op::Suffix => Some(Test::Suffix(operand)),
+            Op::In(_) | Op::Exists | Op::Regex | Op::Url => {
+                let message = "`value_from` works with eq, neq, lt, lte, gt, gte, contains, prefix and suffix; write a `value`";
+                reader.error(&from.at, message);
+                None
+            }
+        };
+    }
+    let Some(value) = value else {
+        reader.error(at, "a condition needs `value` or `value_from`");
+        return None;
+    };
+    match op {
+        Op::Equals(negated) => Some(Test::Equals(
+            Operand::Literal(reader.literal(&value)?),
+            negated,
+        )),
+        Op::Compare(relation) => Some(Test::Compare(
+            relation,
+            Operand::Literal(reader.decimal(&value)?),
+        )),
+        Op::In(negated) => read_list(reader, &value).map(|list| Test::In(list, negated)),
+        Op::Exists => reader.boolean(&value).map(Test::Exists),
+        Op::Regex => {
+            let pattern = reader.text(&value)?;
+            match Pattern::new(&pattern) {
+                Ok(pattern) => Some(Test::Regex(pattern)),
+                Err(error) => {
+                    reader.error(&value.at, format!("invalid regex `{pattern}`: {error}"));
+                    None
+                }
+            }
+        }
+        Op::Contains => Some(Test::Contains(Operand::Literal(reader.literal(&value)?))),
+        Op::Prefix => Some(Test::Prefix(Operand::Literal(read_text_literal(
+            reader, &value,
+        )?))),
+        Op::Suffix => Some(Test::Suffix(Operand::Literal(read_text_literal(
+            reader, &value,
+        )?))),
+        Op::Url => read_url(reader, value).map(Test::Url),
+    }
+}
+
+fn read_text_literal(reader: &mut Reader, field: &Field<'_>) -> Option<Document<'static>> {
+    reader.text(field)?;
+    reader.literal(field)
+}
+
+fn read_list(reader: &mut Reader, field: &Field<'_>) -> Option<List> {
+    let items = reader.list(field);
+    if field.value.kind() != Kind::Array {
+        return None;
+    }
+    let mut list = List {
+        texts: Default::default(),
+        others: Vec::new(),
+    };
+    for item in items {
+        match item.value.as_str() {
+            Some(text) => {
+                list.texts.insert(text.into());
+            }
+            None => list.others.extend(reader.literal(&item)),
+        }
+    }
+    Some(list)
+}
+
+fn read_url(reader: &mut Reader, field: Field<'_>) -> Option<UrlTest> {
+    let at = field.at.clone();
+    let mut object = reader.object(field)?;
+    let mut words = |object: &mut Object<'_>, key: &'static str| {
+        let field = object.take(key)?;
+        let items = reader.list(&field);
+        Some(
+            items
+                .iter()
+                .filter_map(|item| reader.text(item))
+                .map(|text| text.to_ascii_lowercase().into())
+                .collect(),
+        )
+    };
+    let test = UrlTest {
+        hosts: words(&mut object, "host_in"),
+        schemes: words(&mut object, "scheme_in"),
+    };
+    object.finish(reader);
+    if test == UrlTest::default() {
+        reader.error(
+            &at,
+            "`url` takes `{host_in: [...], scheme_in: [...]}`, at least one of them",
+        );
+        return None;
+    }
+    Some(test)
+}
+
+pub(super) fn op_name(test: &Test) -> &'static str {
+    match test {
+        Test::Equals(_, false) => "eq",
+        Test::Equals(_, true) => "neq",
+        Test::Compare(Relation::Less, _) => "lt",
+        Test::Compare(Relation::AtMost, _) => "lte",
+        Test::Compare(Relation::Greater, _) => "gt",
+        Test::Compare(Relation::AtLeast, _) => "gte",
+        Test::In(_, false) => "in",
+        Test::In(_, true) => "not_in",
+        Test::Exists(_) => "exists",
+        Test::Regex(_) => "regex",
+        Test::Contains(_) => "contains",
+        Test::Prefix(_) => "prefix",
+        Test::Suffix(_) => "suffix",
+        Test::Url(_) => "url",
+    }
+}
