@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use toolgate_engine::audit::{Outcome, Record};
+use toolgate_engine::identity::Stranger;
 use toolgate_engine::pep::Rejection;
 
 use crate::host::{self, Metric};
@@ -21,8 +22,14 @@ impl Metrics {
         let rejections = Rejection::ALL
             .iter()
             .map(|rejection| rejected(rejection.word()));
+        let strangers = Stranger::ALL
+            .iter()
+            .map(|stranger| rejected(&format!("identity/{}", stranger.word())));
+        let no_server = std::iter::once(rejected("no-server"));
         let names = outcomes
             .chain(rejections)
+            .chain(strangers)
+            .chain(no_server)
             .chain([WITHHELD, REFUNDED].map(str::to_owned));
         let define = |name: String| {
             Some((
@@ -54,12 +61,9 @@ impl Metrics {
     /// Counts a decision.
     pub fn count(&self, record: &Record) {
         self.increment(&decision(record.decision.word()));
-        let word = record
-            .rule
-            .as_deref()
-            .and_then(|rule| rule.strip_prefix("/protocol/"));
-        if let (Outcome::Reject, Some(word)) = (record.decision, word) {
-            self.increment(&rejected(word));
+        if let (Outcome::Reject, Some(rule)) = (record.decision, &record.rule) {
+            let word = rule.trim_start_matches('/');
+            self.increment(&rejected(word.strip_prefix("protocol/").unwrap_or(word)));
         }
     }
 
@@ -95,5 +99,5 @@ fn decision(outcome: &str) -> String {
 }
 
 fn rejected(word: &str) -> String {
-    format!("toolgate.reject.{word}")
+    format!("toolgate.reject.{}", word.replace('/', "."))
 }

@@ -8,6 +8,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::audit;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Step};
+use toolgate_engine::identity::Attributes;
 use toolgate_engine::pep::Reply;
 use toolgate_engine::time::Timestamp;
 
@@ -132,6 +133,28 @@ impl Stream {
         }
     }
 
+    /// Hands the engine what the configuration needs to know of the connection and the route.
+    fn read_attributes(&mut self) {
+        let Some(plugin) = self
+            .plugin
+            .as_ref()
+            .filter(|plugin| !plugin.gate.attributes.is_empty())
+        else {
+            return;
+        };
+        let read =
+            |name: &'static str| Some((name, host::property(&name.replace('.', "\0")).ok()?));
+        let attributes = plugin
+            .gate
+            .attributes
+            .iter()
+            .copied()
+            .filter_map(read)
+            .collect();
+        let exchange = std::mem::replace(&mut self.exchange, Exchange::new(String::new()));
+        self.exchange = exchange.with_attributes(Attributes(attributes));
+    }
+
     fn holds(&self) -> bool {
         self.plugin
             .as_ref()
@@ -143,7 +166,7 @@ impl Stream {
         match step {
             Step::Buffer => FilterAction::Pause,
             Step::Forward(_permit, removals) => {
-                if headers_here && !remove_all(Map::Request, removals) {
+                if headers_here && !remove_all(Map::Request, &removals) {
                     let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
                     return self.answer(failed);
                 }
@@ -230,6 +253,7 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
+        self.read_attributes();
         let headers = host::headers(Map::Request);
         let step = self.decide(|exchange, cx| {
             headers
@@ -238,7 +262,7 @@ impl HttpContext for Stream {
         });
         if matches!(step, Step::Buffer) && !self.holds() {
             // Second best: the headers go ahead, without what would keep the reply from being read.
-            if remove_all(Map::Request, self.exchange.unheld_removals()) {
+            if remove_all(Map::Request, &self.exchange.unheld_removals()) {
                 return FilterAction::Continue;
             }
             let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
@@ -395,10 +419,10 @@ impl HttpContext for Stream {
     }
 }
 
-fn remove_all(map: Map, names: &[&str]) -> bool {
+fn remove_all(map: Map, names: &[impl AsRef<str>]) -> bool {
     names
         .iter()
-        .all(|name| host::remove_header(map, name).is_ok())
+        .all(|name| host::remove_header(map, name.as_ref()).is_ok())
 }
 
 /// Says that the body is plain JSON, whatever the old one was.

@@ -78,6 +78,17 @@ pub struct Record {
     pub rpc_id: Option<String>,
     /// Who asked.
     pub principal: String,
+    /// What established it: `grant`, `jwt`, `mtls`, `header`, or `anonymous`.
+    pub source: String,
+    /// Claims chosen by `audit.claims`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Box<RawValue>>,
+    /// The server the request is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The caller's policy, where policies have names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// Counters that were charged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub counters: Vec<CounterRecord>,
@@ -138,7 +149,10 @@ impl Record {
         };
         let cuts: [fn(&mut Record); 3] = [
             |_| {},
-            |record| record.args = None,
+            |record| {
+                record.args = None;
+                record.claims = None;
+            },
             |record| {
                 record.reason = None;
                 record.session = None;
@@ -167,6 +181,13 @@ impl Record {
         self.decision = Outcome::Reject;
         self.rule = Some(rejection.pointer());
         self.reason = Some(clip(&rejection.explain(detail)));
+    }
+
+    /// Notes that the request was turned away on its headers.
+    pub fn reject_by(&mut self, rule: String, reason: &str) {
+        self.decision = Outcome::Reject;
+        self.rule = Some(rule);
+        self.reason = Some(reason.to_owned());
     }
 
     /// Notes what the policy refused, or would have refused.

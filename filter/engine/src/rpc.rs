@@ -21,6 +21,8 @@ pub mod code {
     /// Refused by policy, where no tool result can say so. Outside the ranges JSON-RPC and MCP reserve;
     /// every client tried delivers it to the caller.
     pub const REFUSED: i32 = 1403;
+    /// Who calls is not known, or not enough.
+    pub const UNAUTHENTICATED: i32 = 1401;
 }
 
 const ENVELOPE_KEYS: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];

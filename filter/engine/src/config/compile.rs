@@ -6,10 +6,11 @@ use super::error::ConfigErrors;
 use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader, escape};
 use super::{
-    Audit, AuditArgs, Counters, Gate, Http, Methods, Mode, Results, approval, canonical, json_v1,
-    rules,
+    Audit, AuditArgs, Counters, Gate, Http, Methods, Mode, Results, approval, canonical, identity,
+    json_v1, rules,
 };
 use crate::counters::Table;
+use crate::identity::{Attributes, Identity, Servers, Source};
 use crate::json::{Document, Limits};
 use crate::mcp::Method;
 use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
@@ -42,7 +43,14 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     if let Some(field) = object.take("description") {
         reader.text(&field);
     }
-    let policy = read_policy(reader, &mut object);
+    let (policies, named_policies) = read_policies(reader, &mut object);
+    let servers = identity::read_servers(reader, &mut object);
+    let names = identity::PolicyNames {
+        policies: &policies,
+        named: named_policies,
+    };
+    let identity = identity::read(reader, &mut object, &names, &servers);
+    let attributes = needed_attributes(&identity, &servers);
     let mode = object
         .take("mode")
         .and_then(|field| reader.choice(&field, &MODES))
@@ -76,7 +84,11 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Gate {
         digest,
-        policy,
+        policies,
+        named_policies,
+        identity,
+        servers,
+        attributes,
         mode,
         stopped,
         methods,
@@ -115,7 +127,68 @@ struct CatalogReader<'r> {
     kind: Kind,
 }
 
-fn read_policy(reader: &mut Reader, object: &mut Object<'_>) -> Policy {
+/// Keys of an inline policy, which cannot stand beside `policies`.
+const INLINE: [&str; 6] = [
+    "default",
+    "hide",
+    "tools",
+    "all_tools",
+    "prompts",
+    "resources",
+];
+
+/// The policies, and whether they have names.
+fn read_policies(reader: &mut Reader, object: &mut Object<'_>) -> (Vec<Policy>, bool) {
+    let Some(field) = object.take("policies") else {
+        return (vec![read_policy(reader, object, "")], false);
+    };
+    if let Some(key) = INLINE.into_iter().find(|key| object.has(key)) {
+        reader.error(
+            &field.at,
+            format!("`policies` stands beside an inline policy (`{key}`); use one of them"),
+        );
+    }
+    for key in INLINE {
+        object.take(key);
+    }
+    let mut policies = Vec::new();
+    for (name, field) in reader.map(&field) {
+        let at = field.at.clone();
+        let Some(mut object) = reader.object(field) else {
+            continue;
+        };
+        if name.trim().is_empty() {
+            reader.error(&at, "a policy needs a name");
+        }
+        if let Some(field) = object.take("description") {
+            reader.text(&field);
+        }
+        policies.push(read_policy(reader, &mut object, &name));
+        object.finish(reader);
+    }
+    (policies, true)
+}
+
+/// What the host has to be asked for.
+fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str> {
+    let mut needed = Vec::new();
+    for source in &identity.sources {
+        match source {
+            Source::Jwt { .. } => needed.push(Attributes::METADATA),
+            Source::Mtls { attribute, .. } => needed.push(*attribute),
+            Source::Grant | Source::Header { .. } => {}
+        }
+    }
+    if let Servers::Several(servers) = servers
+        && servers.iter().any(|server| server.route.is_some()) {
+            needed.push(Attributes::ROUTE);
+        }
+    needed.sort_unstable();
+    needed.dedup();
+    needed
+}
+
+fn read_policy(reader: &mut Reader, object: &mut Object<'_>, name: &str) -> Policy {
     let mut counters = CounterBook::default();
     let default = object
         .take("default")
@@ -147,7 +220,7 @@ fn read_policy(reader: &mut Reader, object: &mut Object<'_>) -> Policy {
     let prompts = catalog.section(object.take("prompts"), Kind::Prompts, empty());
     let resources = catalog.section(object.take("resources"), Kind::Resources, empty());
     let mut policy = Policy {
-        name: "".into(),
+        name: name.into(),
         tools,
         prompts,
         resources,
@@ -171,7 +244,12 @@ impl CatalogReader<'_> {
     fn section(&mut self, field: Option<Field<'_>>, kind: Kind, mut catalog: Catalog) -> Catalog {
         self.kind = kind;
         let Some(field) = field else { return catalog };
-        let base = format!("{}/items", field.at);
+        // The policy a rule stands in is a field of its own in the audit record, not part of its pointer.
+        let base = if kind == Kind::Prompts {
+            "/prompts/items"
+        } else {
+            "/resources/items"
+        };
         let Some(mut object) = self.reader.object(field) else {
             return catalog;
         };
@@ -182,7 +260,7 @@ impl CatalogReader<'_> {
             read_hide(self.reader, &field, &mut catalog);
         }
         if let Some(field) = object.take("items") {
-            self.entries(&field, &base, &mut catalog);
+            self.entries(&field, base, &mut catalog);
         }
         object.finish(self.reader);
         catalog
@@ -370,6 +448,11 @@ fn read_audit(reader: &mut Reader, field: Field<'_>) -> Audit {
             ("full", AuditArgs::Full),
         ];
         audit.args = reader.choice(&field, &choices).unwrap_or_default();
+    }
+    if let Some(field) = object.take("claims") {
+        for item in reader.list(&field) {
+            audit.claims.extend(reader.name(&item).map(Into::into));
+        }
     }
     if let Some(field) = object.take("max_bytes") {
         audit.max_bytes = reader

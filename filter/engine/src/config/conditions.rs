@@ -223,7 +223,7 @@ fn read_url(reader: &mut Reader, field: Field<'_>) -> Option<UrlTest> {
     Some(test)
 }
 
-pub(super) fn op_name(test: &Test) -> &'static str {
+pub(crate) fn op_name(test: &Test) -> &'static str {
     match test {
         Test::Equals(_, false) => "eq",
         Test::Equals(_, true) => "neq",

@@ -8,9 +8,12 @@ mod canonical;
 mod compile;
 mod conditions;
 mod error;
+mod identity;
 mod json_v1;
 mod limits;
-mod protobuf;
+#[cfg(feature = "lint")]
+mod lint;
+pub(crate) mod protobuf;
 mod reader;
 mod rules;
 mod wording;
@@ -18,11 +21,16 @@ mod wording;
 use std::collections::HashSet;
 
 pub use canonical::canonical;
+#[cfg(feature = "explain")]
+pub(crate) use conditions::op_name;
 pub use error::{ConfigError, ConfigErrors};
 pub(crate) use limits::display_nanos;
+#[cfg(feature = "lint")]
+pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
 pub use protobuf::struct_to_json;
 
 use crate::counters::Table;
+use crate::identity::{Identity, Servers};
 use crate::policy::Policy;
 
 /// A compiled configuration: everything the data path needs, immutable.
@@ -31,8 +39,16 @@ pub struct Gate {
     /// SHA-256 over the canonical document, in hex: the same policy has the same digest however it is
     /// spelled.
     pub digest: String,
-    /// The inline policy.
-    pub policy: Policy,
+    /// The policies: those under `policies`, or the one inline policy.
+    pub policies: Vec<Policy>,
+    /// Whether policies are picked by identity.
+    pub named_policies: bool,
+    /// How callers are told apart.
+    pub identity: Identity,
+    /// The upstreams.
+    pub servers: Servers,
+    /// Attributes of the host that are needed to tell callers and upstreams apart.
+    pub attributes: Vec<&'static str>,
     /// Whether refusals are enforced.
     pub mode: Mode,
     /// The stop switch: refuse every call.
@@ -131,6 +147,8 @@ pub struct Audit {
     pub args: AuditArgs,
     /// Longest record, in bytes.
     pub max_bytes: usize,
+    /// Claims of the caller to record.
+    pub claims: Vec<Box<str>>,
 }
 
 impl Default for Audit {
@@ -139,6 +157,7 @@ impl Default for Audit {
             log: true,
             args: AuditArgs::Keys,
             max_bytes: 8192,
+            claims: Vec::new(),
         }
     }
 }
@@ -156,6 +175,13 @@ pub enum AuditArgs {
 }
 
 impl Gate {
+    /// The index of the policy with this name under `policies`.
+    pub fn policy_index(&self, name: &str) -> Option<usize> {
+        self.policies
+            .iter()
+            .position(|policy| self.named_policies && *policy.name == *name)
+    }
+
     /// Reads a plugin configuration as a host hands it over: JSON text, or a serialized
     /// `google.protobuf.Struct`. Envoy delivers a `Struct` as protobuf, not as JSON (measured on 1.40).
     ///

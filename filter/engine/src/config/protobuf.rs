@@ -17,6 +17,31 @@ pub fn struct_to_json(bytes: &[u8]) -> Option<String> {
     Some(out)
 }
 
+/// The value of one key in field 1 of a message, where that is a map from text to messages.
+pub(crate) fn map_entry<'b>(mut bytes: &'b [u8], wanted: &str) -> Option<&'b [u8]> {
+    while !bytes.is_empty() {
+        let (part, rest) = field(bytes)?;
+        bytes = rest;
+        let (1, Wire::Bytes(mut entry)) = part else {
+            continue;
+        };
+        let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
+        while !entry.is_empty() {
+            let (part, rest) = field(entry)?;
+            entry = rest;
+            match part {
+                (1, Wire::Bytes(bytes)) => key = bytes,
+                (2, Wire::Bytes(bytes)) => value = bytes,
+                _ => return None,
+            }
+        }
+        if key == wanted.as_bytes() {
+            return Some(value);
+        }
+    }
+    None
+}
+
 enum Wire<'b> {
     Varint(u64),
     Double(f64),

@@ -64,27 +64,27 @@ impl RequestHead {
         }
         if OVERRIDES
             .into_iter()
-            .any(|name| one(headers, name).is_some())
+            .any(|name| header(headers, name).is_some())
         {
             return Err(refused(Rejection::HttpMethod, ""));
         }
-        if one(headers, "upgrade").is_some() {
+        if header(headers, "upgrade").is_some() {
             return Err(refused(Rejection::Upgrade, ""));
         }
-        let carries_message = match one(headers, ":method") {
+        let carries_message = match header(headers, ":method") {
             Some(b"POST") => true,
             Some(b"GET" | b"DELETE" | b"OPTIONS" | b"HEAD") => false,
             Some(b"CONNECT") => return Err(refused(Rejection::Upgrade, "")),
             _ => return Err(refused(Rejection::HttpMethod, "")),
         };
-        let encoding = one(headers, "content-encoding");
+        let encoding = header(headers, "content-encoding");
         if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
             return Err(refused(Rejection::ContentEncoding, ""));
         }
-        if carries_message && !one(headers, "content-type").is_some_and(is_json) {
+        if carries_message && !header(headers, "content-type").is_some_and(is_json) {
             return Err(refused(Rejection::ContentType, ""));
         }
-        let declared = one(headers, "content-length")
+        let declared = header(headers, "content-length")
             .map(|length| std::str::from_utf8(length).unwrap_or_default());
         if let Some(declared) = declared {
             let digits = !declared.is_empty() && declared.bytes().all(|byte| byte.is_ascii_digit());
@@ -105,18 +105,18 @@ impl RequestHead {
             }
         }
         // A version nobody can place by its date might be a modern one to the server.
-        let version = one(headers, "mcp-protocol-version");
+        let version = header(headers, "mcp-protocol-version");
         if version.is_some_and(|version| Version::parse(version).is_none()) {
             return Err(refused(
                 Rejection::Header,
                 "`mcp-protocol-version` is not a date",
             ));
         }
-        let text = |name| one(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
-        let bytes = |name| one(headers, name).map(<[u8]>::to_vec);
+        let text = |name| header(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
+        let bytes = |name| header(headers, name).map(<[u8]>::to_vec);
         Ok(RequestHead {
             carries_message,
-            is_get: one(headers, ":method") == Some(b"GET"),
+            is_get: header(headers, ":method") == Some(b"GET"),
             mirrors: Mirrors {
                 version: bytes("mcp-protocol-version"),
                 method: bytes("mcp-method"),
@@ -124,7 +124,7 @@ impl RequestHead {
             },
             request_id: text("x-request-id"),
             traceparent: text("traceparent"),
-            session: one(headers, "mcp-session-id")
+            session: header(headers, "mcp-session-id")
                 .map(|id| String::from_utf8_lossy(id).into_owned()),
         })
     }
@@ -139,7 +139,7 @@ fn all<'h>(headers: &'h Headers, name: &str) -> impl Iterator<Item = &'h [u8]> {
 }
 
 /// The value of a header, without the white space around it.
-pub(super) fn one<'h>(headers: &'h Headers, name: &str) -> Option<&'h [u8]> {
+pub fn header<'h>(headers: &'h Headers, name: &str) -> Option<&'h [u8]> {
     headers
         .iter()
         .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))

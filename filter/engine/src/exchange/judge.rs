@@ -4,9 +4,11 @@ use super::Context;
 use super::head::RequestHead;
 use super::reply::ReplyPlan;
 use super::watch::Watch;
+use serde_json::value::RawValue;
+
 use crate::audit::{CounterRecord, Outcome, Record, clip};
 use crate::config::{Gate, Mode, display_nanos};
-use crate::identity::Principal;
+use crate::identity::{Caller, Principal};
 use crate::json::{Document, Kind, Limits, Value};
 use crate::mcp::{Asks, List, Method};
 use crate::pdp::{self, AccessRequest, Charged, Decision, Denial, Permit, Planned, Target};
@@ -60,7 +62,14 @@ enum Verdict<'d, 'p> {
 }
 
 /// A record with what is known of every request.
-pub(super) fn record(cx: &Context<'_>, head: Option<&RequestHead>, decision_id: &str) -> Record {
+pub(super) fn record(
+    cx: &Context<'_>,
+    head: Option<&RequestHead>,
+    caller: Option<&Caller>,
+    decision_id: &str,
+) -> Record {
+    let principal = caller.map(|caller| &caller.principal);
+    let policy = principal.and_then(|principal| principal.policy(cx.gate));
     Record {
         time: cx.now.to_string(),
         decision_id: decision_id.to_owned(),
@@ -72,7 +81,15 @@ pub(super) fn record(cx: &Context<'_>, head: Option<&RequestHead>, decision_id: 
         args: None,
         arguments: None,
         rpc_id: None,
-        principal: Principal::anonymous().id.into(),
+        principal: principal.map_or_else(|| "unknown".to_owned(), |principal| clip(&principal.id)),
+        source: principal
+            .map_or("unknown", |principal| principal.source)
+            .to_owned(),
+        claims: principal.and_then(|principal| chosen_claims(principal, &cx.gate.audit.claims)),
+        server: caller.and_then(|caller| caller.server.as_deref().map(clip)),
+        policy: policy
+            .map(|policy| policy.name.to_string())
+            .filter(|name| !name.is_empty()),
         counters: Vec::new(),
         retry_after: None,
         request_id: head.and_then(|head| head.request_id.clone()),
@@ -85,15 +102,28 @@ pub(super) fn record(cx: &Context<'_>, head: Option<&RequestHead>, decision_id: 
     }
 }
 
+/// The claims to record, as an object.
+fn chosen_claims(principal: &Principal, chosen: &[Box<str>]) -> Option<Box<RawValue>> {
+    let claims = principal.claims.as_ref().filter(|_| !chosen.is_empty())?;
+    let members: Vec<String> = claims
+        .root()
+        .members()
+        .filter(|(key, _)| chosen.iter().any(|name| key.is(name)))
+        .map(|(key, value)| format!("\"{}\":{}", key.raw(), value.raw()))
+        .collect();
+    RawValue::from_string(format!("{{{}}}", members.join(","))).ok()
+}
+
 /// Judges a whole body.
 pub(super) fn body(
     cx: &mut Context<'_>,
     head: &RequestHead,
+    caller: &Caller,
     exchange_id: &str,
     body: &[u8],
 ) -> Judged {
     let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
-        let mut record = record(cx, Some(head), exchange_id);
+        let mut record = record(cx, Some(head), Some(caller), exchange_id);
         record.reject(rejection, detail);
         record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
         Judged {
@@ -153,8 +183,8 @@ pub(super) fn body(
         return reject(cx, Rejection::Batch, Id::NULL, "");
     }
 
-    let principal = Principal::anonymous();
-    let session = known_session(cx, head, &principal);
+    let principal = &caller.principal;
+    let session = known_session(cx, head, principal);
     let mut opinions = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let decision_id = if is_batch {
@@ -162,15 +192,15 @@ pub(super) fn body(
         } else {
             exchange_id.to_owned()
         };
-        let blank = record(cx, Some(head), &decision_id);
-        match opinion(cx, (&principal, session), blank, message, modern) {
+        let blank = record(cx, Some(head), Some(caller), &decision_id);
+        match opinion(cx, (principal, session), blank, message, modern) {
             Ok(opinion) => opinions.push(opinion),
             Err((rejection, id)) => {
                 return reject(cx, rejection, if is_batch { Id::NULL } else { id }, "");
             }
         }
     }
-    conclude(cx, opinions, is_batch, modern)
+    conclude(cx, principal, opinions, is_batch, modern)
 }
 
 /// Two requests under one id: their answers could not be told apart.
@@ -194,10 +224,11 @@ fn known_session<'h>(
     head: &'h RequestHead,
     principal: &Principal,
 ) -> Option<&'h str> {
-    let session = head
-        .session
-        .as_deref()
-        .filter(|_| cx.gate.policy.counts_sessions)?;
+    let session = head.session.as_deref().filter(|_| {
+        principal
+            .policy(cx.gate)
+            .is_some_and(|policy| policy.counts_sessions)
+    })?;
     let known = pdp::knows_session(
         &cx.gate.counters.table,
         cx.store,
@@ -344,22 +375,21 @@ fn decide<'p>(
     (target, name, arguments): (Target, Value<'_>, Option<Value<'_>>),
 ) -> Decision<'p> {
     let gate = cx.gate;
-    let text = name.as_str().unwrap_or_default();
-    let entries = pdp::entries(&gate.policy, target, &text);
-    let table = &gate.counters.table;
-    let counters = match pdp::read_counters(
-        &gate.policy,
-        entries,
-        principal,
-        session,
-        table,
-        cx.store,
-        cx.now,
-    ) {
-        Ok(counters) => counters,
-        Err(_) if gate.counters.allow_on_store_error => None,
-        Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
+    let Some(policy) = principal.policy(gate) else {
+        return Decision::Deny(Denial::new(
+            "/no-policy",
+            "No policy allows this caller anything.",
+        ));
     };
+    let text = name.as_str().unwrap_or_default();
+    let entries = pdp::entries(policy, target, &text);
+    let table = &gate.counters.table;
+    let counters =
+        match pdp::read_counters(policy, entries, principal, session, table, cx.store, cx.now) {
+            Ok(counters) => counters,
+            Err(_) if gate.counters.allow_on_store_error => None,
+            Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
+        };
     let counters = counters.as_ref().map(Document::root);
     let request = AccessRequest {
         principal,
@@ -369,7 +399,7 @@ fn decide<'p>(
         counters,
         session,
     };
-    pdp::decide(&gate.policy, &request, gate.mode == Mode::Shadow)
+    pdp::decide(policy, &request, gate.mode == Mode::Shadow)
 }
 
 fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
@@ -402,6 +432,7 @@ fn completion_target<'d>(call: &Call<'d>) -> Option<(Target, Option<Value<'d>>)>
 /// All messages together: charges everything, or refuses everything.
 fn conclude(
     cx: &mut Context<'_>,
+    principal: &Principal,
     mut opinions: Vec<Opinion<'_, '_>>,
     is_batch: bool,
     modern: bool,
@@ -421,7 +452,7 @@ fn conclude(
             })
             .collect();
         match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
-            Ok(settled) => return forward(gate, opinions, settled, is_batch),
+            Ok(settled) => return forward(gate, principal, opinions, settled, is_batch),
             Err((index, denial)) => {
                 if let Some(opinion) = opinions.get_mut(index)
                     && let (Verdict::Allow { tool, task, .. }, Some(id)) =
@@ -464,6 +495,7 @@ fn conclude(
 
 fn forward(
     gate: &Gate,
+    principal: &Principal,
     opinions: Vec<Opinion<'_, '_>>,
     settled: pdp::Settled,
     is_batch: bool,
@@ -473,6 +505,7 @@ fn forward(
     let mut lists = Vec::new();
     let mut ids = Vec::new();
     let mut learns_session = false;
+    let policy = principal.policy(gate);
     for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
         let shadow = match opinion.verdict {
             Verdict::List(list) => {
@@ -485,8 +518,8 @@ fn forward(
             _ => None,
         };
         if let Some(mut record) = opinion.record {
-            learns_session |=
-                gate.policy.counts_sessions && record.method.as_deref() == Some("initialize");
+            learns_session |= policy.is_some_and(|policy| policy.counts_sessions)
+                && record.method.as_deref() == Some("initialize");
             if let Some(denial) = shadow.or(observed) {
                 record.refuse(Outcome::ShadowDeny, &denial);
             }
@@ -498,7 +531,7 @@ fn forward(
             watch.expect(id, charged, records.len().saturating_sub(1));
         }
     }
-    let plan = ReplyPlan::post(gate, lists, ids, is_batch);
+    let plan = ReplyPlan::post(gate, policy, lists, ids, is_batch);
     Judged {
         ruling: Ruling::Forward {
             permit: settled.permit,

@@ -9,15 +9,18 @@ mod judge;
 mod reply;
 mod watch;
 
+use std::borrow::Cow;
+
 use crate::audit::Record;
 use crate::config::Gate;
 use crate::counters::Store;
-use crate::identity::Principal;
+use crate::identity::{Attributes, Caller, Principal};
 use crate::pdp::{self, Permit};
-use crate::pep::{Rejection, Reply};
+use crate::pep::{self, Rejection, Reply};
 use crate::rpc::Id;
 use crate::time::Timestamp;
 use head::RequestHead;
+pub use head::header;
 use reply::{Reading, ReplyPlan};
 pub use reply::{ReplyEdit, ReplyStep, STALE};
 use watch::Watch;
@@ -41,7 +44,7 @@ pub enum Step {
     /// Keep what has arrived and go on receiving.
     Buffer,
     /// Forward everything, without these request headers.
-    Forward(Permit, &'static [&'static str]),
+    Forward(Permit, Vec<Cow<'static, str>>),
     /// Forward nothing; answer this.
     Reply(Reply),
 }
@@ -50,6 +53,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Exchange {
     id: String,
+    attributes: Attributes,
     state: State,
     records: Vec<Record>,
 }
@@ -59,7 +63,7 @@ enum State {
     /// Nothing has arrived.
     Fresh,
     /// The headers are in; the body is not.
-    Receiving(RequestHead),
+    Receiving(RequestHead, Caller),
     /// The gate answered itself, or has nothing to look at in the reply.
     Done,
     /// Forwarded; the reply is to be looked at.
@@ -77,16 +81,23 @@ struct Forwarded {
 }
 
 /// Removed where the reply is to be read.
-const ENCODED: &[&str] = &["accept-encoding"];
+const ENCODED: &str = "accept-encoding";
 
 impl Exchange {
     /// `id` names the exchange in audit records.
     pub fn new(id: String) -> Self {
         Exchange {
             id,
+            attributes: Attributes::default(),
             state: State::Fresh,
             records: Vec::new(),
         }
+    }
+
+    /// With what the host knows of the connection and the route: the gate's `attributes`.
+    #[must_use]
+    pub fn with_attributes(self, attributes: Attributes) -> Self {
+        Exchange { attributes, ..self }
     }
 
     /// The request headers. `end` tells that there is no body.
@@ -95,11 +106,52 @@ impl Exchange {
             Ok(head) => head,
             Err((rejection, detail)) => return self.reject(cx, None, rejection, Id::NULL, &detail),
         };
+        let caller = match self.identify(cx, headers, &head) {
+            Ok(caller) => caller,
+            Err(reply) => {
+                self.state = State::Done;
+                return Step::Reply(reply);
+            }
+        };
         if end {
-            return self.request_end_of(cx, head, &[]);
+            return self.request_end_of(cx, head, caller, &[]);
         }
-        self.state = State::Receiving(head);
+        self.state = State::Receiving(head, caller);
         Step::Buffer
+    }
+
+    /// Which server the request is for, and who calls.
+    fn identify(
+        &mut self,
+        cx: &Context<'_>,
+        headers: &Headers,
+        head: &RequestHead,
+    ) -> Result<Caller, Reply> {
+        let gate = cx.gate;
+        let mut refuse =
+            |principal: Option<Box<str>>, server: Option<Box<str>>, rule: String, reason: &str| {
+                let mut record = judge::record(cx, Some(head), None, &self.id);
+                record.reject_by(rule, reason);
+                record.principal = principal.map_or(record.principal, Into::into);
+                record.server = server.map(Into::into);
+                self.records = vec![record];
+            };
+        let Ok(server) = gate.servers.find(headers, &self.attributes) else {
+            refuse(None, None, "/no-server".to_owned(), pep::NO_SERVER);
+            return Err(pep::no_server());
+        };
+        let caller = gate
+            .identity
+            .resolve(gate, headers, &self.attributes, server.clone(), cx.now);
+        caller.map_err(|(stranger, principal)| {
+            refuse(
+                principal,
+                server,
+                format!("/identity/{}", stranger.word()),
+                stranger.message(),
+            );
+            pep::turned_away(stranger, gate.identity.resource_metadata.as_deref())
+        })
     }
 
     /// How much of the request body has arrived, in bytes.
@@ -117,7 +169,7 @@ impl Exchange {
             return Step::Reply(reply);
         }
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Receiving(head) => self.request_end_of(cx, head, body),
+            State::Receiving(head, caller) => self.request_end_of(cx, head, caller, body),
             // A host that ends a request twice, or one it never began.
             _ => self.reject(cx, None, Rejection::Host, Id::NULL, ""),
         }
@@ -129,23 +181,45 @@ impl Exchange {
     }
 
     /// Headers to take off before the body is judged, where the host cannot hold them.
-    pub fn unheld_removals(&self) -> &'static [&'static str] {
-        ENCODED
+    pub fn unheld_removals(&self) -> Vec<Cow<'static, str>> {
+        let mut removals = vec![ENCODED.into()];
+        if let State::Receiving(_, caller) = &self.state {
+            removals.extend(caller.removals.iter().cloned());
+        }
+        removals
     }
 
-    fn request_end_of(&mut self, cx: &mut Context<'_>, head: RequestHead, body: &[u8]) -> Step {
+    fn request_end_of(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: RequestHead,
+        caller: Caller,
+        body: &[u8],
+    ) -> Step {
         if !head.carries_message {
             if !body.is_empty() {
-                return self.reject(cx, Some(&head), Rejection::UnexpectedBody, Id::NULL, "");
+                return self.reject(
+                    cx,
+                    Some((&head, &caller)),
+                    Rejection::UnexpectedBody,
+                    Id::NULL,
+                    "",
+                );
             }
             let plan = if head.is_get {
-                ReplyPlan::get(cx.gate)
+                ReplyPlan::get(cx.gate, caller.principal.policy(cx.gate))
             } else {
                 ReplyPlan::default()
             };
-            return self.forward(pdp::permit_protocol(), plan, Watch::default(), false);
+            return self.forward(
+                caller,
+                pdp::permit_protocol(),
+                plan,
+                Watch::default(),
+                false,
+            );
         }
-        let judged = judge::body(cx, &head, &self.id, body);
+        let judged = judge::body(cx, &head, &caller, &self.id, body);
         self.records = judged.records;
         match judged.ruling {
             judge::Ruling::Forward {
@@ -153,7 +227,7 @@ impl Exchange {
                 plan,
                 watch,
                 learns_session,
-            } => self.forward(permit, plan, watch, learns_session),
+            } => self.forward(caller, permit, plan, watch, learns_session),
             judge::Ruling::Refuse(reply) => {
                 self.state = State::Done;
                 Step::Reply(reply)
@@ -163,35 +237,40 @@ impl Exchange {
 
     fn forward(
         &mut self,
+        caller: Caller,
         permit: Permit,
         plan: ReplyPlan,
         watch: Watch,
         learns_session: bool,
     ) -> Step {
-        let reads_reply = plan.must_read() || !watch.is_empty();
+        let mut removals = caller.removals;
+        if plan.must_read() || !watch.is_empty() {
+            removals.push(ENCODED.into());
+        }
         self.state = if plan.is_pass() && watch.is_empty() && !learns_session {
             State::Done
         } else {
             State::Forwarded(Forwarded {
-                principal: Principal::anonymous(),
+                principal: caller.principal,
                 plan,
                 watch,
                 learns_session,
                 reading: Reading::Waiting,
             })
         };
-        Step::Forward(permit, if reads_reply { ENCODED } else { &[] })
+        Step::Forward(permit, removals)
     }
 
     fn reject(
         &mut self,
         cx: &mut Context<'_>,
-        head: Option<&RequestHead>,
+        known: Option<(&RequestHead, &Caller)>,
         rejection: Rejection,
         id: Id<'_>,
         detail: &str,
     ) -> Step {
-        let mut record = judge::record(cx, head, &self.id);
+        let (head, caller) = known.unzip();
+        let mut record = judge::record(cx, head, caller, &self.id);
         record.reject(rejection, detail);
         self.records = vec![record];
         self.state = State::Done;

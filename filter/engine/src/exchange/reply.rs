@@ -1,6 +1,6 @@
 //! The reply to a forwarded request: passed, filtered or withheld.
 
-use super::head::one;
+use super::head::header;
 use super::{Context, Exchange, Forwarded, Headers, State};
 use crate::audit::Record;
 use crate::config::{Gate, Mode};
@@ -9,6 +9,7 @@ use crate::mcp::List;
 use crate::ndjson::Splitter;
 use crate::pdp::{self, Denial};
 use crate::pep::{self, ListFilter, Unjudgeable};
+use crate::policy::Policy;
 use crate::rpc::{self, Id};
 use crate::sse::{Event, Rewriter, Ruling};
 
@@ -28,21 +29,27 @@ pub(super) struct ReplyPlan {
 
 impl ReplyPlan {
     /// For a POST with these ids that asked for these lists.
-    pub(super) fn post(gate: &Gate, asked: Vec<List>, ids: Vec<String>, is_batch: bool) -> Self {
+    pub(super) fn post(
+        gate: &Gate,
+        policy: Option<&Policy>,
+        asked: Vec<List>,
+        ids: Vec<String>,
+        is_batch: bool,
+    ) -> Self {
         ReplyPlan {
             asked,
             ids,
             is_batch,
             is_get: false,
-            filtered: filters_lists(gate),
+            filtered: filters_lists(gate, policy),
         }
     }
 
     /// For a GET.
-    pub(super) fn get(gate: &Gate) -> Self {
+    pub(super) fn get(gate: &Gate, policy: Option<&Policy>) -> Self {
         ReplyPlan {
             is_get: true,
-            filtered: filters_lists(gate),
+            filtered: filters_lists(gate, policy),
             ..ReplyPlan::default()
         }
     }
@@ -58,8 +65,10 @@ impl ReplyPlan {
     }
 }
 
-fn filters_lists(gate: &Gate) -> bool {
-    let policy = &gate.policy;
+/// Whether lists may have to be shortened. A caller without a policy sees empty ones, in shadow too: shadow covers
+/// rules, not their absence.
+fn filters_lists(gate: &Gate, policy: Option<&Policy>) -> bool {
+    let Some(policy) = policy else { return true };
     let catalogs = [&policy.tools, &policy.prompts, &policy.resources];
     gate.mode == Mode::Enforce && catalogs.iter().any(|catalog| catalog.may_unlist())
 }
@@ -152,7 +161,7 @@ impl Exchange {
             let refunded = forwarded.watch.finish(&cx.gate.counters, cx.store, details);
             mark_refunded(&mut self.records, &refunded);
         }
-        let session = one(headers, "mcp-session-id").filter(|_| forwarded.learns_session);
+        let session = header(headers, "mcp-session-id").filter(|_| forwarded.learns_session);
         if let Some(session) = session.and_then(|session| std::str::from_utf8(session).ok()) {
             let table = &cx.gate.counters.table;
             pdp::remember_session(table, cx.store, cx.now, &forwarded.principal, session);
@@ -160,7 +169,7 @@ impl Exchange {
         if end {
             return ReplyStep::Pass;
         }
-        let encoding = one(headers, "content-encoding");
+        let encoding = header(headers, "content-encoding");
         let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
         let limit = cx.gate.results.max_json_bytes;
         let plan = &forwarded.plan;
@@ -196,7 +205,7 @@ impl Exchange {
             }
             // Whatever was asked for, a client may take any response for the list it waits for. With a length
             // the reply is held whole; without one it may be a stream that never ends.
-            Media::Json if plan.filtered && one(headers, "content-length").is_some() => (
+            Media::Json if plan.filtered && header(headers, "content-length").is_some() => (
                 Reading::Whole {
                     is_json: true,
                     success: true,
@@ -325,7 +334,7 @@ impl Exchange {
 impl Forwarded {
     fn filter<'a>(&'a self, gate: &'a Gate) -> ListFilter<'a> {
         ListFilter {
-            policy: &gate.policy,
+            policy: self.principal.policy(gate),
             principal: &self.principal,
             asked: &self.plan.asked,
         }
@@ -469,7 +478,7 @@ fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
 }
 
 fn media(headers: &Headers) -> Media {
-    let content_type = one(headers, "content-type").unwrap_or_default();
+    let content_type = header(headers, "content-type").unwrap_or_default();
     let media_type = content_type
         .split(|&byte| byte == b';')
         .next()

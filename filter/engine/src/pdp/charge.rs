@@ -97,24 +97,37 @@ fn key(
     session: Option<&str>,
     currency: Option<&str>,
 ) -> Option<CounterKey> {
-    let (owner, sharer, session): (&str, &str, &str) = match counter.scope {
-        Scope::Grant => (&policy.name, &principal.id, ""),
-        Scope::Policy => (&policy.name, "", ""),
-        Scope::Server => ("", "", ""),
-        Scope::Session => (&policy.name, &principal.id, session?),
+    const NOBODY: [&[u8]; 3] = [b"", b"", b""];
+    let (owner, sharer, session): (&str, [&[u8]; 3], &str) = match counter.scope {
+        Scope::Grant => (&policy.name, principal.key(), ""),
+        Scope::Policy => (&policy.name, NOBODY, ""),
+        Scope::Server => ("", NOBODY, ""),
+        Scope::Session => (&policy.name, principal.key(), session?),
     };
+    let [source, realm, id] = sharer;
     let window = counter.window.name();
-    let parts = [
-        "counter",
+    let texts = [
         counter.scope.name(),
         owner,
         &counter.name,
         &window,
-        sharer,
         session,
         currency.unwrap_or_default(),
     ];
-    Some(CounterKey::new(&parts.map(str::as_bytes)))
+    let [scope, owner, name, window, session, currency] = texts.map(str::as_bytes);
+    let parts = [
+        b"counter".as_slice(),
+        scope,
+        owner,
+        name,
+        window,
+        source,
+        realm,
+        id,
+        session,
+        currency,
+    ];
+    Some(CounterKey::new(&parts))
 }
 
 /// What the counters hold that these entries' conditions read, as an object; `None` if they read none. A counter

@@ -14,7 +14,10 @@ const REMEMBERED: Window = Window::Rolling(604_800);
 const MOST_PER_DAY: i128 = 1000;
 
 fn key(principal: &Principal, session: &str) -> CounterKey {
-    CounterKey::new(&[b"session", principal.id.as_bytes(), session.as_bytes()])
+    {
+        let [source, realm, id] = principal.key();
+        CounterKey::new(&[b"session", source, realm, id, session.as_bytes()])
+    }
 }
 
 /// Whether a server issued this session to this principal.
@@ -42,7 +45,8 @@ pub fn remember(
     principal: &Principal,
     session: &str,
 ) {
-    let issued = CounterKey::new(&[b"sessions", principal.id.as_bytes()]);
+    let [source, realm, id] = principal.key();
+    let issued = CounterKey::new(&[b"sessions", source, realm, id]);
     let charges = [
         Charge {
             key: issued,

@@ -5,5 +5,7 @@ mod refusal;
 mod rejection;
 
 pub use lists::{ListFilter, Unjudgeable};
-pub use refusal::{Answer, Reply, batch, dropped, single, withheld};
+pub use refusal::{
+    Answer, NO_SERVER, Reply, batch, dropped, no_server, single, turned_away, withheld,
+};
 pub use rejection::Rejection;

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::rejection::Rejection;
+use crate::identity::Stranger;
 use crate::pdp::Denial;
 use crate::rpc::{Id, code};
 
@@ -121,6 +122,54 @@ impl Rejection {
         }
         reply
     }
+}
+
+/// Said where no server matches.
+pub const NO_SERVER: &str = "this gate serves no such server";
+
+/// The reply to a request for no server of the configuration.
+pub fn no_server() -> Reply {
+    json(
+        404,
+        error(
+            Id::NULL,
+            code::INVALID_REQUEST,
+            NO_SERVER,
+            Some("/no-server"),
+        ),
+    )
+}
+
+/// The reply to a caller that is turned away: 401 or 403 with a challenge (RFC 6750), never a tool result. Where
+/// there is protected resource metadata (RFC 9728) it is named.
+pub fn turned_away(stranger: Stranger, resource_metadata: Option<&str>) -> Reply {
+    let (status, kind) = match stranger {
+        Stranger::Missing => (401, None),
+        _ if stranger.is_unauthenticated() => (401, Some("invalid_token")),
+        _ => (403, Some("insufficient_scope")),
+    };
+    let mut challenge = "Bearer realm=\"mcp\"".to_owned();
+    if let Some(kind) = kind {
+        challenge.push_str(&format!(
+            ", error=\"{kind}\", error_description=\"{}\"",
+            stranger.message()
+        ));
+    }
+    if let Some(url) = resource_metadata {
+        challenge.push_str(&format!(", resource_metadata=\"{url}\""));
+    }
+    let rule = format!("/identity/{}", stranger.word());
+    let mut reply = json(
+        status,
+        error(
+            Id::NULL,
+            code::UNAUTHENTICATED,
+            stranger.message(),
+            Some(&rule),
+        ),
+    );
+    reply.headers.push(("www-authenticate", challenge));
+    reply
 }
 
 /// The body that takes the place of a reply that could not be judged.

@@ -55,6 +55,12 @@ impl Pattern {
         self.regex.is_match(text)
     }
 
+    /// The pattern as the engine underneath reads it: the same meaning, in a syntax others read too.
+    #[cfg(feature = "lint")]
+    pub(crate) fn translated(&self) -> &str {
+        self.regex.as_str()
+    }
+
     /// The pattern as written.
     pub fn source(&self) -> &str {
         &self.source

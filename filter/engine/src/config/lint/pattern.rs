@@ -1,0 +1,152 @@
+//! What a pattern lets through, read off its syntax tree and tried on texts made from it.
+
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+
+use crate::policy::Pattern;
+
+/// Most texts made from one pattern.
+const MOST_SAMPLES: usize = 64;
+
+/// A pattern and its syntax tree.
+pub(super) struct Shape {
+    pub(super) pattern: Pattern,
+    hir: Hir,
+}
+
+impl Shape {
+    /// Of a pattern that compiles.
+    pub(super) fn of(source: &str) -> Option<Shape> {
+        let pattern = Pattern::new(source).ok()?;
+        let hir = regex_syntax::parse(pattern.translated()).ok()?;
+        Some(Shape { pattern, hir })
+    }
+
+    /// Whether a match may begin after the beginning of the text.
+    pub(super) fn starts_anywhere(&self) -> bool {
+        let prefix = self.hir.properties().look_set_prefix();
+        !prefix.contains(Look::Start)
+    }
+
+    /// Whether a match may end before the end of the text.
+    pub(super) fn ends_anywhere(&self) -> bool {
+        let suffix = self.hir.properties().look_set_suffix();
+        !suffix.contains(Look::End)
+    }
+
+    /// Some texts that match, one for each alternative where there are not too many.
+    pub(super) fn samples(&self) -> Vec<String> {
+        samples(&self.hir)
+    }
+
+    /// Whether a place that any of several characters may take lets this one through.
+    pub(super) fn admits(&self, char: char) -> bool {
+        any(&self.hir, false, &mut |hir, _| class_has(hir, char))
+    }
+
+    /// Whether `..` and a separator get through.
+    pub(super) fn admits_parent(&self) -> bool {
+        let dots = any(&self.hir, false, &mut |hir, repeated| {
+            repeated && class_has(hir, '.')
+        });
+        let slash = any(&self.hir, false, &mut |hir, _| match hir.kind() {
+            HirKind::Literal(literal) => literal.0.contains(&b'/'),
+            _ => class_has(hir, '/'),
+        });
+        dots && slash
+    }
+}
+
+/// Whether `(?i)` is used together with a letter outside ASCII whose other case is not listed.
+pub(super) fn folds_beyond_ascii(source: &str) -> bool {
+    let folds = source.match_indices("(?").any(|(at, _)| {
+        let before = source.get(..at).unwrap_or_default();
+        let escaped = before
+            .len()
+            .saturating_sub(before.trim_end_matches('\\').len());
+        let flags = source.get(at..).unwrap_or_default().chars().skip(2);
+        let set: String = flags
+            .take_while(|char| matches!(char, 'i' | 'm' | 's' | 'U'))
+            .collect();
+        escaped.is_multiple_of(2) && set.contains('i')
+    });
+    let other_case = |char: char| {
+        let mut changed = char.to_lowercase().chain(char.to_uppercase());
+        changed.find(|other| *other != char)
+    };
+    folds
+        && source
+            .chars()
+            .filter(|char| !char.is_ascii())
+            .any(|char| other_case(char).is_some_and(|other| !source.contains(other)))
+}
+
+fn class_has(hir: &Hir, char: char) -> bool {
+    match hir.kind() {
+        HirKind::Class(Class::Unicode(class)) => class
+            .ranges()
+            .iter()
+            .any(|range| (range.start()..=range.end()).contains(&char)),
+        HirKind::Class(Class::Bytes(class)) => u8::try_from(char).is_ok_and(|byte| {
+            let mut ranges = class.ranges().iter();
+            ranges.any(|range| (range.start()..=range.end()).contains(&byte))
+        }),
+        _ => false,
+    }
+}
+
+/// Whether any part passes; told whether it can come more than once. Recursion is bounded by the parser's limit on
+/// nesting.
+fn any(hir: &Hir, repeated: bool, test: &mut dyn FnMut(&Hir, bool) -> bool) -> bool {
+    if test(hir, repeated) {
+        return true;
+    }
+    match hir.kind() {
+        HirKind::Repetition(repetition) => {
+            let more = repetition.max.is_none_or(|max| max > 1);
+            any(&repetition.sub, repeated || more, test)
+        }
+        HirKind::Capture(capture) => any(&capture.sub, repeated, test),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().any(|part| any(part, repeated, test))
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
+    }
+}
+
+fn samples(hir: &Hir) -> Vec<String> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => vec![String::new()],
+        HirKind::Literal(literal) => vec![String::from_utf8_lossy(&literal.0).into_owned()],
+        HirKind::Class(class) => vec![representative(class)],
+        HirKind::Repetition(repetition) => {
+            let count = usize::try_from(repetition.min.clamp(1, 16)).unwrap_or(1);
+            let once = samples(&repetition.sub);
+            once.into_iter().map(|text| text.repeat(count)).collect()
+        }
+        HirKind::Capture(capture) => samples(&capture.sub),
+        HirKind::Alternation(parts) => {
+            let all = parts.iter().flat_map(samples);
+            all.take(MOST_SAMPLES).collect()
+        }
+        HirKind::Concat(parts) => parts.iter().fold(vec![String::new()], |before, part| {
+            let after = samples(part);
+            let pairs = before
+                .iter()
+                .flat_map(|before| after.iter().map(move |after| format!("{before}{after}")));
+            pairs.take(MOST_SAMPLES).collect()
+        }),
+    }
+}
+
+fn representative(class: &Class) -> String {
+    let has = |char: char| class_has(&Hir::class(class.clone()), char);
+    let first = match class {
+        Class::Unicode(class) => class.ranges().first().map(|range| range.start()),
+        Class::Bytes(class) => class
+            .ranges()
+            .first()
+            .map(|range| char::from(range.start())),
+    };
+    let chosen = ['a', 'A', '0'].into_iter().find(|char| has(*char));
+    chosen.or(first).map(String::from).unwrap_or_default()
+}

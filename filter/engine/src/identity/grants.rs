@@ -1,0 +1,79 @@
+//! Grants: bearer tokens, known only by their SHA-256.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::time::Timestamp;
+
+/// SHA-256 of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of a token.
+    pub fn of(token: &[u8]) -> Self {
+        TokenHash(Sha256::digest(token).into())
+    }
+
+    /// Reads 64 hexadecimal digits.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        if !rest.is_empty() || pairs.len() != 32 {
+            return None;
+        }
+        let mut hash = [0; 32];
+        for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+            let digit = |digit: u8| {
+                char::from(digit)
+                    .to_digit(16)
+                    .and_then(|digit| u8::try_from(digit).ok())
+            };
+            *byte = digit(*high)?.wrapping_shl(4) | digit(*low)?;
+        }
+        Some(TokenHash(hash))
+    }
+}
+
+/// What a token grants.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Its id, unique among grants.
+    pub id: Box<str>,
+    /// A name for people.
+    pub label: Option<Box<str>>,
+    /// Its policy, as an index; `None` if it has none.
+    pub policy: Option<usize>,
+    /// Name of the policy, for `identity.policy`.
+    pub policy_name: Option<Box<str>>,
+    /// Servers it is good for; all, if there are none.
+    pub servers: Vec<Box<str>>,
+    /// From then on it is not good any more.
+    pub expires: Option<Timestamp>,
+    /// Taken back.
+    pub revoked: bool,
+    /// Claims, as the text of an object.
+    pub claims: Option<Box<str>>,
+}
+
+/// All grants: one hash and one lookup, however many there are.
+#[derive(Debug, Default)]
+pub struct Grants {
+    by_token: HashMap<TokenHash, Grant>,
+}
+
+impl Grants {
+    /// Adds a grant; false if its token is another's.
+    pub fn insert(&mut self, token: TokenHash, grant: Grant) -> bool {
+        self.by_token.insert(token, grant).is_none()
+    }
+
+    /// The grant of a token.
+    pub fn find(&self, token: &[u8]) -> Option<&Grant> {
+        if self.by_token.is_empty() {
+            None
+        } else {
+            self.by_token.get(&TokenHash::of(token))
+        }
+    }
+}

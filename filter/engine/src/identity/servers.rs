@@ -1,0 +1,97 @@
+//! Which upstream a request is for, by what Envoy matched.
+
+use super::Attributes;
+use crate::exchange::Headers;
+use crate::exchange::header;
+
+/// One upstream: everything that is set must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Its name.
+    pub name: Box<str>,
+    /// The name of the route Envoy matched.
+    pub route: Option<Box<str>>,
+    /// The host, in lower case and without port.
+    pub host: Option<Box<str>>,
+    /// What the path begins with.
+    pub path_prefix: Option<Box<str>>,
+}
+
+/// The upstreams behind a listener.
+#[derive(Debug, Default)]
+pub enum Servers {
+    /// They are not told apart.
+    #[default]
+    Any,
+    /// There is one.
+    One(Box<str>),
+    /// The first that matches, in the order of the document.
+    Several(Vec<Server>),
+}
+
+impl Servers {
+    /// Whether a server has this name.
+    pub fn knows(&self, name: &str) -> bool {
+        match self {
+            Servers::Any => false,
+            Servers::One(one) => **one == *name,
+            Servers::Several(servers) => servers.iter().any(|server| *server.name == *name),
+        }
+    }
+
+    /// The name of the server a request is for.
+    ///
+    /// # Errors
+    /// None of them matches.
+    pub fn find(
+        &self,
+        headers: &Headers,
+        attributes: &Attributes,
+    ) -> Result<Option<Box<str>>, NoServer> {
+        match self {
+            Servers::Any => Ok(None),
+            Servers::One(name) => Ok(Some(name.clone())),
+            Servers::Several(servers) => {
+                let matching = servers
+                    .iter()
+                    .find(|server| server.matches(headers, attributes));
+                matching
+                    .map(|server| Some(server.name.clone()))
+                    .ok_or(NoServer)
+            }
+        }
+    }
+}
+
+/// A request that is for no server of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoServer;
+
+impl Server {
+    fn matches(&self, headers: &Headers, attributes: &Attributes) -> bool {
+        let text =
+            |name: &str| header(headers, name).and_then(|value| std::str::from_utf8(value).ok());
+        let host = || {
+            let authority = text(":authority")?.to_ascii_lowercase();
+            // The port, unless it is the end of an IPv6 address.
+            let port = authority
+                .rsplit_once(':')
+                .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+            Some(port.map_or(authority.clone(), |(host, _)| host.to_owned()))
+        };
+        let path = || {
+            text(":path").map(|path| path.split(['?', '#']).next().unwrap_or_default().to_owned())
+        };
+        self.route
+            .as_deref()
+            .is_none_or(|route| attributes.get(Attributes::ROUTE) == Some(route.as_bytes()))
+            && self
+                .host
+                .as_deref()
+                .is_none_or(|wanted| host().as_deref() == Some(wanted))
+            && self
+                .path_prefix
+                .as_deref()
+                .is_none_or(|prefix| path().is_some_and(|path| path.starts_with(prefix)))
+    }
+}

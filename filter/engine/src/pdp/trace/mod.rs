@@ -1,0 +1,175 @@
+//! Why a call gets its decision: every step the policy takes, with what it looked at.
+//!
+//! A second walk beside [`decide`](super::decide()), for people. It uses the same conditions, charges and counters and
+//! must come to the same end, which tests hold it to; it charges nothing. Unlike `decide` it can also work on what an
+//! audit record has kept of a call: where arguments are not known, what depends on them is [`Mark::Unknown`].
+
+mod show;
+mod walk;
+
+use std::sync::Arc;
+
+use super::decide::{AccessRequest, Denial, Planned};
+use crate::config::Counters;
+use crate::counters::Store;
+use crate::policy::{Policy, Truth};
+use crate::time::Timestamp;
+
+/// How much is known of a call's arguments.
+#[derive(Clone, Copy, Debug)]
+pub enum KnownArguments<'a> {
+    /// Everything: those of the request.
+    All,
+    /// The names of the top-level ones; others are known to be missing.
+    Names(&'a [String]),
+    /// Nothing.
+    Nothing,
+}
+
+/// The steps of a decision, in order.
+#[derive(Debug)]
+pub struct Trace<'p> {
+    /// All steps, those that were not reached included.
+    pub steps: Vec<TraceStep>,
+    /// What they come to.
+    pub verdict: TraceVerdict,
+    /// What would have refused, had it not been in shadow.
+    pub shadow: Option<Denial>,
+    /// What a permitted call is charged, as far as it is known.
+    pub charges: Vec<Planned<'p>>,
+}
+
+/// What a decision comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TraceVerdict {
+    /// Forwarded.
+    Allow,
+    /// Refused.
+    Deny(Denial),
+    /// Waits for a person.
+    Hold(Denial),
+    /// It depends on arguments that are not known.
+    Unknown,
+}
+
+/// What is decided at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `hide`
+    Hide,
+    /// `default`
+    Default,
+    /// `deny: true`
+    Deny,
+    /// `require`, and rules that must hold.
+    Require,
+    /// `deny_if`
+    DenyIf,
+    /// A limit.
+    Limit,
+    /// An approval.
+    Approval,
+}
+
+impl Stage {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stage::Hide => "hide",
+            Stage::Default => "default",
+            Stage::Deny => "deny",
+            Stage::Require => "require",
+            Stage::DenyIf => "deny_if",
+            Stage::Limit => "limit",
+            Stage::Approval => "approval",
+        }
+    }
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing against the call.
+    Passed,
+    /// It refuses the call.
+    Refused,
+    /// It would, but is in shadow.
+    Observed,
+    /// It asks a person.
+    Asked,
+    /// It depends on arguments that are not known.
+    Unknown,
+    /// An earlier step has decided.
+    Skipped,
+}
+
+impl Mark {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mark::Passed => "passed",
+            Mark::Refused => "refused",
+            Mark::Observed => "observed",
+            Mark::Asked => "asked",
+            Mark::Unknown => "unknown",
+            Mark::Skipped => "skipped",
+        }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct TraceStep {
+    /// What is decided.
+    pub stage: Stage,
+    /// The rule; absent where no rule is written down.
+    pub rule: Option<Arc<str>>,
+    /// How it went.
+    pub mark: Mark,
+    /// The conditions that were looked at.
+    pub looks: Vec<Look>,
+    /// For limits.
+    pub usage: Option<Usage>,
+}
+
+/// A condition and what it saw.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// `args.amount gt 100`
+    pub condition: String,
+    /// The JSON at its path, shortened; `None` if there is nothing, or it is not known.
+    pub found: Option<String>,
+    /// The outcome; `None` if it is not known.
+    pub truth: Option<Truth>,
+}
+
+/// A limit and its counter.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    /// Name of the counter.
+    pub counter: String,
+    /// What it holds.
+    pub used: String,
+    /// What this call costs.
+    pub cost: String,
+    /// Most it may reach; `None` if it only counts.
+    pub max: Option<String>,
+    /// Its window.
+    pub window: String,
+    /// Seconds until the window ends; `None` for rolling ones.
+    pub resets_in: Option<i64>,
+}
+
+/// Takes every step of one call, without charging anything. `shadow` is the gate's own mode. The store is asked for what
+/// counters hold; one that is lost is treated as [`Counters::allow_on_store_error`] says.
+pub fn trace<'p>(
+    policy: &'p Policy,
+    request: &AccessRequest<'_>,
+    known: KnownArguments<'_>,
+    counters: &Counters,
+    store: &mut dyn Store,
+    now: Timestamp,
+    shadow: bool,
+) -> Trace<'p> {
+    walk::walk(policy, request, known, counters, store, now, shadow)
+}

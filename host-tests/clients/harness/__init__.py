@@ -1,0 +1,1 @@
+"""What `run` is made of: preparing, starting and stopping, the gate, and the matrix itself."""

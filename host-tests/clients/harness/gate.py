@@ -1,0 +1,62 @@
+"""Starts Envoy with the gate, from the configuration in envoy/envoy.yaml with this machine's ports and this policy."""
+
+import json
+import textwrap
+
+from . import setup
+from .processes import Process, free_port
+
+CONFIGURATION = setup.ROOT / "envoy/envoy.yaml"
+POLICY = setup.CLIENTS / "policy.json"
+
+
+class Gate:
+    """One Envoy in front of one server, with counters of its own."""
+
+    def __init__(self, envoy, wasm, upstream_port, name):
+        self.port = free_port()
+        admin_port = free_port()
+        configuration = setup.WORK / "runs" / f"{name}.yaml"
+        configuration.parent.mkdir(parents=True, exist_ok=True)
+        configuration.write_text(render(wasm, self.port, upstream_port, admin_port))
+        log = configuration.with_suffix(".envoy.log")
+        command = [envoy, "--disable-hot-restart", "--concurrency", "2", "-c", configuration]
+        self.process = Process("envoy", command, log)
+        try:
+            self.process.wait_until_ready(f"http://127.0.0.1:{admin_port}/ready")
+        except BaseException:
+            self.process.stop()
+            raise
+
+    def stop(self):
+        self.process.stop()
+
+
+def render(wasm, port, upstream_port, admin_port):
+    """The shipped configuration, changed only where its own header says it is to be changed."""
+    text = CONFIGURATION.read_text()
+    for old, new in (
+        ("port_value: 10000", f"port_value: {port}"),
+        ("port_value: 3000", f"port_value: {upstream_port}"),
+        ("port_value: 9901", f"port_value: {admin_port}"),
+        ("filename: target/wasm32-wasip1/release/toolgate.wasm", f"filename: {json.dumps(str(wasm))}"),
+    ):
+        if text.count(old) != 1:
+            raise setup.SetupError(f"{setup.relative(CONFIGURATION)} has `{old}` {text.count(old)} times, not once")
+        text = text.replace(old, new)
+    return with_policy(text, POLICY.read_text())
+
+
+def with_policy(text, policy):
+    """Replaces the block of text under the only `value: |`, which is the policy."""
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.strip() == "value: |"]
+    if len(starts) != 1:
+        raise setup.SetupError(f"{setup.relative(CONFIGURATION)} has {len(starts)} blocks `value: |`, not one")
+    start = starts[0]
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    end = start + 1
+    while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > indent):
+        end += 1
+    block = textwrap.indent(policy, " " * (indent + 2)).splitlines()
+    return "\n".join(lines[: start + 1] + block + lines[end:]) + "\n"

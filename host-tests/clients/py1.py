@@ -1,0 +1,46 @@
+"""The Python SDK, version 1, as a client. Legacy only."""
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CreateMessageResult, ElicitResult, TextContent
+
+from checks import cases, run
+
+
+async def sample(context, params):
+    content = TextContent(type="text", text=cases["sample"]["answer"])
+    return CreateMessageResult(role="assistant", model="none", content=content)
+
+
+async def elicit(context, params):
+    return ElicitResult(action="accept", content={"answer": cases["elicit"]["answer"]})
+
+
+@dataclass
+class Session:
+    session: ClientSession
+    version: str
+    era: str = "legacy"
+
+    async def list_tools(self):
+        return [tool.name for tool in (await self.session.list_tools()).tools]
+
+    async def call(self, name, arguments, on_progress=None):
+        reply = await self.session.call_tool(name, arguments, progress_callback=on_progress)
+        return reply.model_dump(by_alias=True, mode="json", exclude_unset=True)
+
+
+@asynccontextmanager
+async def connect(url):
+    async with streamable_http_client(url) as (read, write, _):
+        async with ClientSession(read, write, sampling_callback=sample, elicitation_callback=elicit) as session:
+            version = (await session.initialize()).protocolVersion
+            await session.send_ping()
+            yield Session(session, version)
+
+
+if __name__ == "__main__":
+    run("py1", connect)

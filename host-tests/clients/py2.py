@@ -1,0 +1,57 @@
+"""The Python SDK, version 2, as a client: legacy, pinned to 2026-07-28, or probing for it (its default)."""
+
+import warnings
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mcp import Client
+from mcp_types import CreateMessageResult, ElicitResult, TextContent
+
+from checks import cases, expect, options, run
+
+MODES = {"legacy": "legacy", "2026": "2026-07-28", "auto": "auto"}
+
+# The SDK warns about `ping`, which protocol 2026-07-28 removed; it is sent in legacy sessions only.
+warnings.simplefilter("ignore")
+
+
+async def sample(context, params):
+    content = TextContent(type="text", text=cases["sample"]["answer"])
+    return CreateMessageResult(role="assistant", model="none", content=content)
+
+
+async def elicit(context, params):
+    return ElicitResult(action="accept", content={"answer": cases["elicit"]["answer"]})
+
+
+@dataclass
+class Session:
+    client: Client
+    version: str
+    era: str
+
+    async def list_tools(self):
+        return [tool.name for tool in (await self.client.list_tools()).tools]
+
+    async def call(self, name, arguments, on_progress=None):
+        reply = await self.client.call_tool(name, arguments, progress_callback=on_progress)
+        return reply.model_dump(by_alias=True, mode="json", exclude_unset=True)
+
+    def listen(self):
+        return self.client.listen(tools_list_changed=True)
+
+
+@asynccontextmanager
+async def connect(url):
+    callbacks = {"sampling_callback": sample, "elicitation_callback": elicit}
+    async with Client(url, mode=MODES[options.era], **callbacks) as client:
+        version = client.protocol_version
+        era = "legacy" if version < "2026-07-28" else "2026"
+        expect(options.era in ("auto", era), f"negotiated {version}")
+        if era == "legacy":
+            await client.send_ping()
+        yield Session(client, version, era)
+
+
+if __name__ == "__main__":
+    run("py2", connect)

@@ -1,0 +1,138 @@
+//! The wasm that is deployed, in the wasmtime host.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+
+use super::{Backend, Observed, Reply, Running, Upstream, read_records};
+use crate::host::{
+    Clock, Faults, Headers, Message, Module, Outcome, SentUpstream, Status, Stream, Vm, VmOptions,
+    When,
+};
+
+/// Starts VMs from a compiled module.
+pub struct Wasm {
+    module: Module,
+}
+
+impl Wasm {
+    /// From the module a host would load.
+    pub fn new(module: Module) -> Wasm {
+        Wasm { module }
+    }
+}
+
+impl Backend for Wasm {
+    fn name(&self) -> &'static str {
+        "wasm"
+    }
+
+    fn start(&self, config: &str, clock: &Clock) -> Result<Box<dyn Running>> {
+        let options = VmOptions {
+            clock: clock.clone(),
+            faults: Faults::none(),
+            // Larger than what the gate inspects, as the documentation asks for.
+            buffer_limit: 8 << 20,
+            ..VmOptions::default()
+        };
+        let faults = options.faults.clone();
+        let vm = Vm::configured(&self.module, options, config.as_bytes())?;
+        Ok(Box::new(RunningWasm { vm, faults }))
+    }
+}
+
+struct RunningWasm {
+    vm: Vm,
+    faults: Faults,
+}
+
+impl Running for RunningWasm {
+    fn exchange(
+        &mut self,
+        request: &Message,
+        upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
+    ) -> Result<Observed> {
+        let before = self.vm.metrics().counters();
+        let stream = self.vm.stream();
+        stream.send(request);
+        let forwarded = stream.upstream();
+        if let Some(sent) = forwarded.as_ref().filter(|sent| sent.ended && !sent.reset) {
+            self.act(&stream, upstream(sent));
+        }
+        let exchange = stream.done();
+        if let Some(trap) = &exchange.trap {
+            anyhow::bail!("the module trapped: {trap}");
+        }
+        exchange.check().map_err(anyhow::Error::msg)?;
+        let hung = matches!(exchange.outcome, Outcome::Hung | Outcome::ResponseHung);
+        ensure!(!hung, "the exchange hangs: nothing resumes or answers it");
+        let got = exchange.downstream;
+        let mut headers = got.headers.clone();
+        headers.remove(":status");
+        Ok(Observed {
+            forwarded,
+            reply: Reply {
+                status: got.status,
+                headers,
+                body: got.body(),
+                trailers: got.trailers.clone(),
+                complete: got.ended,
+            },
+            records: read_records(
+                &exchange
+                    .filter_state
+                    .get("toolgate")
+                    .map(|state| String::from_utf8_lossy(state).into_owned())
+                    .unwrap_or_default(),
+            )?,
+            metrics: risen(&before, &self.vm.metrics().counters()),
+        })
+    }
+
+    fn set_store_down(&mut self, down: bool) {
+        self.faults.clear();
+        if down {
+            for call in ["proxy_get_shared_data", "proxy_set_shared_data"] {
+                self.faults
+                    .fail(call, When::Always, Status::InternalFailure);
+            }
+        }
+    }
+}
+
+impl RunningWasm {
+    fn act(&self, stream: &Stream, upstream: Upstream) {
+        let proxy = upstream.proxy_reply();
+        if let Upstream::Reply(reply) = upstream {
+            stream.answer(*reply);
+            return;
+        }
+        let Some(reply) = proxy else { return };
+        let headers = Headers::from([
+            (":status", reply.status.to_string()),
+            ("content-length", reply.body.len().to_string()),
+            ("content-type", "text/plain".to_owned()),
+        ]);
+        {
+            let mut inner = self.vm.lock();
+            if let Some(state) = inner.stream(stream.id()) {
+                state
+                    .properties
+                    .set(&["response", "flags"], reply.flags.to_le_bytes());
+                state.downstream.local_reply = true;
+                state.downstream.details = reply.details.to_owned();
+            }
+            inner.encode_headers(stream.id(), headers, false);
+            inner.settle();
+        }
+        stream.response_data(reply.body, true);
+    }
+}
+
+fn risen(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let rise = |(name, value): (&String, &u64)| {
+        let rise = value - before.get(name).copied().unwrap_or(0).min(*value);
+        (rise > 0).then(|| (name.clone(), rise))
+    };
+    after.iter().filter_map(rise).collect()
+}

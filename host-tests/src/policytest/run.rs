@@ -1,0 +1,289 @@
+//! Running cases.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use toolgate_engine::json::{Document, Limits};
+
+use super::backend::{Backend, Observed, Running, Upstream};
+use super::case::{Ask, Caller, Case, Kind, ListCase, Protocol, Step, TestFile, UpstreamKind};
+use super::identity::Credentials;
+use super::mcp;
+use super::verdict::Outcome;
+use crate::document::Position;
+use crate::host::{Clock, SentUpstream};
+
+/// How a case went.
+#[derive(Debug)]
+pub struct CaseResult<'f> {
+    /// The case.
+    pub case: &'f Case,
+    /// How long it took.
+    pub took: Duration,
+    /// What went wrong, if anything.
+    pub failure: Option<Failure>,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Failure {
+    /// Where the step stands, or the case.
+    pub position: Option<Position>,
+    /// Which step, from 1, and in which repetition of how many.
+    pub step: Option<(usize, u64, u64)>,
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub got: String,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// What it says.
+    pub reason: Option<String>,
+    /// The text the agent would see.
+    pub told: Option<String>,
+}
+
+/// Runs every case of a file, each on a gate of its own.
+pub fn run<'f>(
+    file: &'f TestFile,
+    backend: &dyn Backend,
+    mut progress: impl FnMut(&CaseResult<'f>),
+) -> Vec<CaseResult<'f>> {
+    let mut results = Vec::with_capacity(file.cases.len());
+    for case in &file.cases {
+        let began = Instant::now();
+        let failure = run_case(file, case, backend).err();
+        let result = CaseResult {
+            case,
+            took: began.elapsed(),
+            failure: failure.map(|failure| Failure {
+                position: failure.position.or(Some(case.position)),
+                ..*failure
+            }),
+        };
+        progress(&result);
+        results.push(result);
+    }
+    results
+}
+
+fn run_case(file: &TestFile, case: &Case, backend: &dyn Backend) -> Result<(), Box<Failure>> {
+    let clock = Clock::at(case.now);
+    let credentials = Credentials::of(&file.config);
+    let gate = backend
+        .start(credentials.config(), &clock)
+        .map_err(|error| broken(&error))?;
+    let mut runner = Runner {
+        gate,
+        clock,
+        credentials,
+        sessions: Vec::new(),
+    };
+    match &case.kind {
+        Kind::List(list) => runner.list(list),
+        Kind::Steps(steps) => {
+            for (index, step) in steps.iter().enumerate() {
+                runner.step(step, index + 1)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn broken(error: &anyhow::Error) -> Box<Failure> {
+    Box::new(Failure {
+        expected: "a gate that works".to_owned(),
+        got: format!("{error:#}"),
+        ..Failure::default()
+    })
+}
+
+struct Runner {
+    gate: Box<dyn Running>,
+    clock: Clock,
+    credentials: Credentials,
+    /// Sessions that were begun: whose, and which.
+    sessions: Vec<(Caller, String)>,
+}
+
+impl Runner {
+    fn step(&mut self, step: &Step, number: usize) -> Result<(), Box<Failure>> {
+        if let Some(moment) = step.at {
+            self.clock.set(moment.from(self.clock.nanos()));
+        }
+        for repetition in 1..=step.repeat {
+            self.once(step).map_err(|mut failure| {
+                failure.position = Some(step.position);
+                failure.step = Some((number, repetition, step.repeat));
+                failure
+            })?;
+        }
+        Ok(())
+    }
+
+    fn once(&mut self, step: &Step) -> Result<(), Box<Failure>> {
+        let body = mcp::body(&step.ask, &step.what);
+        self.begin_session(&step.ask)?;
+        self.gate.set_store_down(step.store_down);
+        let clock = self.clock.clone();
+        let respond = |_: &SentUpstream| {
+            if let Some(moment) = step.respond_at {
+                clock.set(moment.from(clock.nanos()));
+            }
+            match step.upstream {
+                UpstreamKind::Timeout => Upstream::Timeout,
+                UpstreamKind::Reset => Upstream::Reset,
+                UpstreamKind::NotSent => Upstream::NotSent,
+                UpstreamKind::None => Upstream::Nothing,
+                kind => {
+                    let reply = mcp::reply(&step.ask, &step.what, kind, step.result.as_deref());
+                    Upstream::Reply(Box::new(reply))
+                }
+            }
+        };
+        let observed = self.send(&step.ask, &body, respond);
+        self.gate.set_store_down(false);
+        check(step, &body, &observed?)
+    }
+
+    /// Sends a body as the caller of `ask`.
+    fn send(
+        &mut self,
+        ask: &Ask,
+        body: &str,
+        mut respond: impl FnMut(&SentUpstream) -> Upstream,
+    ) -> Result<Observed, Box<Failure>> {
+        let session = ask.session.as_deref();
+        let request = self
+            .credentials
+            .present(&ask.caller, |token| mcp::post(ask, session, token, body));
+        let request = request.map_err(|error| broken(&error))?;
+        self.gate
+            .exchange(&request, &mut respond)
+            .map_err(|error| broken(&error))
+    }
+
+    /// The first use of a session name is the session's beginning: the server issues the id to this caller.
+    fn begin_session(&mut self, ask: &Ask) -> Result<(), Box<Failure>> {
+        let Some(session) = &ask.session else {
+            return Ok(());
+        };
+        let known = (ask.caller.clone(), session.clone());
+        if self.sessions.contains(&known) || ask.protocol == Protocol::V2026_07_28 {
+            return Ok(());
+        }
+        let begin = Ask {
+            session: None,
+            ..ask.clone()
+        };
+        let reply = mcp::initialize_reply(ask.protocol, session);
+        let body = mcp::initialize_body(ask.protocol);
+        self.send(&begin, &body, |_| Upstream::Reply(Box::new(reply.clone())))?;
+        self.sessions.push(known);
+        Ok(())
+    }
+
+    fn list(&mut self, case: &ListCase) -> Result<(), Box<Failure>> {
+        self.begin_session(&case.ask)?;
+        let body = mcp::list_body(&case.ask, case.list);
+        let reply = mcp::list_reply(&case.ask, case.list, &case.given);
+        let observed = self.send(&case.ask, &body, |_| {
+            Upstream::Reply(Box::new(reply.clone()))
+        })?;
+        let parsed: serde_json::Value =
+            serde_json::from_slice(&observed.reply.body).unwrap_or_default();
+        let entries = parsed.pointer(&format!("/result/{}", case.list.key()));
+        let name = |entry: &serde_json::Value| {
+            let name = entry
+                .get(case.list.entry_key())
+                .and_then(|name| name.as_str());
+            name.unwrap_or_default().to_owned()
+        };
+        let listed = entries
+            .and_then(|entries| entries.as_array())
+            .map(|entries| entries.iter().map(name).collect::<Vec<_>>());
+        if listed.as_ref() == Some(&case.expect) {
+            return Ok(());
+        }
+        let outcome = Outcome::of(&observed);
+        let got = match listed {
+            Some(names) => format!("[{}]", names.join(", ")),
+            None => format!("{}, HTTP {}", outcome.verdict.word(), outcome.status),
+        };
+        Err(Box::new(Failure {
+            expected: format!("[{}]", case.expect.join(", ")),
+            got,
+            rule: outcome.rule,
+            reason: outcome.reason,
+            told: outcome.told,
+            ..Failure::default()
+        }))
+    }
+}
+
+fn check(step: &Step, body: &str, observed: &Observed) -> Result<(), Box<Failure>> {
+    let outcome = Outcome::of(observed);
+    let mut expected = step.expect.word().to_owned();
+    let mut got = outcome.verdict.word().to_owned();
+    let mut holds = outcome.verdict == step.expect;
+    let mut compare = |what: &str, wanted: &Option<String>, found: &Option<String>| {
+        if let Some(wanted) = wanted
+            && found.as_ref() != Some(wanted)
+        {
+            holds = false;
+            expected.push_str(&format!(", {what} `{wanted}`"));
+            match found {
+                Some(found) => got.push_str(&format!(", {what} `{found}`")),
+                None => got.push_str(&format!(", no {what}")),
+            }
+        }
+    };
+    compare("rule", &step.rule, &outcome.rule);
+    compare("reason", &step.reason, &outcome.reason);
+    compare("shadow", &step.shadow, &outcome.shadow);
+    if let Some(wanted) = &step.expect_result {
+        let found = result_of(&observed.reply.body);
+        if !found
+            .as_deref()
+            .is_some_and(|found| same_json(found, wanted))
+        {
+            holds = false;
+            expected.push_str(&format!(", result {wanted}"));
+            got.push_str(&format!(", result {}", found.as_deref().unwrap_or("none")));
+        }
+    }
+    // Whatever the file expects: what was judged is what was forwarded.
+    if let Some(sent) = observed.forwarded.as_ref().filter(|sent| sent.ended)
+        && sent.body != body.as_bytes()
+    {
+        holds = false;
+        expected.push_str(", forwarded byte for byte");
+        got.push_str(", forwarded with another body");
+    }
+    if holds {
+        return Ok(());
+    }
+    Err(Box::new(Failure {
+        expected,
+        got,
+        rule: outcome.rule.or(outcome.shadow),
+        reason: outcome.reason,
+        told: outcome.told,
+        ..Failure::default()
+    }))
+}
+
+/// The JSON of the result in a reply.
+fn result_of(body: &[u8]) -> Option<String> {
+    let document = Document::parse(body, &Limits::WIRE).ok()?;
+    Some(document.root().get("result")?.raw().to_owned())
+}
+
+/// Equal by value: key order and the spelling of numbers do not matter.
+fn same_json(left: &str, right: &str) -> bool {
+    let parse = |text: &str| Document::parse_owned(text.to_owned(), &Limits::CONFIG).ok();
+    match (parse(left), parse(right)) {
+        (Some(left), Some(right)) => left.root().equals(&right.root()),
+        _ => false,
+    }
+}

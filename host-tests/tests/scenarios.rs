@@ -1,0 +1,125 @@
+//! Scenarios: requests and replies as they are on the wire, and everything that must come of them, as data.
+//!
+//! Every exchange runs natively and in wasm, whole and byte by byte, and the four must agree before anything is compared.
+//! `UPDATE_EXPECT=1 cargo test -p host-tests --test scenarios` writes what comes out into the files: read the diff.
+//! `scenarios/README.md` explains the form.
+
+#[path = "scenarios/expectation.rs"]
+mod expectation;
+#[path = "scenarios/form.rs"]
+mod form;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use form::Scenario;
+use host_tests::host::{Clock, Module};
+use host_tests::policytest::{Agreeing, Backend};
+use toolgate_engine::pep::Rejection;
+
+#[test]
+fn all_come_out_as_written() {
+    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let backend = Agreeing::new(Module::from_file(wasm).expect("the filter is a module"));
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut wrong = String::new();
+    for path in files() {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        match Scenario::read(&path) {
+            Ok(scenario) => {
+                for complaint in run(&scenario, &path, &backend, update) {
+                    wrong.push_str(&format!("{name}: {complaint}\n"));
+                }
+            }
+            Err(error) => wrong.push_str(&format!("{name}:\n{error}")),
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut files: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("scenarios")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// Every word of `/protocol/<word>` stands in some scenario. `host` needs a host that fails: `faults.rs`.
+#[test]
+fn every_rejection_is_shown() {
+    let mut shown = String::new();
+    for path in files() {
+        shown.push_str(&fs::read_to_string(path).expect("a scenario"));
+    }
+    for rejection in Rejection::ALL {
+        let rule = format!("rule: /protocol/{}\n", rejection.word());
+        assert!(
+            rejection == Rejection::Host || shown.contains(&rule),
+            "no scenario shows {rejection:?}"
+        );
+    }
+}
+
+/// Runs a scenario; what is wrong with each step, or nothing when the file was rewritten.
+fn run(scenario: &Scenario, path: &Path, backend: &dyn Backend, update: bool) -> Vec<String> {
+    let clock = Clock::new();
+    let start = || backend.start(scenario.config(), &clock);
+    let mut gate = match start() {
+        Ok(gate) => gate,
+        Err(error) => return vec![format!("{error:#}")],
+    };
+    let mut wrong = Vec::new();
+    let mut rewritten = Vec::new();
+    for step in &scenario.steps {
+        if step.fresh {
+            clock.set(Clock::new().nanos());
+            gate = start().expect("it started before");
+        }
+        clock.set(
+            step.at
+                .map_or(clock.nanos(), |moment| moment.from(clock.nanos())),
+        );
+        gate.set_store_down(step.store_down);
+        let observed = gate.exchange(&step.request, &mut |_| {
+            if let Some(moment) = step.respond_at {
+                clock.set(moment.from(clock.nanos()));
+            }
+            step.upstream.clone()
+        });
+        let observed = match observed {
+            Ok(observed) => observed,
+            Err(error) => {
+                wrong.push(format!("{}: {error:#}", step.name));
+                continue;
+            }
+        };
+        let got = expectation::of(&step.request, &step.upstream, &observed);
+        if step.expect.as_ref() != Some(&got) {
+            let expected = step.expect.as_ref().map(expectation::yaml);
+            wrong.push(format!(
+                "{}: expected\n{}got\n{}",
+                step.name,
+                expected.unwrap_or_else(|| "nothing yet\n".to_owned()),
+                expectation::yaml(&got)
+            ));
+            rewritten.push((step, got));
+        }
+    }
+    if update && !rewritten.is_empty() && rewritten.len() == wrong.len() {
+        let text = scenario.rewrite(rewritten);
+        fs::write(path, text).expect("the scenario can be written");
+        return Vec::new();
+    }
+    wrong
+}
