@@ -180,9 +180,10 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
         }
     }
     if let Servers::Several(servers) = servers
-        && servers.iter().any(|server| server.route.is_some()) {
-            needed.push(Attributes::ROUTE);
-        }
+        && servers.iter().any(|server| server.route.is_some())
+    {
+        needed.push(Attributes::ROUTE);
+    }
     needed.sort_unstable();
     needed.dedup();
     needed

@@ -472,7 +472,10 @@ fn conclude(
         let innocent = !matches!(opinion.verdict, Verdict::Refuse(_));
         if let Some(mut record) = opinion.record {
             if innocent {
-                record.reject(Rejection::Batch, "another call in it was refused");
+                record.reject_by(
+                    Rejection::Batch.pointer(),
+                    "another call in this batch was refused",
+                );
             }
             records.push(record);
         }
