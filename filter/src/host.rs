@@ -125,6 +125,8 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_close_stream(stream: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, len: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -165,18 +167,24 @@ pub fn now() -> Result<Timestamp> {
     Ok(Timestamp::from_nanos(nanos))
 }
 
-/// All that a buffer holds. A buffer that is not there is empty.
-pub fn buffer(buffer: Buffer) -> Result<Vec<u8>> {
+/// All that a buffer holds, which must be `size` bytes: a host that says otherwise has lost something that would then
+/// go unjudged.
+pub fn buffer(buffer: Buffer, size: usize) -> Result<Vec<u8>> {
+    if size == 0 {
+        return Ok(Vec::new());
+    }
     let (mut data, mut len) = (null_mut(), 0);
     // SAFETY: the out parameters live through the call.
     let status = unsafe {
         proxy_get_buffer_bytes(buffer as u32, 0, usize::MAX, &raw mut data, &raw mut len)
     };
-    match check(status) {
-        // SAFETY: the call returned Ok.
-        Ok(()) => Ok(unsafe { take(data, len) }),
-        Err(Failure::NotFound) => Ok(Vec::new()),
-        Err(failure) => Err(failure),
+    check(status)?;
+    // SAFETY: the call returned Ok.
+    let bytes = unsafe { take(data, len) };
+    if bytes.len() == size {
+        Ok(bytes)
+    } else {
+        Err(Failure::NotFound)
     }
 }
 
@@ -324,6 +332,18 @@ pub fn close_downstream() -> Result<()> {
     const HTTP_RESPONSE: u32 = 1;
     // SAFETY: no pointers.
     check(unsafe { proxy_close_stream(HTTP_RESPONSE) })
+}
+
+/// Makes the calls that follow concern this stream. Only where the host calls without one, as on a tick.
+pub fn set_effective_context(context: u32) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_set_effective_context(context) })
+}
+
+/// Has the root called back every so often.
+pub fn set_tick_period(milliseconds: u32) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
 }
 
 /// Defines a metric and returns its number.

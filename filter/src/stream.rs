@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
-use toolgate_engine::audit;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Step};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::pep::Reply;
@@ -45,24 +44,29 @@ enum ReplyMode {
 
 /// One stream. Without a plugin (a host that serves before it configures) everything is refused.
 pub struct Stream {
+    context: u32,
     plugin: Option<Rc<Plugin>>,
     exchange: Exchange,
     request: Request,
     reply: ReplyMode,
+    /// How much of the body at hand is buffered, as the host last said.
+    buffered: usize,
 }
 
 impl Stream {
     /// A stream of this plugin.
-    pub fn new(plugin: Option<Rc<Plugin>>) -> Self {
+    pub fn new(context: u32, plugin: Option<Rc<Plugin>>) -> Self {
         let id = plugin
             .as_ref()
             .map(|plugin| plugin.next_id())
             .unwrap_or_default();
         Stream {
+            context,
             plugin,
             exchange: Exchange::new(id),
             request: Request::Open,
             reply: ReplyMode::Pass,
+            buffered: 0,
         }
     }
 
@@ -95,42 +99,9 @@ impl Stream {
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
         if !matches!(step, Step::Buffer) {
-            self.publish(&plugin, now);
+            plugin.publish(&self.exchange, now);
         }
         step
-    }
-
-    /// Leaves the records of a decision: filter state for the access log, the proxy's log, metrics.
-    fn publish(&self, plugin: &Plugin, began: Timestamp) {
-        let records = self.exchange.records();
-        for record in records {
-            plugin.metrics.count(record);
-            if plugin.gate.audit.log {
-                host::log(
-                    host::Level::Info,
-                    &format!(
-                        "toolgate-audit {}",
-                        record.line(plugin.gate.audit.max_bytes)
-                    ),
-                );
-            }
-        }
-        self.set_filter_state(plugin);
-        if let (false, Ok(now)) = (records.is_empty(), host::now()) {
-            let nanos = now.nanos().saturating_sub(began.nanos());
-            plugin.metrics.time(nanos.checked_div(1000).unwrap_or(0));
-        }
-    }
-
-    fn set_filter_state(&self, plugin: &Plugin) {
-        let records = self.exchange.records();
-        if !records.is_empty() {
-            // A host without filter state still has the log.
-            let _unavailable = host::set_property(
-                "toolgate",
-                audit::lines(records, plugin.gate.audit.max_bytes).as_bytes(),
-            );
-        }
     }
 
     /// Hands the engine what the configuration needs to know of the connection and the route.
@@ -186,26 +157,32 @@ impl Stream {
         FilterAction::Pause
     }
 
+    /// The body has begun, or never will: nobody waits for it any more.
+    fn body_came(&self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.body_came(self.context);
+        }
+    }
+
     /// The request is complete, whether its end came with headers, body or trailers.
     fn request_complete(&mut self) -> FilterAction {
-        let body = host::buffer(Buffer::RequestBody);
+        let body = host::buffer(Buffer::RequestBody, self.buffered);
         let step =
             self.decide(|exchange, cx| body.ok().map(|body| exchange.request_end(cx, &body)));
         let headers_here = self.holds();
         self.perform(step, headers_here)
     }
 
-    /// Puts another body in place of a held one, of which `size` bytes are buffered.
-    fn apply(&mut self, edit: &ReplyEdit, size: usize, whole: bool) -> FilterAction {
+    /// Puts another body in place of a held one. What still comes of the old one is dropped.
+    fn apply(&mut self, edit: &ReplyEdit) -> FilterAction {
         // Headers that have gone already were stripped of everything that describes the body.
         let headers_done = !self.holds() || {
             remove_all(Map::Reply, &STALE)
                 && (!edit.json || describe_json())
-                && (!whole
-                    || host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
-                        .is_ok())
+                && host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
+                    .is_ok()
         };
-        if headers_done && host::set_buffer(Buffer::ReplyBody, size, &edit.body).is_ok() {
+        if headers_done && host::set_buffer(Buffer::ReplyBody, self.buffered, &edit.body).is_ok() {
             self.reply = ReplyMode::Drop;
             return FilterAction::Continue;
         }
@@ -235,11 +212,11 @@ impl Stream {
     }
 
     fn held_reply_complete(&mut self) -> FilterAction {
-        let Ok(body) = host::buffer(Buffer::ReplyBody) else {
+        let Ok(body) = host::buffer(Buffer::ReplyBody, self.buffered) else {
             return self.cut();
         };
         match self.on_reply(|exchange, cx| exchange.reply_end(cx, &body)) {
-            Some(Some(edit)) => self.apply(&edit, body.len(), true),
+            Some(Some(edit)) => self.apply(&edit),
             Some(None) => {
                 self.reply = ReplyMode::Pass;
                 FilterAction::Continue
@@ -268,10 +245,15 @@ impl HttpContext for Stream {
             let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
             return self.answer(failed);
         }
+        if let (Step::Buffer, Some(plugin)) = (&step, &self.plugin) {
+            plugin.await_body(self.context);
+        }
         self.perform(step, true)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> FilterAction {
+        self.body_came();
+        self.buffered = size;
         match self.request {
             Request::Forwarded => FilterAction::Continue,
             Request::Answered => FilterAction::Pause,
@@ -284,6 +266,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> FilterAction {
+        self.body_came();
         // With trailers no body callback ever sees the end of the stream.
         match self.request {
             Request::Forwarded => FilterAction::Continue,
@@ -293,6 +276,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
+        self.buffered = 0;
         if self.request != Request::Forwarded {
             // Our own answer, or another filter's: nothing came from upstream.
             return FilterAction::Continue;
@@ -351,6 +335,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> FilterAction {
+        self.buffered = size;
         match std::mem::replace(&mut self.reply, ReplyMode::Drop) {
             ReplyMode::Pass => {
                 self.reply = ReplyMode::Pass;
@@ -358,7 +343,7 @@ impl HttpContext for Stream {
             }
             ReplyMode::Hold if end_of_stream => self.held_reply_complete(),
             ReplyMode::Hold => match self.on_reply(|exchange, cx| exchange.reply_size(cx, size)) {
-                Some(Some(edit)) => self.apply(&edit, size, false),
+                Some(Some(edit)) => self.apply(&edit),
                 Some(None) => {
                     self.reply = ReplyMode::Hold;
                     FilterAction::Pause
@@ -367,7 +352,7 @@ impl HttpContext for Stream {
             },
             reading @ (ReplyMode::Rewrite | ReplyMode::Observe) => {
                 let rewrite = matches!(reading, ReplyMode::Rewrite);
-                let Ok(chunk) = host::buffer(Buffer::ReplyBody) else {
+                let Ok(chunk) = host::buffer(Buffer::ReplyBody, self.buffered) else {
                     return self.cut();
                 };
                 let Some(out) =
@@ -403,6 +388,7 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
+        self.body_came();
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {
@@ -415,7 +401,7 @@ impl HttpContext for Stream {
         for record in self.exchange.records() {
             plugin.metrics.count_end(record);
         }
-        self.set_filter_state(&plugin);
+        plugin.set_filter_state(&self.exchange);
     }
 }
 

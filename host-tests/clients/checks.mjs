@@ -1,6 +1,6 @@
 // The checks of the client matrix, written once for both TypeScript clients; cases.json holds what they expect.
 //
-// A client hands over `connect(url)`, which resolves to {version, era, listTools, call, listen?, close} and answers
+// A client hands over `connect(url, token)`, which sends the bearer token, if there is one, and resolves to {version, era, listTools, call, listen?, close} and answers
 // sampling with cases.sample.answer and elicitation with cases.elicit.answer. One JSON line is printed for each check.
 
 import { readFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
         baseline: { type: 'string' },
         cases: { type: 'string' },
         gated: { type: 'boolean', default: false },
+        token: { type: 'string' },
     },
 });
 
@@ -28,12 +29,13 @@ export async function run(client, connect) {
 
     let session;
     await check('connect', async () => {
-        session = await connect(options.url);
+        session = await connect(options.url, options.token);
         return session.version;
     });
     if (session !== undefined) {
         await allowedChecks(check, session);
         if (options.gated) await refusedChecks(check, session);
+        if (options.token !== undefined) await strangerChecks(check, connect);
         await streamChecks(check, session, connect);
         await check('close', () => session.close());
     }
@@ -84,6 +86,26 @@ async function refusedChecks(check, session) {
         return text;
     });
     await check('after-rate-limit', () => allowedCall(session));
+}
+
+/** A wrong token, and none: the SDK says that it is about authentication, and not as a tool's result. */
+async function strangerChecks(check, connect) {
+    for (const [name, token] of [['wrong-token', `${options.token}x`], ['no-token', undefined]]) {
+        await check(name, async () => {
+            const { tool, arguments: args } = cases.allowed;
+            const asked = connect(options.url, token).then(session => session.call(tool, args));
+            const error = await asked.then(() => undefined, reason => reason);
+            expect(error !== undefined, 'there was a result');
+            const shown = `${error.name} ${error.code ?? error.status ?? ''} ${error.message}`;
+            expect(/401|unauthorized|credential/i.test(shown), shown);
+            return shown.split('\n')[0];
+        });
+    }
+}
+
+/** What the transport needs to send a bearer token. */
+export function authorization(token) {
+    return token === undefined ? {} : { requestInit: { headers: { authorization: `Bearer ${token}` } } };
 }
 
 async function streamChecks(check, session, connect) {

@@ -1,6 +1,6 @@
 """The checks of the client matrix, written once for both Python clients; cases.json holds what they expect.
 
-A client hands over `connect(url)`, an async context manager that yields a session with `version`, `era`, `list_tools`,
+A client hands over `connect(url, token)`, an async context manager that sends the bearer token, if there is one, and yields a session with `version`, `era`, `list_tools`,
 `call` and, from 2026-07-28 on, `listen`; it answers sampling with cases["sample"]["answer"] and elicitation with
 cases["elicit"]["answer"]. `call` returns the reply as the plain JSON object the protocol describes. One JSON line is
 printed for each check.
@@ -21,6 +21,7 @@ parser.add_argument("--url", required=True)
 parser.add_argument("--baseline")
 parser.add_argument("--cases", required=True)
 parser.add_argument("--gated", action="store_true")
+parser.add_argument("--token")
 options = parser.parse_args()
 
 with open(options.cases, encoding="utf-8") as file:
@@ -57,7 +58,7 @@ async def run_checks(client, connect):
 
     async def opened():
         nonlocal session
-        session = await stack.enter_async_context(connect(options.url))
+        session = await stack.enter_async_context(connect(options.url, options.token))
         return session.version
 
     # No timeout around these two: they enter and leave task groups, which must happen outside any other scope.
@@ -67,6 +68,8 @@ async def run_checks(client, connect):
     await allowed_checks(check, session)
     if options.gated:
         await refused_checks(check, session)
+    if options.token is not None:
+        await stranger_checks(check, connect)
     await stream_checks(check, session, connect)
     await check("close", stack.aclose, False)
 
@@ -119,6 +122,37 @@ async def refused_checks(check, session):
     await check("five-denials", five_denials)
     await check("rate-limit", rate_limit)
     await check("after-rate-limit", lambda: allowed_call(session))
+
+
+async def stranger_checks(check, connect):
+    """A wrong token, and none: the SDK says that it is about authentication, and not as a tool's result."""
+
+    async def refused(token):
+        try:
+            async with connect(options.url, token) as session:  # pinned to 2026-07-28, it asks nothing yet
+                reply = await session.call(cases["allowed"]["tool"], cases["allowed"]["arguments"])
+                raise Unexpected(f"a result: {shown(reply)}")
+        except BaseException as error:  # an exception group, with the reason somewhere in it
+            reasons = innermost(error)
+        text = "; ".join(f"{type(reason).__name__}: {reason}" for reason in reasons)
+        words = ("401", "unauthorized", "credential")
+        expect(any(word in text.lower() for word in words), text)
+        expect(not any(isinstance(reason, Unexpected) for reason in reasons), text)
+        return text.splitlines()[0]
+
+    await check("wrong-token", lambda: refused(f"{options.token}x"), False)
+    await check("no-token", lambda: refused(None), False)
+
+
+def innermost(error):
+    if isinstance(error, BaseExceptionGroup):
+        return [reason for part in error.exceptions for reason in innermost(part)]
+    return [error]
+
+
+def authorization(token):
+    """The headers that carry a bearer token."""
+    return {} if token is None else {"authorization": f"Bearer {token}"}
 
 
 async def stream_checks(check, session, connect):

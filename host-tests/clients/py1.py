@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.types import CreateMessageResult, ElicitResult, TextContent
 
-from checks import cases, run
+from checks import authorization, cases, run
 
 
 async def sample(context, params):
@@ -34,8 +35,9 @@ class Session:
 
 
 @asynccontextmanager
-async def connect(url):
-    async with streamable_http_client(url) as (read, write, _):
+async def connect(url, token=None):
+    http = create_mcp_http_client(headers=authorization(token))
+    async with http, streamable_http_client(url, http_client=http) as (read, write, _):
         async with ClientSession(read, write, sampling_callback=sample, elicitation_callback=elicit) as session:
             version = (await session.initialize()).protocolVersion
             await session.send_ping()

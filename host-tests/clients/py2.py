@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp_types import CreateMessageResult, ElicitResult, TextContent
 
-from checks import cases, expect, options, run
+from checks import authorization, cases, expect, options, run
 
 MODES = {"legacy": "legacy", "2026": "2026-07-28", "auto": "auto"}
 
@@ -42,9 +44,11 @@ class Session:
 
 
 @asynccontextmanager
-async def connect(url):
+async def connect(url, token=None):
     callbacks = {"sampling_callback": sample, "elicitation_callback": elicit}
-    async with Client(url, mode=MODES[options.era], **callbacks) as client:
+    http = create_mcp_http_client(headers=authorization(token))
+    transport = streamable_http_client(url, http_client=http)
+    async with http, Client(transport, mode=MODES[options.era], **callbacks) as client:
         version = client.protocol_version
         era = "legacy" if version < "2026-07-28" else "2026"
         expect(options.era in ("auto", era), f"negotiated {version}")

@@ -3,9 +3,9 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import { cases, run } from './checks.mjs';
+import { authorization, cases, run } from './checks.mjs';
 
-async function connect(url) {
+async function connect(url, token) {
     const client = new Client(
         { name: 'client-matrix', version: '1.0.0' },
         { capabilities: { sampling: {}, elicitation: {} } },
@@ -16,7 +16,7 @@ async function connect(url) {
     client.setRequestHandler(ElicitRequestSchema, async () => ({
         action: 'accept', content: { answer: cases.elicit.answer },
     }));
-    const transport = new StreamableHTTPClientTransport(new URL(url));
+    const transport = new StreamableHTTPClientTransport(new URL(url), authorization(token));
     await client.connect(transport);
     await client.ping();
 

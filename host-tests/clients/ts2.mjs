@@ -1,11 +1,11 @@
 // The TypeScript SDK, version 2, as a client: legacy, pinned to 2026-07-28, or probing for it.
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { cases, era, expect, run } from './checks.mjs';
+import { authorization, cases, era, expect, run } from './checks.mjs';
 
 const modes = { legacy: 'legacy', 2026: { pin: '2026-07-28' }, auto: 'auto' };
 
-async function connect(url) {
+async function connect(url, token) {
     const client = new Client(
         { name: 'client-matrix', version: '1.0.0' },
         { capabilities: { sampling: {}, elicitation: { form: {} } }, versionNegotiation: { mode: modes[era] } },
@@ -16,7 +16,7 @@ async function connect(url) {
     client.setRequestHandler('elicitation/create', async () => ({
         action: 'accept', content: { answer: cases.elicit.answer },
     }));
-    const transport = new StreamableHTTPClientTransport(new URL(url));
+    const transport = new StreamableHTTPClientTransport(new URL(url), authorization(token));
     await client.connect(transport);
     const version = client.getNegotiatedProtocolVersion();
     const negotiated = client.getProtocolEra();

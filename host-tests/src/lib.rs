@@ -1,12 +1,17 @@
 //! Host and tools.
-pub mod demo;
-pub mod envoy;
-pub mod upstream;
-pub mod wire;
-pub mod host;
-pub mod wasm;
-pub mod document;
-pub mod policytest;
 pub mod cli;
-pub mod scan;
+pub mod demo;
+pub mod document;
+pub mod envoy;
+pub mod explain;
+pub mod host;
+pub mod identity;
+pub mod init;
+pub mod policytest;
 pub mod render;
+pub mod replay;
+pub mod scan;
+pub mod schema;
+pub mod upstream;
+pub mod wasm;
+pub mod wire;

@@ -73,7 +73,10 @@ fn bad_examples_trigger_exactly_their_lint_and_good_ones_nothing() {
         assert_eq!(codes, [&section.code], "{lints:#?}");
         for lint in &lints {
             assert!(points_to_something(&document, &lint.pointer), "{lint:?}");
-            assert!(!lint.message.is_empty() && !lint.message.ends_with('.'), "{lint:?}");
+            assert!(
+                !lint.message.is_empty() && !lint.message.ends_with('.'),
+                "{lint:?}"
+            );
             assert!(!lint.help.ends_with('.'), "{lint:?}");
         }
         let (_, lints) = found(&format!("{} good", section.code), good);
@@ -114,21 +117,56 @@ fn allow_lists() {
         ("args.repo", "prefix", "acme/", None),
         ("tool.name", "regex", "^(get|list)_", None),
         ("args.note", "contains", "TICKET-", None),
-        ("args.url", "regex", r"^https://docs\.acme\.com/", Some("TG004")),
-        ("args.url", "regex", r"^https://docs\.acme\.com", Some("TG003")),
-        ("args.url", "regex", r"^https://([a-z]+\.)?acme\.com$", Some("TG004")),
-        ("args.url", "regex", r"^https?://[a-z]+\.acme\.com(:\d+)?", Some("TG003")),
-        ("args.target", "regex", r"^https://docs\.acme\.com", Some("TG003")),
+        (
+            "args.url",
+            "regex",
+            r"^https://docs\.acme\.com/",
+            Some("TG004"),
+        ),
+        (
+            "args.url",
+            "regex",
+            r"^https://docs\.acme\.com",
+            Some("TG003"),
+        ),
+        (
+            "args.url",
+            "regex",
+            r"^https://([a-z]+\.)?acme\.com$",
+            Some("TG004"),
+        ),
+        (
+            "args.url",
+            "regex",
+            r"^https?://[a-z]+\.acme\.com(:\d+)?",
+            Some("TG003"),
+        ),
+        (
+            "args.target",
+            "regex",
+            r"^https://docs\.acme\.com",
+            Some("TG003"),
+        ),
         ("args.url", "prefix", "https://docs.acme.com", Some("TG003")),
         ("args.callbackUrl", "contains", "acme.com", Some("TG004")),
-        ("args.host", "regex", r"^(docs|api)\.acme\.com", Some("TG003")),
+        (
+            "args.host",
+            "regex",
+            r"^(docs|api)\.acme\.com",
+            Some("TG003"),
+        ),
         ("args.host", "regex", r"^(docs|api)\.acme\.com$", None),
         ("args.host", "suffix", "acme.com", Some("TG003")),
         ("args.host", "suffix", ".acme.com", None),
         ("identity.email", "suffix", "acme.com", Some("TG003")),
         ("identity.email", "suffix", "@acme.com", None),
         ("args.command", "regex", "^git (status|log)$", None),
-        ("args.command", "regex", "^git (status|log)( .*)?$", Some("TG005")),
+        (
+            "args.command",
+            "regex",
+            "^git (status|log)( .*)?$",
+            Some("TG005"),
+        ),
         ("args.command", "regex", "^cat [a-z_/.]+$", Some("TG005")),
         ("args.command", "regex", "^cat [a-z_/]+$", None),
         ("args.command", "regex", "^echo [^;]+$", Some("TG005")),
@@ -164,19 +202,71 @@ fn deny_if() {
         )
     };
     for (require, deny_if, expected) in [
-        ("{path: args.x, op: exists, value: true}", "{path: args.x, op: gt, value: 1}", None),
-        ("{path: args.x, op: exists, value: false}", "{path: args.x, op: gt, value: 1}", Some("TG008")),
-        ("{path: args.y, op: exists, value: true}", "{path: args.x, op: not_in, value: [a]}", Some("TG008")),
-        ("{path: args.y, op: exists, value: true}", "{path: identity.x, op: neq, value: a}", Some("TG008")),
-        ("{path: args.y, op: exists, value: true}", "{path: args.x, op: eq, value: a}", None),
-        ("{path: args.y, op: exists, value: true}", "{path: args.x, op: regex, value: a}", Some("TG009")),
-        ("{path: args.x, op: lte, value: 100}", "{path: args.x, op: gt, value: '100.0'}", Some("TG011")),
-        ("{path: args.x, op: lte, value: 100}", "{path: args.x, op: gte, value: 100}", None),
-        ("{path: args.x, op: lt, value: 100}", "{path: args.x, op: gte, value: 100}", Some("TG011")),
-        ("{path: args.x, op: in, value: [1, 2]}", "{path: args.x, op: gt, value: 2}", Some("TG011")),
-        ("{path: args.x, op: in, value: [1, 3]}", "{path: args.x, op: gt, value: 2}", None),
-        ("{path: args.x, op: not_in, value: [a, b]}", "{path: args.x, op: in, value: [a]}", Some("TG011")),
-        ("{path: args.x, op: in, value: [a, b]}", "{path: args.x, op: in, value: [b, c]}", None),
+        (
+            "{path: args.x, op: exists, value: true}",
+            "{path: args.x, op: gt, value: 1}",
+            None,
+        ),
+        (
+            "{path: args.x, op: exists, value: false}",
+            "{path: args.x, op: gt, value: 1}",
+            Some("TG008"),
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: not_in, value: [a]}",
+            Some("TG008"),
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: identity.x, op: neq, value: a}",
+            Some("TG008"),
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: eq, value: a}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: regex, value: a}",
+            Some("TG009"),
+        ),
+        (
+            "{path: args.x, op: lte, value: 100}",
+            "{path: args.x, op: gt, value: '100.0'}",
+            Some("TG011"),
+        ),
+        (
+            "{path: args.x, op: lte, value: 100}",
+            "{path: args.x, op: gte, value: 100}",
+            None,
+        ),
+        (
+            "{path: args.x, op: lt, value: 100}",
+            "{path: args.x, op: gte, value: 100}",
+            Some("TG011"),
+        ),
+        (
+            "{path: args.x, op: in, value: [1, 2]}",
+            "{path: args.x, op: gt, value: 2}",
+            Some("TG011"),
+        ),
+        (
+            "{path: args.x, op: in, value: [1, 3]}",
+            "{path: args.x, op: gt, value: 2}",
+            None,
+        ),
+        (
+            "{path: args.x, op: not_in, value: [a, b]}",
+            "{path: args.x, op: in, value: [a]}",
+            Some("TG011"),
+        ),
+        (
+            "{path: args.x, op: in, value: [a, b]}",
+            "{path: args.x, op: in, value: [b, c]}",
+            None,
+        ),
     ] {
         let found = codes(&policy(require, deny_if));
         assert_eq!(found, Vec::from_iter(expected), "{require} / {deny_if}");
@@ -195,18 +285,45 @@ fn posture_and_limits() {
     for (yaml, expected) in [
         ("{version: '1', default: deny}", vec!["TG015"]),
         ("{version: '1', default: allow}", vec!["TG013"]),
-        ("{version: '1', default: allow, tools: {a: {rules: []}, b: {}}}", vec!["TG013"]),
+        (
+            "{version: '1', default: allow, tools: {a: {rules: []}, b: {}}}",
+            vec!["TG013"],
+        ),
         ("{version: '1', default: allow, hide: [a]}", vec![]),
-        ("{version: '1', default: allow, hide: ['*'], tools: {a: {}}}", vec!["TG017"]),
-        ("{version: '1', default: deny, prompts: {default: allow}}", vec![]),
-        ("{version: '1', default: deny, tools: {a: {}}, resources: {items: {'*': {}}}}", vec!["TG015"]),
-        ("{version: '1', default: deny, tools: {a: {rules: [{action: deny}, {rate_limit: 1/day}]}}}", vec!["TG016"]),
-        ("{version: '1', default: deny, tools: {a: {limits: [{counter: c, max: '0.5', window: day}]}}}", vec!["TG021"]),
-        ("{version: '1', default: deny, tools: {a: {limits: [{counter: c, max: '0.5', window: day, increment_from: args.x}]}}}", vec![]),
-        ("{version: '1', default: deny, tools: {a: {rules: [{conditions: [{path: state.a.n, op: lt, value: 1}], state: {counter: n, window: day}}]}}}", vec!["TG021"]),
+        (
+            "{version: '1', default: allow, hide: ['*'], tools: {a: {}}}",
+            vec!["TG017"],
+        ),
+        (
+            "{version: '1', default: deny, prompts: {default: allow}}",
+            vec![],
+        ),
+        (
+            "{version: '1', default: deny, tools: {a: {}}, resources: {items: {'*': {}}}}",
+            vec!["TG015"],
+        ),
+        (
+            "{version: '1', default: deny, tools: {a: {rules: [{action: deny}, {rate_limit: 1/day}]}}}",
+            vec!["TG016"],
+        ),
+        (
+            "{version: '1', default: deny, tools: {a: {limits: [{counter: c, max: '0.5', window: day}]}}}",
+            vec!["TG021"],
+        ),
+        (
+            "{version: '1', default: deny, tools: {a: {limits: [{counter: c, max: '0.5', window: day, increment_from: args.x}]}}}",
+            vec![],
+        ),
+        (
+            "{version: '1', default: deny, tools: {a: {rules: [{conditions: [{path: state.a.n, op: lt, value: 1}], state: {counter: n, window: day}}]}}}",
+            vec!["TG021"],
+        ),
         // Counted on one tool, looked at on another.
-        ("{version: '1', default: deny, tools: {a: {rules: [{conditions: [{path: args.x, op: exists, value: true}], state: {counter: n, window: day}}]}, \
-          b: {rules: [{conditions: [{path: state.a.n, op: gt, value: 0}]}]}}}", vec![]),
+        (
+            "{version: '1', default: deny, tools: {a: {rules: [{conditions: [{path: args.x, op: exists, value: true}], state: {counter: n, window: day}}]}, \
+          b: {rules: [{conditions: [{path: state.a.n, op: gt, value: 0}]}]}}}",
+            vec![],
+        ),
     ] {
         assert_eq!(codes(yaml), expected, "{yaml}");
     }

@@ -261,7 +261,8 @@ fn to_line(record: &Record) -> String {
     line
 }
 
-fn is_unprintable(char: char) -> bool {
+/// Line ends, controls and characters without a shape of their own.
+pub(crate) fn is_unprintable(char: char) -> bool {
     matches!(
         char,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'

@@ -1,5 +1,6 @@
 """Starts Envoy with the gate, from the configuration in envoy/envoy.yaml with this machine's ports and this policy."""
 
+import hashlib
 import json
 import textwrap
 
@@ -9,16 +10,19 @@ from .processes import Process, free_port
 CONFIGURATION = setup.ROOT / "envoy/envoy.yaml"
 POLICY = setup.CLIENTS / "policy.json"
 
+# What the clients send where the gate wants to know who calls. It opens nothing but a gate of this matrix.
+TOKEN = "tgk_client-matrix"
+
 
 class Gate:
     """One Envoy in front of one server, with counters of its own."""
 
-    def __init__(self, envoy, wasm, upstream_port, name):
+    def __init__(self, envoy, wasm, upstream_port, name, identity=False):
         self.port = free_port()
         admin_port = free_port()
         configuration = setup.WORK / "runs" / f"{name}.yaml"
         configuration.parent.mkdir(parents=True, exist_ok=True)
-        configuration.write_text(render(wasm, self.port, upstream_port, admin_port))
+        configuration.write_text(render(wasm, self.port, upstream_port, admin_port, identity))
         log = configuration.with_suffix(".envoy.log")
         command = [envoy, "--disable-hot-restart", "--concurrency", "2", "-c", configuration]
         self.process = Process("envoy", command, log)
@@ -32,7 +36,7 @@ class Gate:
         self.process.stop()
 
 
-def render(wasm, port, upstream_port, admin_port):
+def render(wasm, port, upstream_port, admin_port, identity):
     """The shipped configuration, changed only where its own header says it is to be changed."""
     text = CONFIGURATION.read_text()
     for old, new in (
@@ -44,7 +48,14 @@ def render(wasm, port, upstream_port, admin_port):
         if text.count(old) != 1:
             raise setup.SetupError(f"{setup.relative(CONFIGURATION)} has `{old}` {text.count(old)} times, not once")
         text = text.replace(old, new)
-    return with_policy(text, POLICY.read_text())
+    return with_policy(text, with_grant(POLICY.read_text()) if identity else POLICY.read_text())
+
+
+def with_grant(policy):
+    """The same policy for the holder of the one token, and nobody else."""
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    grants = [{"id": "client-matrix", "token_sha256": digest}]
+    return json.dumps({**json.loads(policy), "grants": grants}, indent=2)
 
 
 def with_policy(text, policy):

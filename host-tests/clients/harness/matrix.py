@@ -7,7 +7,7 @@ import urllib.request
 from dataclasses import dataclass, field
 
 from . import setup
-from .gate import Gate
+from .gate import TOKEN, Gate
 from .processes import NotReady, Process, free_port
 from .trace import Trace
 
@@ -76,8 +76,9 @@ def all_runs():
 class Bench:
     """Holds the servers, which live as long as the matrix, and runs one client after the other against them."""
 
-    def __init__(self, runs, direct, build, trace):
+    def __init__(self, runs, direct, build, trace, identity=False):
         self.direct = direct
+        self.identity = identity
         self.trace = trace
         self.cases = json.loads(CASES.read_text())
         self.servers = {}
@@ -124,7 +125,7 @@ class Bench:
             upstream = self.server_port(run.server)
             port = upstream
             if not self.direct:
-                gate = Gate(self.envoy, self.wasm, upstream, run.name)
+                gate = Gate(self.envoy, self.wasm, upstream, run.name, self.identity)
                 port = gate.port
             if self.trace:
                 trace = Trace(port, setup.WORK / "runs" / f"{run.name}.trace")
@@ -147,6 +148,8 @@ class Bench:
         command += ["--era", run.era, "--url", f"http://127.0.0.1:{port}/mcp", "--cases", CASES]
         if not self.direct:
             command += ["--gated", "--baseline", f"http://127.0.0.1:{upstream}/mcp"]
+        if self.identity:
+            command += ["--token", TOKEN]
         log = setup.WORK / "runs" / f"{run.name}.client.log"
         with log.open("w") as errors:
             child = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, text=True)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use toolgate_engine::config::Gate;
+use toolgate_engine::config::{Gate, Lint, lint};
 
 use super::Outcome;
 use super::diagnostic::{Diagnostic, Severity};
@@ -105,9 +105,26 @@ pub fn check(path: &Path) -> Result<Checked, Unreadable> {
     })
 }
 
-/// What is legal but leaky. The engine's linter reports here.
-fn lints(_gate: &Gate, _document: &Document) -> Vec<Diagnostic> {
-    Vec::new()
+/// What is legal but leaky.
+fn lints(gate: &Gate, document: &Document) -> Vec<Diagnostic> {
+    let warning = |found: Lint| {
+        let position = document.locate(&found.pointer).value;
+        Diagnostic {
+            severity: Severity::Warning,
+            code: Some(found.code.to_owned()),
+            file: document.source().name().to_owned(),
+            position,
+            pointer: found.pointer,
+            message: found.message,
+            suggestion: None,
+            help: Some(found.help.to_owned()),
+            excerpt: document.source().excerpt(position),
+        }
+    };
+    lint(document.root(), gate)
+        .into_iter()
+        .map(warning)
+        .collect()
 }
 
 fn as_text(checked: &[Checked], errors: usize, warnings: usize, paint: Paint) -> String {

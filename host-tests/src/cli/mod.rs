@@ -3,9 +3,18 @@
 
 pub mod check;
 mod diagnostic;
+pub mod explain;
 mod files;
+pub mod grant;
+pub mod init;
 mod junit;
+mod output;
+pub mod pin;
+pub mod render;
+pub mod replay;
 mod report;
+pub mod scan;
+pub mod schema;
 mod tap;
 mod terminal;
 pub mod test;
@@ -23,4 +32,13 @@ pub struct Outcome {
     pub errors: String,
     /// The exit code: 0 all is well, 1 something is wrong with what was looked at, 2 it could not be looked at.
     pub code: u8,
+}
+
+/// Nothing could be done: this is why.
+fn failure(errors: impl Into<String>) -> Outcome {
+    Outcome {
+        errors: errors.into(),
+        code: 2,
+        ..Outcome::default()
+    }
 }

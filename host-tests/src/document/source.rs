@@ -1,6 +1,7 @@
 //! Text with lines: positions in it, and excerpts for messages.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A place in a text: line and column from 1, columns counted in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,9 +23,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// A named text.
+/// A named text. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct Source(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     name: String,
     text: String,
     /// Byte offset of the start of each line.
@@ -40,32 +44,36 @@ impl Source {
         let text = text.into();
         let starts = text.match_indices('\n').map(|(offset, _)| offset + 1);
         let lines = std::iter::once(0).chain(starts).collect();
-        Source {
+        Source(Arc::new(Inner {
             name: name.into(),
             text,
             lines,
-        }
+        }))
     }
 
     /// What messages call it: its path.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The text.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Line and column of a byte offset. One past the end is the end.
     pub fn position(&self, offset: usize) -> Position {
-        let mut offset = offset.min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
+        let mut offset = offset.min(self.0.text.len());
+        while !self.0.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let line = self.lines.partition_point(|start| *start <= offset).max(1);
-        let start = self.lines.get(line - 1).copied().unwrap_or(0);
-        let column = self.text.get(start..offset).unwrap_or_default().chars();
+        let line = self
+            .0
+            .lines
+            .partition_point(|start| *start <= offset)
+            .max(1);
+        let start = self.0.lines.get(line - 1).copied().unwrap_or(0);
+        let column = self.0.text.get(start..offset).unwrap_or_default().chars();
         Position {
             line,
             column: column.count() + 1,
@@ -74,12 +82,13 @@ impl Source {
 
     /// A line without its end, from 1.
     pub fn line(&self, number: usize) -> Option<&str> {
-        let start = *self.lines.get(number.checked_sub(1)?)?;
+        let start = *self.0.lines.get(number.checked_sub(1)?)?;
         let end = self
+            .0
             .lines
             .get(number)
-            .map_or(self.text.len(), |next| next - 1);
-        let line = self.text.get(start..end)?;
+            .map_or(self.0.text.len(), |next| next - 1);
+        let line = self.0.text.get(start..end)?;
         Some(line.strip_suffix('\r').unwrap_or(line))
     }
 

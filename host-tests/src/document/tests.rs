@@ -203,3 +203,142 @@ fn yaml_and_json_are_one_policy() {
     assert!(from_yaml.is_ok(), "{from_yaml:?}");
     assert_eq!(from_yaml, digest(json_text, Format::Json));
 }
+
+/// A policy written as YAML is the policy it was as JSON, whatever is in it.
+#[test]
+fn json_survives_yaml() {
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for round in 0..2000 {
+        let mut json = String::new();
+        some_value(&mut random, 0, &mut json);
+        let json = format!("{{\"v\":{json}}}");
+        let original = Document::parse("p", json.clone(), Format::Json);
+        // Two equal keys, at times.
+        let Ok(original) = original else { continue };
+        let mut text = String::new();
+        write_yaml(original.root(), 0, &mut text);
+        let document =
+            yaml(&text).unwrap_or_else(|error| panic!("{round}: {json}\n{text}\n{error}"));
+        assert!(
+            document.root().equals(&original.root()),
+            "{json}\n{text}\n{}",
+            document.json()
+        );
+        assert_eq!(numbers(document.json()), numbers(&json), "{text}");
+    }
+}
+
+/// Digits as they were written.
+fn numbers(json: &str) -> String {
+    json.split('"')
+        .step_by(2)
+        .collect::<String>()
+        .replace([' ', ','], "")
+}
+
+fn pick(random: &mut u64, from: usize) -> usize {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    usize::try_from(*random >> 33).unwrap_or(0) % from
+}
+
+fn some_value(random: &mut u64, depth: usize, out: &mut String) {
+    const TEXTS: [&str; 24] = [
+        "a",
+        "",
+        " a ",
+        "1",
+        "true",
+        "null",
+        "~",
+        "0x10",
+        "- a",
+        "a: b",
+        "#x",
+        "x #y",
+        "&a",
+        "*a",
+        "!t",
+        "|",
+        ">",
+        "'",
+        "\\\"",
+        "é\\u0000",
+        "\\n\\t",
+        "{",
+        "a\\u2028b",
+        "<<",
+    ];
+    const NUMBERS: [&str; 10] = [
+        "0",
+        "-0",
+        "1e2",
+        "1.10",
+        "-7",
+        "9007199254740993",
+        "1E+2",
+        "0.5e-3",
+        "100",
+        "12345678901234567890.5",
+    ];
+    match pick(random, if depth > 4 { 4 } else { 6 }) {
+        0 => out.push_str(["null", "true", "false"][pick(random, 3)]),
+        1 => out.push_str(NUMBERS[pick(random, NUMBERS.len())]),
+        2 | 3 => out.push_str(&format!("\"{}\"", TEXTS[pick(random, TEXTS.len())])),
+        kind => {
+            out.push(if kind == 4 { '[' } else { '{' });
+            for item in 0..pick(random, 4) {
+                if item > 0 {
+                    out.push(',');
+                }
+                if kind == 5 {
+                    out.push_str(&format!("\"{item}{}\":", TEXTS[pick(random, 18)]));
+                }
+                some_value(random, depth + 1, out);
+            }
+            out.push(if kind == 4 { ']' } else { '}' });
+        }
+    }
+}
+
+fn write_yaml(value: toolgate_engine::json::Value<'_>, indent: usize, out: &mut String) {
+    use toolgate_engine::json::Kind;
+    let pad = " ".repeat(indent);
+    match value.kind() {
+        Kind::Object if value.members().next().is_some() => {
+            for (key, value) in value.members() {
+                out.push_str(&format!("\n{pad}{}:", text_yaml(&key.decode())));
+                write_yaml(value, indent + 2, out);
+            }
+        }
+        Kind::Array if value.items().next().is_some() => {
+            for item in value.items() {
+                out.push_str(&format!("\n{pad}-"));
+                write_yaml(item, indent + 2, out);
+            }
+        }
+        Kind::PlainString | Kind::EscapedString => {
+            out.push(' ');
+            out.push_str(&text_yaml(&value.as_str().unwrap_or_default()));
+        }
+        _ => out.push_str(&format!(" {}", value.raw())),
+    }
+}
+
+/// Plain where that is the same text, in single quotes where it can be, else as JSON.
+fn text_yaml(text: &str) -> String {
+    let word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let plain = word
+        && matches!(
+            super::yaml_scalar::resolve(text),
+            super::yaml_scalar::Plain::Text(_)
+        );
+    if plain {
+        return text.to_owned();
+    }
+    if text.chars().all(|char| (' '..='~').contains(&char)) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    serde_json::Value::from(text).to_string()
+}

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
+use super::identity::Credentials;
 use super::verdict::Verdict;
-use crate::document::{Document, Position};
+use crate::document::Position;
 
 /// A file of policy tests with the configuration it is about.
 #[derive(Debug)]
 pub struct TestFile {
     /// Where it is.
     pub path: PathBuf,
-    /// The configuration.
-    pub config: Document,
+    /// The configuration, and how to be one of its callers.
+    pub credentials: Credentials,
     /// The cases, in order.
     pub cases: Vec<Case>,
 }
@@ -102,6 +103,8 @@ pub struct Ask {
     pub caller: Caller,
     /// The protocol version.
     pub protocol: Protocol,
+    /// The server that is asked, where a configuration has several.
+    pub server: Option<String>,
     /// A name for a session; the same name is the same session.
     pub session: Option<String>,
 }
@@ -116,6 +119,10 @@ pub enum Caller {
     Grant(String),
     /// Somebody with these claims (JSON), as the proxy verified them.
     Claims(String),
+    /// The holder of a client certificate with this name, as the proxy verified it.
+    Certificate(String),
+    /// Who an earlier filter says it is.
+    Header(String),
 }
 
 /// A protocol version.
@@ -175,8 +182,6 @@ pub struct Step {
     pub result: Option<String>,
     /// How the clock moves before the upstream answers.
     pub respond_at: Option<Moment>,
-    /// What a person says when the call is held.
-    pub approve: Option<bool>,
     /// The store of the counters is lost.
     pub store_down: bool,
     /// What must become of it.

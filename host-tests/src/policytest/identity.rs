@@ -1,16 +1,26 @@
-//! Callers of a policy test: the runner makes its own tokens for grants, so that no test file holds a secret.
+//! Callers and servers of a policy test: what a request must carry to be theirs.
+//!
+//! The runner makes its own tokens for grants, so that no test file holds a secret. Claims, certificates and routes are what
+//! the proxy verified and matched, so they come as its attributes and not as something a client sends.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
+use toolgate_engine::config::Gate;
+use toolgate_engine::identity::{Attributes, Servers, Source};
 
-use super::case::Caller;
+use super::case::{Ask, Caller};
+use super::metadata;
 use crate::document::Document;
 use crate::host::Message;
 
 /// A configuration whose grants have tokens that are known here.
+#[derive(Debug)]
 pub struct Credentials {
     config: String,
-    grants: Vec<String>,
+    /// The configuration, compiled; nothing if it is wrong.
+    gate: Option<Gate>,
+    /// Ids of grants.
+    pub(super) grants: Vec<String>,
 }
 
 impl Credentials {
@@ -33,6 +43,7 @@ impl Credentials {
         }
         json.push_str(config.json().get(from..).unwrap_or_default());
         Credentials {
+            gate: Gate::from_json(json.as_bytes(), false).ok(),
             config: json,
             grants,
         }
@@ -43,30 +54,94 @@ impl Credentials {
         &self.config
     }
 
-    /// A request of a caller; `build` makes it from the bearer token.
+    /// Makes a request that of a caller, to a server.
     ///
     /// # Errors
-    /// For a caller this configuration cannot know.
-    pub fn present(
-        &self,
-        caller: &Caller,
-        build: impl FnOnce(Option<&str>) -> Message,
-    ) -> Result<Message> {
+    /// For a caller or a server that this configuration cannot know.
+    pub fn present(&self, ask: &Ask, message: Message) -> Result<Message> {
+        self.to_server(ask.server.as_deref(), self.by_caller(&ask.caller, message)?)
+    }
+
+    fn by_caller(&self, caller: &Caller, message: Message) -> Result<Message> {
+        const UNSUPPORTED: &str = "is not supported by this configuration";
+        let sources = self.gate.iter().flat_map(|gate| &gate.identity.sources);
         match caller {
-            Caller::Anonymous => Ok(build(None)),
-            Caller::Grant(id) if self.grants.contains(id) => Ok(build(Some(&token(id)))),
-            Caller::Grant(id) => {
-                bail!(
-                    "`as: {{grant: {id}}}` is not supported by this configuration: it has no such grant"
-                )
+            Caller::Anonymous => Ok(message),
+            Caller::Grant(id) if self.grants.contains(id) => {
+                Ok(message.header("authorization", format!("Bearer {}", token(id))))
             }
-            Caller::Claims(_) => {
-                bail!(
-                    "`as: {{claims: ...}}` is not supported by this configuration: it reads no claims"
-                )
+            Caller::Grant(id) => {
+                bail!("the grant `{id}` {UNSUPPORTED}: `grants` has none of this id")
+            }
+            Caller::Claims(json) => {
+                let payload = |source: &Source| match source {
+                    Source::Jwt { payload, .. } => Some(payload.clone()),
+                    _ => None,
+                };
+                let Some(payload) = sources.clone().find_map(payload) else {
+                    bail!("`claims` {UNSUPPORTED}: `identity.sources` has no `jwt`");
+                };
+                let claims = serde_json::from_str(json).context("claims")?;
+                let metadata = metadata::jwt_authn(&payload, &claims);
+                let token = "Bearer verified.by.the-proxy";
+                Ok(with_attribute(message, Attributes::METADATA, &metadata)
+                    .header("authorization", token))
+            }
+            Caller::Certificate(name) => {
+                let attribute = |source: &Source| match source {
+                    Source::Mtls { attribute, .. } => Some(*attribute),
+                    _ => None,
+                };
+                let Some(attribute) = sources.clone().find_map(attribute) else {
+                    bail!("`certificate` {UNSUPPORTED}: `identity.sources` has no `mtls`");
+                };
+                Ok(with_attribute(message, attribute, name.as_bytes()))
+            }
+            Caller::Header(id) => {
+                let header = |source: &Source| match source {
+                    Source::Header { name, .. } => Some(name.clone()),
+                    _ => None,
+                };
+                let Some(name) = sources.clone().find_map(header) else {
+                    bail!("`header` {UNSUPPORTED}: `identity.sources` has no `header`");
+                };
+                Ok(message.header(&name, id))
             }
         }
     }
+
+    /// Without a name: to the first server there is.
+    fn to_server(&self, name: Option<&str>, message: Message) -> Result<Message> {
+        let Some(servers) = self.gate.as_ref().map(|gate| &gate.servers) else {
+            return Ok(message);
+        };
+        if let Some(name) = name.filter(|name| !servers.knows(name)) {
+            bail!("`{name}` is no server of this configuration");
+        }
+        let Servers::Several(servers) = servers else {
+            return Ok(message);
+        };
+        let wanted = |name: &str| servers.iter().find(|server| *server.name == *name);
+        let Some(server) = name.map_or(servers.first(), wanted) else {
+            return Ok(message);
+        };
+        let mut message = message;
+        if let Some(route) = &server.route {
+            message = with_attribute(message, Attributes::ROUTE, route.as_bytes());
+        }
+        if let Some(host) = &server.host {
+            message = message.with(":authority", &**host);
+        }
+        if let Some(prefix) = &server.path_prefix {
+            message = message.with(":path", &**prefix);
+        }
+        Ok(message)
+    }
+}
+
+fn with_attribute(message: Message, name: &str, value: &[u8]) -> Message {
+    let path: Vec<&str> = name.split('.').collect();
+    message.property(&path, value)
 }
 
 /// The runner's token for a grant.

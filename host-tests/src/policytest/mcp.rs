@@ -61,7 +61,7 @@ fn request(method: &str, params: &[String]) -> String {
 }
 
 /// A POST of a body, with the headers a client of this protocol sends.
-pub fn post(ask: &Ask, session: Option<&str>, token: Option<&str>, body: &str) -> Message {
+pub fn post(ask: &Ask, body: &str) -> Message {
     let mut message = Message::post("/mcp", body)
         .header("accept", "application/json, text/event-stream")
         .header("accept-encoding", "gzip, deflate")
@@ -81,11 +81,8 @@ pub fn post(ask: &Ask, session: Option<&str>, token: Option<&str>, body: &str) -
             message = message.header("mcp-name", header_text(name));
         }
     }
-    if let Some(session) = session {
+    if let Some(session) = &ask.session {
         message = message.header("mcp-session-id", session);
-    }
-    if let Some(token) = token {
-        message = message.header("authorization", format!("Bearer {token}"));
     }
     message
 }

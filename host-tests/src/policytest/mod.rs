@@ -16,17 +16,19 @@
 pub mod backend;
 mod case;
 mod clock;
-mod identity;
-mod mcp;
+pub(crate) mod identity;
+pub(crate) mod mcp;
+mod metadata;
 mod read;
 mod run;
 mod verdict;
 
 pub use backend::{Agreeing, Backend, Native, Observed, Running, Wasm};
 pub use case::{
-    Caller, Case, Kind, ListKind, Moment, Protocol, Step, TestFile, UpstreamKind, What,
+    Ask, Caller, Case, Kind, ListKind, Moment, Protocol, Step, TestFile, UpstreamKind, What,
 };
 pub use clock::{duration, timestamp};
+pub use identity::Credentials;
 pub use read::LoadError;
 pub use run::{CaseResult, Failure, run};
 pub use verdict::Verdict;

@@ -10,9 +10,11 @@ use super::case::{
     What,
 };
 use super::clock::{duration, timestamp};
+use super::identity::Credentials;
+use super::mcp;
 use super::verdict::Verdict;
-use crate::document::{Document, Field, Object, Problem, ReadError, Reader, Source};
-use crate::host::START_NANOS;
+use crate::document::{Document, Field, Object, Problem, ReadError, Reader, Source, nearest};
+use crate::host::{Message, START_NANOS};
 
 /// Why a test file cannot be run.
 #[derive(Debug)]
@@ -54,24 +56,49 @@ impl TestFile {
     pub fn read(path: &Path) -> Result<TestFile, LoadError> {
         let document = load(path)?;
         let mut reader = Reader::default();
+        let credentials = configuration(&document, path, &mut reader)?;
         let file = Loader {
             document: &document,
+            credentials: credentials.as_ref(),
         }
         .file(&mut reader);
-        let (Some((config, cases)), true) = (file, reader.problems.is_empty()) else {
+        let (Some(cases), Some(credentials), true) =
+            (file, credentials, reader.problems.is_empty())
+        else {
             return Err(wrong(&document, reader.problems));
         };
-        let beside = path.parent().unwrap_or(Path::new("")).join(config);
-        let config = load(&beside)?;
-        if let Err(errors) = Gate::from_json(config.json().as_bytes(), false) {
-            let problems = errors.0.into_iter().map(Problem::from).collect();
-            return Err(wrong(&config, problems));
-        }
         Ok(TestFile {
             path: path.to_owned(),
-            config,
+            credentials,
             cases,
         })
+    }
+}
+
+/// Reads the configuration a test file names, if it names one.
+fn configuration(
+    document: &Document,
+    path: &Path,
+    reader: &mut Reader,
+) -> Result<Option<Credentials>, LoadError> {
+    let named = document.root().get("config");
+    let Some(name) = named.as_ref().and_then(|config| config.as_str()) else {
+        if let Some(value) = named {
+            let field = Field {
+                value,
+                at: "/config".to_owned(),
+            };
+            reader.expected(&field, "the path of a policy, from this file's directory");
+        }
+        return Ok(None);
+    };
+    let config = load(&path.parent().unwrap_or(Path::new("")).join(&*name))?;
+    match Gate::from_json(config.json().as_bytes(), false) {
+        Ok(_) => Ok(Some(Credentials::of(&config))),
+        Err(errors) => {
+            let problems = errors.0.into_iter().map(Problem::from).collect();
+            Err(wrong(&config, problems))
+        }
     }
 }
 
@@ -92,22 +119,23 @@ pub(super) fn wrong(document: &Document, problems: Vec<Problem>) -> LoadError {
         problem.position = Some(document.place(&problem));
         problem
     };
+    let mut problems: Vec<Problem> = problems.into_iter().map(placed).collect();
+    problems.sort_by_key(|problem| problem.position);
     LoadError::Wrong {
         source: document.source().clone(),
-        problems: problems.into_iter().map(placed).collect(),
+        problems,
     }
 }
 
 struct Loader<'d> {
     document: &'d Document,
+    credentials: Option<&'d Credentials>,
 }
 
 impl<'d> Loader<'d> {
-    fn file(&self, reader: &mut Reader) -> Option<(String, Vec<Case>)> {
+    fn file(&self, reader: &mut Reader) -> Option<Vec<Case>> {
         let mut top = reader.object(Field::root(self.document.root()))?;
-        let config = top
-            .need(reader, "config")
-            .and_then(|field| reader.text(&field));
+        top.need(reader, "config");
         let now = top.take("now").and_then(|field| time(reader, &field));
         let listed = top.need(reader, "cases");
         let cases = listed
@@ -124,7 +152,7 @@ impl<'d> Loader<'d> {
             .into_iter()
             .filter_map(|field| self.case(reader, field, now.unwrap_or(START_NANOS)))
             .collect();
-        Some((config?, cases))
+        Some(cases)
     }
 
     fn case(&self, reader: &mut Reader, field: Field<'d>, now: u64) -> Option<Case> {
@@ -137,7 +165,7 @@ impl<'d> Loader<'d> {
             .take("now")
             .and_then(|field| time(reader, &field))
             .unwrap_or(now);
-        let ask = ask(reader, &mut case, &Ask::default());
+        let ask = self.ask(reader, &mut case, &Ask::default());
         let kind = match (case.take("steps"), case.take("list")) {
             (Some(steps), None) => {
                 let steps = reader.list(&steps);
@@ -175,7 +203,7 @@ impl<'d> Loader<'d> {
         let position = self.document.position(field.value);
         let mut step = reader.object(field)?;
         let at = step.take("at").and_then(|field| moment(reader, &field));
-        let ask = ask(reader, &mut step, ask_before);
+        let ask = self.ask(reader, &mut step, ask_before);
         let what = match (step.take("call"), step.take("raw")) {
             (Some(call), None) => call_of(reader, call),
             (None, Some(raw)) => reader.text(&raw).map(What::Raw),
@@ -200,12 +228,18 @@ impl<'d> Loader<'d> {
         let respond_at = step
             .take("respond_at")
             .and_then(|field| moment(reader, &field));
-        let approve = step
-            .take("approve")
-            .and_then(|field| match field.value.as_bool() {
-                Some(answer) => Some(answer),
-                None => reader.choice(&field, &[("yes", true), ("no", false)]),
-            });
+        if let Some(field) = step.take("approve") {
+            let answered = field.value.as_bool().is_some();
+            if answered
+                || reader
+                    .choice(&field, &[("yes", true), ("no", false)])
+                    .is_some()
+            {
+                let message =
+                    "`approve` is not supported here: a held call cannot be decided in a test";
+                reader.error(&field, message);
+            }
+        }
         let store_down = match step.take("store") {
             Some(field) => reader.choice(&field, &[("up", false), ("down", true)]),
             None => Some(false),
@@ -227,7 +261,6 @@ impl<'d> Loader<'d> {
             upstream: upstream?,
             result,
             respond_at,
-            approve,
             store_down: store_down?,
             expect: expect?,
             rule,
@@ -236,37 +269,59 @@ impl<'d> Loader<'d> {
             expect_result,
         })
     }
-}
 
-/// `as`, `protocol` and `session`, over what holds around.
-fn ask(reader: &mut Reader, object: &mut Object<'_>, around: &Ask) -> Ask {
-    let caller = object.take("as").and_then(|field| caller(reader, field));
-    let protocol = object
-        .take("protocol")
-        .and_then(|field| reader.choice(&field, &Protocol::ALL));
-    let session = object.take("session").and_then(|field| reader.text(&field));
-    Ask {
-        caller: caller.unwrap_or_else(|| around.caller.clone()),
-        protocol: protocol.unwrap_or(around.protocol),
-        session: session.or_else(|| around.session.clone()),
+    /// `as`, `server`, `protocol` and `session`, over what holds around.
+    fn ask(&self, reader: &mut Reader, object: &mut Object<'_>, around: &Ask) -> Ask {
+        let who = object.take("as");
+        let caller = who.clone().and_then(|field| caller(reader, field));
+        let to = object.take("server");
+        let server = to.as_ref().and_then(|field| reader.text(field));
+        let protocol = object
+            .take("protocol")
+            .and_then(|field| reader.choice(&field, &Protocol::ALL));
+        let session = object.take("session").and_then(|field| reader.text(&field));
+        let ask = Ask {
+            caller: caller.unwrap_or_else(|| around.caller.clone()),
+            server: server.or_else(|| around.server.clone()),
+            protocol: protocol.unwrap_or(around.protocol),
+            session: session.or_else(|| around.session.clone()),
+        };
+        // What was said here must be possible here.
+        if let (Some(credentials), Some(field)) = (self.credentials, who.or(to))
+            && let Err(error) = credentials.present(&ask, Message::default())
+        {
+            reader.error(&field, format!("{error:#}"));
+            let meant = match &ask.caller {
+                Caller::Grant(id) => nearest(id, credentials.grants.iter().map(String::as_str)),
+                _ => None,
+            };
+            if let Some(problem) = reader.problems.last_mut() {
+                problem.suggestion = meant.map(str::to_owned);
+            }
+        }
+        ask
     }
 }
 
 fn caller(reader: &mut Reader, field: Field<'_>) -> Option<Caller> {
-    const FORMS: &str = "`{grant: id}`, `{claims: {...}}` or `{anonymous: true}`";
+    const FORMS: &str = "one of `{grant: id}`, `{claims: {...}}`, `{certificate: name}`, `{header: id}` or `{anonymous: true}`";
     let whole = field.clone();
     let mut object = reader.object(field)?;
     let grant = object.take("grant");
     let claims = object.take("claims");
+    let certificate = object.take("certificate");
+    let header = object.take("header");
     let anonymous = object.take("anonymous");
     object.finish(reader);
-    match (grant, claims, anonymous) {
-        (Some(grant), None, None) => reader.text(&grant).map(Caller::Grant),
-        (None, Some(claims), None) => {
+    match (grant, claims, certificate, header, anonymous) {
+        (Some(grant), None, None, None, None) => reader.text(&grant).map(Caller::Grant),
+        (None, Some(claims), None, None, None) => {
             reader.object(claims.clone())?;
             Some(Caller::Claims(claims.value.raw().to_owned()))
         }
-        (None, None, Some(flag)) => match reader.boolean(&flag)? {
+        (None, None, Some(name), None, None) => reader.text(&name).map(Caller::Certificate),
+        (None, None, None, Some(id), None) => reader.text(&id).map(Caller::Header),
+        (None, None, None, None, Some(flag)) => match reader.boolean(&flag)? {
             true => Some(Caller::Anonymous),
             false => {
                 reader.expected(&flag, "`true`");
@@ -319,7 +374,7 @@ fn list_case(
     let given = reader.list(&given?);
     let entry = |field: &Field<'_>| match (field.value.kind(), field.value.as_str()) {
         (JsonKind::Object, _) => Some(field.value.raw().to_owned()),
-        (_, Some(name)) => Some(super::mcp::list_entry(list, &name)),
+        (_, Some(name)) => Some(mcp::list_entry(list, &name)),
         _ => None,
     };
     let mut entries = Vec::new();

@@ -69,14 +69,13 @@ pub fn run<'f>(
 
 fn run_case(file: &TestFile, case: &Case, backend: &dyn Backend) -> Result<(), Box<Failure>> {
     let clock = Clock::at(case.now);
-    let credentials = Credentials::of(&file.config);
     let gate = backend
-        .start(credentials.config(), &clock)
+        .start(file.credentials.config(), &clock)
         .map_err(|error| broken(&error))?;
     let mut runner = Runner {
         gate,
         clock,
-        credentials,
+        credentials: &file.credentials,
         sessions: Vec::new(),
     };
     match &case.kind {
@@ -98,15 +97,15 @@ fn broken(error: &anyhow::Error) -> Box<Failure> {
     })
 }
 
-struct Runner {
+struct Runner<'f> {
     gate: Box<dyn Running>,
     clock: Clock,
-    credentials: Credentials,
+    credentials: &'f Credentials,
     /// Sessions that were begun: whose, and which.
     sessions: Vec<(Caller, String)>,
 }
 
-impl Runner {
+impl Runner<'_> {
     fn step(&mut self, step: &Step, number: usize) -> Result<(), Box<Failure>> {
         if let Some(moment) = step.at {
             self.clock.set(moment.from(self.clock.nanos()));
@@ -153,10 +152,7 @@ impl Runner {
         body: &str,
         mut respond: impl FnMut(&SentUpstream) -> Upstream,
     ) -> Result<Observed, Box<Failure>> {
-        let session = ask.session.as_deref();
-        let request = self
-            .credentials
-            .present(&ask.caller, |token| mcp::post(ask, session, token, body));
+        let request = self.credentials.present(ask, mcp::post(ask, body));
         let request = request.map_err(|error| broken(&error))?;
         self.gate
             .exchange(&request, &mut respond)

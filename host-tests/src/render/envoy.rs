@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::pretty::pretty;
 use super::template::{ADMIN, LISTENER, UPSTREAM, WASM, template};
+use super::upstream::socket;
 use super::{Code, Request};
 use crate::envoy::Config;
 use crate::scan::text::{json, one_line};
@@ -17,15 +18,24 @@ pub fn envoy(request: &Request) -> Result<Config> {
         bail!("Envoy itself cannot fetch an image: give it the file, with --wasm");
     };
     let policy = pretty(&request.policy).context("the policy is not JSON")?;
-    let socket = |address: &std::net::SocketAddr| {
-        format!("{{address: \"{}\", port_value: {}}}", address.ip(), address.port())
-    };
     // The policy last: its text must not be searched for what stands in the template.
     let mut config = template()
         .replace(WASM, &format!("{{local: {{filename: {}}}}}", json(wasm)))?
         .replace(UPSTREAM, &request.upstream.socket())?
-        .replace(LISTENER, &socket(&request.listen))?
-        .replace(ADMIN, &socket(&request.admin))?;
+        .replace(
+            LISTENER,
+            &socket(&request.listen.ip().to_string(), request.listen.port()),
+        )?
+        .replace(
+            ADMIN,
+            &socket(&request.admin.ip().to_string(), request.admin.port()),
+        )?;
+    if request.upstream.ip().is_none() {
+        config = config.replace(
+            "connect_timeout: 5s",
+            "dns_lookup_family: V4_PREFERRED       # `localhost` is ::1 as well, where few servers listen.\n    connect_timeout: 5s",
+        )?;
+    }
     if request.upstream.tls {
         config = with_tls(config, request)?;
     }

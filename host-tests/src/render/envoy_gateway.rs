@@ -13,6 +13,10 @@ const NEEDS: &str = "\
 # Needs Envoy Gateway with a proxy of Envoy 1.35 or later, and EnvoyPatchPolicy switched on in Envoy Gateway's own
 # configuration: `extensionApis: {enableEnvoyPatchPolicy: true}`.
 #
+# Before you rely on it:
+#   - Ask for a tool that is denied. Where a patch is not applied, or an older proxy refuses it, a running proxy goes on with
+#     what it had.
+#   - A NetworkPolicy that lets only the Gateway's proxies reach the server keeps callers from going around them.
 # Is it there?  kubectl get envoypatchpolicy toolgate -o yaml    `Programmed` must be \"True\"
 ";
 

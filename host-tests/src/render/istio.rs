@@ -10,7 +10,7 @@ const WHY: &str = "\
 #
 # An EnvoyFilter, not a WasmPlugin: the gate needs `allow_on_headers_stop_iteration`, which holds a request's headers until
 # its body is judged, and WasmPlugin has no field for it. Without it every call would hang. The proxy must be built on
-# Envoy 1.35 or later: older ones do not know the option, and refuse this configuration.
+# Envoy 1.35 or later: an older one does not know the option, refuses this configuration and goes on without the gate.
 #
 # Before you rely on it:
 #   - The Service's port must be declared HTTP (`appProtocol: http`, or a name that begins with `http`). To a port that Istio

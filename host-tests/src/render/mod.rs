@@ -15,7 +15,7 @@ pub use envoy::envoy;
 pub use envoy_gateway::envoy_gateway;
 pub use istio::istio;
 pub use kubernetes::Names;
-pub use pretty::pretty;
+pub use pretty::{layout, pretty};
 pub use upstream::Upstream;
 
 use std::net::SocketAddr;

@@ -18,6 +18,16 @@ pub fn pretty(json: &str) -> Result<String, JsonError> {
     Ok(out)
 }
 
+/// As [`pretty`], as a value behind a key at this indentation. What is not JSON stays as it is.
+pub fn layout(json: &str, indent: usize) -> String {
+    let mut out = String::new();
+    match Document::parse(json.as_bytes(), &Limits::CONFIG) {
+        Ok(document) => write(document.root(), indent, &mut out),
+        Err(_) => out.push_str(json),
+    }
+    out
+}
+
 fn write(value: Value<'_>, indent: usize, out: &mut String) {
     let short = compact(value);
     // The document itself is always laid out.
@@ -37,7 +47,11 @@ fn write(value: Value<'_>, indent: usize, out: &mut String) {
                 out.push_str(&format!("{inner}{}: ", spell_out(key.raw())));
                 write(value, indent + 2, out);
             }
-            out.push_str(&if first { "{}".to_owned() } else { format!("\n{end}}}") });
+            out.push_str(&if first {
+                "{}".to_owned()
+            } else {
+                format!("\n{end}}}")
+            });
         }
         Kind::Array => {
             let mut first = true;
@@ -47,7 +61,11 @@ fn write(value: Value<'_>, indent: usize, out: &mut String) {
                 out.push_str(&inner);
                 write(item, indent + 2, out);
             }
-            out.push_str(&if first { "[]".to_owned() } else { format!("\n{end}]") });
+            out.push_str(&if first {
+                "[]".to_owned()
+            } else {
+                format!("\n{end}]")
+            });
         }
         _ => out.push_str(&short),
     }
@@ -82,7 +100,12 @@ mod tests {
     fn numbers_and_strings_stay_as_they_were() {
         let json = r#"{"a":[9007199254740993,1.10,"\u00e9\n"],"b":{},"c":[{"long":"0123456789012345678901234567890123456789"},{"long":"0123456789012345678901234567890123456789"}]}"#;
         let text = pretty(json).unwrap();
-        assert!(text.starts_with("{\n  \"a\": [9007199254740993, 1.10, \"\\u00e9\\n\"],\n  \"b\": {},\n"), "{text}");
+        assert!(
+            text.starts_with(
+                "{\n  \"a\": [9007199254740993, 1.10, \"\\u00e9\\n\"],\n  \"b\": {},\n"
+            ),
+            "{text}"
+        );
         let squeezed = |text: &str| text.split_whitespace().collect::<String>();
         assert_eq!(squeezed(&text), squeezed(json));
     }

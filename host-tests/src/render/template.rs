@@ -22,7 +22,10 @@ pub(super) const ADMIN: &str = "{address: 127.0.0.1, port_value: 9901}";
 pub(super) fn block(text: &str, first: &str, last: &str, indent: usize) -> Result<String> {
     let missing = || format!("the template has no block from `{first}` to `{last}`");
     let mut lines = text.lines();
-    lines.by_ref().find(|line| line.trim() == first).with_context(missing)?;
+    lines
+        .by_ref()
+        .find(|line| line.trim() == first)
+        .with_context(missing)?;
     let mut body = Vec::new();
     for line in lines {
         if line.trim() == last {
@@ -48,7 +51,15 @@ pub(super) fn indented(text: &str, indent: usize) -> String {
 /// A value of one line, such as `stream_idle_timeout: 300s`, with its comment cut off.
 pub(super) fn setting(text: &str, key: &str) -> Result<String> {
     let prefix = format!("{key}: ");
-    let line = text.lines().map(str::trim).find_map(|line| line.strip_prefix(&prefix));
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find_map(|line| line.strip_prefix(&prefix));
     let value = line.with_context(|| format!("the template has no `{key}`"))?;
-    Ok(value.split(" #").next().unwrap_or_default().trim().to_owned())
+    Ok(value
+        .split(" #")
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned())
 }

@@ -47,8 +47,10 @@ impl Upstream {
             Some(port) => port.parse().ok().filter(|port| *port != 0),
             None => default,
         };
-        let port = port.context("expected `HOST:PORT`, or a URL such as `https://mcp.example.com/mcp`")?;
-        let known = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_' | ':');
+        let port =
+            port.context("expected `HOST:PORT`, or a URL such as `https://mcp.example.com/mcp`")?;
+        let known =
+            |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_' | ':');
         ensure!(
             !host.is_empty() && host.chars().all(known),
             "`{}` is not a host name or an address",
@@ -80,7 +82,7 @@ impl Upstream {
 
     /// Envoy's form of the address.
     pub(super) fn socket(&self) -> String {
-        format!("{{address: \"{}\", port_value: {}}}", self.host, self.port)
+        socket(&self.host, self.port)
     }
 
     /// Name and namespace of the Kubernetes service it is; `None` outside of a cluster.
@@ -97,6 +99,12 @@ impl Upstream {
     }
 }
 
+/// Envoy's form of an address. Colons need quotes in YAML.
+pub(super) fn socket(host: &str, port: u16) -> String {
+    let quotes = if host.contains(':') { "\"" } else { "" };
+    format!("{{address: {quotes}{host}{quotes}, port_value: {port}}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,25 +117,51 @@ mod tests {
     #[test]
     fn addresses_are_read() {
         assert_eq!(parse("localhost:3000"), ("localhost".into(), 3000, false));
-        assert_eq!(parse("https://MCP.example.com/mcp?x"), ("mcp.example.com".into(), 443, true));
+        assert_eq!(
+            parse("https://MCP.example.com/mcp?x"),
+            ("mcp.example.com".into(), 443, true)
+        );
         assert_eq!(parse("http://[::1]:8080/mcp"), ("::1".into(), 8080, false));
-        for wrong in ["", "localhost", "a:b", "a:0", "ftp://a", "https://u:p@a/", "a b:1", "x}:1", "[::1:1"] {
+        for wrong in [
+            "",
+            "localhost",
+            "a:b",
+            "a:0",
+            "ftp://a",
+            "https://u:p@a/",
+            "a b:1",
+            "x}:1",
+            "[::1:1",
+        ] {
             assert!(Upstream::parse(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(Upstream::parse("https://a:8443").unwrap().authority(), "a:8443");
+        assert_eq!(
+            Upstream::parse("https://a:8443").unwrap().authority(),
+            "a:8443"
+        );
     }
 
     #[test]
     fn services_are_known() {
         let service = |text: &str| {
             let upstream = Upstream::parse(text).unwrap();
-            upstream.service().map(|(a, b)| (a.to_owned(), b.to_owned()))
+            upstream
+                .service()
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
         };
         let expected = Some(("mcp".to_owned(), "tools".to_owned()));
         assert_eq!(service("mcp.tools.svc.cluster.local:80"), expected);
         assert_eq!(service("mcp.tools:80"), expected);
-        assert_eq!(service("mcp:80"), Some(("mcp".to_owned(), "default".to_owned())));
-        for outside in ["https://mcp.tools", "10.0.0.1:80", "mcp.example.com:80", "localhost:1"] {
+        assert_eq!(
+            service("mcp:80"),
+            Some(("mcp".to_owned(), "default".to_owned()))
+        );
+        for outside in [
+            "https://mcp.tools",
+            "10.0.0.1:80",
+            "mcp.example.com:80",
+            "localhost:1",
+        ] {
             assert_eq!(service(outside), None, "{outside}");
         }
     }

@@ -16,7 +16,7 @@ use toolgate_engine::json::{Document, Limits};
 
 use super::recorder::Recorder;
 use super::text::one_line;
-use super::{Scan, ToolDefinition};
+use super::{Scan, ToolDefinition, trouble};
 
 /// Most pages of one list. A server that goes on handing out cursors is not waited for.
 const MAX_PAGES: usize = 1000;
@@ -114,10 +114,15 @@ pub async fn scan(options: &Options, progress: &dyn Fn(String)) -> Result<Scan> 
 async fn ask(url: &Url, options: &Options, progress: &dyn Fn(String)) -> Result<Scan> {
     let address = shown(url);
     progress(format!("connecting to {address}"));
-    let recorder = Recorder::new(http_client(url)?);
-    let client = connect(url, options, recorder.clone())
-        .await
-        .map_err(|error| explain(&address, error))?;
+    let http = http_client(url)?;
+    let recorder = Recorder::new(http.clone());
+    let client = match connect(url, options, recorder.clone()).await {
+        Ok(client) => client,
+        Err(error) => {
+            let unreachable = trouble::unreachable(&http, url).await;
+            return Err(trouble::explain(&address, options.era, &error, unreachable));
+        }
+    };
     let info = client
         .peer_info()
         .context("the server said nothing about itself")?
@@ -126,7 +131,9 @@ async fn ask(url: &Url, options: &Options, progress: &dyn Fn(String)) -> Result<
     let about = info.server_info.as_ref();
     let mut scan = Scan {
         url: address,
-        server: about.map_or("an MCP server", |about| &about.name).to_owned(),
+        server: about
+            .map_or("an MCP server", |about| &about.name)
+            .to_owned(),
         version: about.map_or("", |about| &about.version).to_owned(),
         protocol: info.protocol_version.to_string(),
         tools: Vec::new(),
@@ -215,24 +222,6 @@ async fn connect(url: &Url, options: &Options, recorder: Recorder) -> Result<Cli
     Ok(config.serve_with_lifecycle(transport, lifecycle).await?)
 }
 
-/// An error of connecting, in words that say what to do.
-fn explain(address: &str, error: anyhow::Error) -> anyhow::Error {
-    let text = format!("{error:#}");
-    // What the SDK says about itself (types, modules) tells a user nothing.
-    let text = one_line(&text, 400);
-    let lower = text.to_lowercase();
-    let advice = if lower.contains("auth required") || lower.contains("401") || lower.contains("403") {
-        "the server wants credentials: pass them with --header 'Authorization: Bearer …'"
-    } else if lower.contains("connection refused") || lower.contains("error sending request") {
-        "nothing answers there: is the server running, and is this its address?"
-    } else if lower.contains("404") || lower.contains("405") {
-        "the address may lack the path of the MCP endpoint, often /mcp"
-    } else {
-        "is this the address of an MCP server that speaks Streamable HTTP?"
-    };
-    anyhow!("{text}").context(format!("cannot connect to {address}: {advice}"))
-}
-
 async fn tools(
     client: &Client,
     recorder: &Recorder,
@@ -271,11 +260,20 @@ async fn tools(
 
 /// The tools of one page, from the messages that came with it.
 fn written(messages: &[String], count: usize) -> Result<Vec<ToolDefinition>> {
+    let mut why = "it came with other messages than it should".to_owned();
     for message in messages {
-        let Ok(document) = Document::parse(message.as_bytes(), &Limits::CONFIG) else {
-            continue;
+        let document = match Document::parse(message.as_bytes(), &Limits::CONFIG) {
+            Ok(document) => document,
+            Err(error) => {
+                why = error.to_string();
+                continue;
+            }
         };
-        let Some(list) = document.root().get("result").and_then(|result| result.get("tools")) else {
+        let Some(list) = document
+            .root()
+            .get("result")
+            .and_then(|result| result.get("tools"))
+        else {
             continue;
         };
         let tools: Option<Vec<_>> = list.items().map(ToolDefinition::from_value).collect();
@@ -283,7 +281,7 @@ fn written(messages: &[String], count: usize) -> Result<Vec<ToolDefinition>> {
             return Ok(tools);
         }
     }
-    bail!("the server's list of tools has keys that stand twice, or is nested too deep")
+    bail!("the server's list of tools cannot be read without doubt: {why}")
 }
 
 /// How many entries a list has, over all its pages.
@@ -346,7 +344,10 @@ mod tests {
     #[test]
     fn headers_are_read_and_their_values_not_told() {
         let (name, value) = parse_header("Authorization: Bearer a:b").unwrap();
-        assert_eq!((name.as_str(), value.to_str().unwrap()), ("authorization", "Bearer a:b"));
+        assert_eq!(
+            (name.as_str(), value.to_str().unwrap()),
+            ("authorization", "Bearer a:b")
+        );
         assert!(value.is_sensitive());
         for wrong in ["Authorization", "a b: c", "Accept: x", "X: secret\u{7f}"] {
             let error = format!("{:#}", parse_header(wrong).unwrap_err());

@@ -122,7 +122,10 @@ impl Difference {
 }
 
 fn common_start(old: &str, new: &str) -> usize {
-    old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count()
+    old.chars()
+        .zip(new.chars())
+        .take_while(|(old, new)| old == new)
+        .count()
 }
 
 /// The part of a value around the first difference.
@@ -145,15 +148,15 @@ fn differences(old: &ToolDefinition, new: &ToolDefinition) -> Vec<Difference> {
     let mut found = Vec::new();
     for field in FIELDS {
         match (old.field(field), new.field(field)) {
-            (Some(old), Some(new)) if old != new => {
+            (Some(old), Some(new)) => {
                 let parse = |json: &str| Document::parse_owned(json.to_owned(), &Limits::CONFIG);
                 match (parse(old), parse(new)) {
                     (Ok(old), Ok(new)) => walk(field, old.root(), new.root(), &mut found),
                     _ => found.push(difference(field, Some(old), Some(new))),
                 }
             }
-            (old, new) if old != new => found.push(difference(field, old, new)),
-            _ => {}
+            (None, None) => {}
+            (old, new) => found.push(difference(field, old, new)),
         }
     }
     found
@@ -167,9 +170,9 @@ fn difference(path: &str, old: Option<&str>, new: Option<&str>) -> Difference {
     }
 }
 
-/// Goes down as far as both are objects. The values are canonical: equal ones have equal text.
+/// Goes down as far as both are objects.
 fn walk(path: &str, old: Value<'_>, new: Value<'_>, found: &mut Vec<Difference>) {
-    if old.raw() == new.raw() {
+    if old.equals(&new) {
         return;
     }
     if (old.kind(), new.kind()) != (Kind::Object, Kind::Object) {
@@ -223,7 +226,10 @@ mod tests {
 
     fn report(old: &[&str], new: &[&str]) -> String {
         let changes = drift(&Pins::of(&scan(old)), &scan(new));
-        changes.iter().map(|change| change.text(Paint::PLAIN)).collect()
+        changes
+            .iter()
+            .map(|change| change.text(Paint::PLAIN))
+            .collect()
     }
 
     #[test]
@@ -254,7 +260,13 @@ mod tests {
         let long = "a".repeat(500);
         let tool = |end: &str| format!(r#"{{"name":"t","description":"{long}{end}"}}"#);
         let text = report(&[&tool("b")], &[&tool("c")]);
-        assert!(text.contains("ab\"") && text.contains("ac\"") && text.contains('…'), "{text}");
-        assert!(text.lines().all(|line| line.chars().count() < 200), "{text}");
+        assert!(
+            text.contains("ab\"") && text.contains("ac\"") && text.contains('…'),
+            "{text}"
+        );
+        assert!(
+            text.lines().all(|line| line.chars().count() < 200),
+            "{text}"
+        );
     }
 }

@@ -13,9 +13,10 @@ mod pins;
 mod policy;
 mod recorder;
 mod risk;
-pub mod text;
 mod tests;
+pub mod text;
 mod tool;
+mod trouble;
 
 pub use client::{Era, Options, parse_header, scan};
 pub use drift::{Change, drift};

@@ -9,9 +9,10 @@ use std::path::Path;
 
 use toolgate_engine::json::{Document, Kind, Limits, Value};
 
-use super::text::{json, spell_out};
+use super::text::json;
 use super::tool::{FIELDS, ToolDefinition};
 use super::{Scan, text};
+use crate::render::layout;
 
 /// Pinned tools, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,27 +81,27 @@ impl Pins {
         let document = Document::parse(bytes, &Limits::CONFIG)
             .map_err(|error| wrong(format!("it is not JSON: {error}")))?;
         let root = document.root();
-        if root.get("version").and_then(|value| value.as_str()).as_deref() != Some("1") {
+        if root
+            .get("version")
+            .and_then(|value| value.as_str())
+            .as_deref()
+            != Some("1")
+        {
             return Err(wrong("it has no `\"version\": \"1\"`".to_owned()));
         }
         let text = |key| {
             let value = root.get(key).and_then(|value| value.as_str());
             value.unwrap_or_default().into_owned()
         };
-        let entries = root.get("tools").filter(|tools| tools.kind() == Kind::Object);
-        let mut entries = entries
-            .ok_or_else(|| wrong("it has no `tools`".to_owned()))?
-            .members();
-        let mut tools = Vec::new();
-        while let Some((name, entry)) = entries.next_with_key() {
-            let name = name.as_str().unwrap_or_default();
-            let shown = text::one_line(&name, 80);
-            tools.push(Pinned::parse(&name, entry).map_err(|what| wrong(format!("`{shown}` {what}")))?);
-        }
+        let entries = root
+            .get("tools")
+            .filter(|tools| tools.kind() == Kind::Array);
+        let entries = entries.ok_or_else(|| wrong("it has no `tools`".to_owned()))?;
+        let tools: Result<Vec<_>, _> = entries.items().map(Pinned::parse).collect();
         Ok(Self {
             server: text("server"),
             url: text("url"),
-            tools,
+            tools: tools.map_err(wrong)?,
         })
     }
 
@@ -112,7 +113,7 @@ impl Pins {
             false => format!("\n{}\n  ", tools.join(",\n")),
         };
         format!(
-            "{{\n  \"version\": \"1\",\n  \"server\": {},\n  \"url\": {},\n  \"tools\": {{{tools}}}\n}}\n",
+            "{{\n  \"version\": \"1\",\n  \"server\": {},\n  \"url\": {},\n  \"tools\": [{tools}]\n}}\n",
             json(&self.server),
             json(&self.url)
         )
@@ -126,16 +127,18 @@ impl Pinned {
         }
     }
 
-    fn parse(name: &str, entry: Value<'_>) -> Result<Self, &'static str> {
+    fn parse(entry: Value<'_>) -> Result<Self, String> {
         let definition = entry
             .get("definition")
             .and_then(ToolDefinition::from_value)
-            .filter(|definition| definition.name == name)
-            .ok_or("has no definition of this name")?;
+            .ok_or("a tool has no `definition` with a name")?;
         let digest = entry.get("digest").and_then(|value| value.as_str());
         if digest.as_deref() != Some(&definition.digest()) {
-            return Err("does not have the digest of its definition: the file was edited; \
-                        `toolgate pin --write` makes it anew from the server");
+            let name = text::one_line(&definition.name, 80);
+            return Err(format!(
+                "`{name}` does not have the digest of its definition: the file was edited; `toolgate pin --write` makes \
+                 it anew from the server"
+            ));
         }
         Ok(Self { definition })
     }
@@ -148,12 +151,12 @@ impl Pinned {
             .collect();
         let fields = FIELDS.iter().filter_map(|field| {
             let json = tool.field(field)?;
-            Some(format!("        \"{field}\": {}", spell_out(json)))
+            // Laid out over lines: this is for reviewers, and for `git diff`.
+            Some(format!("        \"{field}\": {}", layout(json, 8)))
         });
         format!(
-            "    {}: {{\n      \"digest\": \"{}\",\n      \"fields\": {{\n{}\n      }},\n      \
+            "    {{\n      \"digest\": \"{}\",\n      \"fields\": {{\n{}\n      }},\n      \
              \"definition\": {{\n{}\n      }}\n    }}",
-            json(&tool.name),
             tool.digest(),
             digests.join(",\n"),
             fields.collect::<Vec<_>>().join(",\n")
@@ -173,8 +176,12 @@ mod tests {
             version: "1".into(),
             protocol: "2025-11-25".into(),
             tools: vec![
-                tool("{\"name\":\"b\\\"\\n\",\"description\":\"hi\\u200bdden \\\\ \\\"q\\\" \u{e0041}\"}"),
-                tool(r#"{"name":"a","inputSchema":{"type":"object","maximum":9007199254740993},"annotations":null}"#),
+                tool(
+                    "{\"name\":\"b\\\"\\n\",\"description\":\"hi\\u200bdden \\\\ \\\"q\\\" \u{e0041}\"}",
+                ),
+                tool(
+                    r#"{"name":"a","inputSchema":{"type":"object","maximum":9007199254740993},"annotations":null}"#,
+                ),
             ],
             prompts: 0,
             resources: 0,
@@ -187,7 +194,10 @@ mod tests {
         let pins = pins();
         let text = pins.to_json();
         assert_eq!(Pins::parse(text.as_bytes()).unwrap(), pins, "{text}");
-        assert!(text.contains(r"hi\u200bdden") && text.contains("9007199254740993"), "{text}");
+        assert!(
+            text.contains(r"hi\u200bdden") && text.contains("9007199254740993"),
+            "{text}"
+        );
         let empty = Pins::default();
         assert_eq!(Pins::parse(empty.to_json().as_bytes()).unwrap(), empty);
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::risk::{Risk, Verdict, assess};
-use super::text::{json, one_line, yaml};
+use super::text::{self, one_line, yaml};
 use super::{Scan, ToolDefinition};
 
 const WIDTH: usize = 120;
@@ -16,7 +16,14 @@ type Assessed<'s> = (&'s ToolDefinition, Verdict);
 /// The policy as YAML. `command` is how it was made.
 pub fn policy(scan: &Scan, command: &str) -> String {
     let assessed: Vec<Assessed<'_>> = scan.tools.iter().map(|tool| (tool, assess(tool))).collect();
-    let of = |risk| assessed.iter().filter(move |(_, verdict)| verdict.risk == risk);
+    let (assessed, unnameable): (Vec<_>, Vec<_>) = assessed
+        .into_iter()
+        .partition(|(tool, _)| text::is_plain(&tool.name));
+    let of = |risk| {
+        assessed
+            .iter()
+            .filter(move |(_, verdict)| verdict.risk == risk)
+    };
     let mut out = String::new();
     head(scan, command, &mut out);
 
@@ -44,6 +51,13 @@ pub fn policy(scan: &Scan, command: &str) -> String {
     if scan.tools.is_empty() {
         out.push_str("  # The server lists no tools.\n");
     }
+    for (tool, _) in unnameable {
+        let name = one_line(&tool.name, 80);
+        let _ = writeln!(
+            out,
+            "\n  ## A tool with hidden characters in its name cannot be written here; it stays denied: {name}"
+        );
+    }
     others(scan, &mut out);
     out
 }
@@ -56,7 +70,8 @@ fn head(scan: &Scan, command: &str, out: &mut String) {
          # written by `{command}` from what the server says about its tools. Read it before you rely on it:\n\
          # groups come from names and hints, and neither is a promise.\n\
          #\n\
-         #   toolgate check policy.yaml    after each change\n\n\
+         # In `tools`, `##` is a remark and `# ` an entry that is switched off: take the `# ` off its lines to switch it on.\n\
+         # After each change:  toolgate check policy.yaml\n\n\
          version: \"1\"\n\n\
          # A tool without an entry is denied, and not listed to an agent. So are tools that the server adds later.\n\
          default: deny\n",
@@ -76,15 +91,19 @@ fn write_group(risk: Risk, group: &[&Assessed<'_>], out: &mut String) {
         }
         Risk::Execute => {
             "runs what the caller chooses, so that the arguments decide what it does. Denied until you\n  \
-             # decide: which values of which argument?"
+             ## decide: which values of which argument?"
         }
         Risk::Financial => {
             "moves money. Denied until you decide: how much at once, how much a day, and in what?"
         }
         Risk::Destructive => "",
     };
-    let _ = write!(out, "\n  # {}, {count}: {about}\n", risk.word());
-    for (tool, verdict) in group {
+    let _ = write!(out, "\n  ## {}, {count}: {about}\n", risk.word());
+    // What is allowed first, the comments after it.
+    let (open, held): (Vec<&Assessed<'_>>, Vec<_>) = group
+        .iter()
+        .partition(|(_, verdict)| risk == Risk::Read && verdict.caution.is_none());
+    for (tool, verdict) in open.into_iter().chain(held) {
         match (&verdict.caution, risk) {
             (None, Risk::Read) => {
                 let name = yaml(&tool.name);
@@ -102,15 +121,19 @@ fn write_group(risk: Risk, group: &[&Assessed<'_>], out: &mut String) {
 fn suggestion(tool: &ToolDefinition, why: &str, risk: Risk, out: &mut String) {
     let name = yaml(&tool.name);
     let arguments = tool.arguments();
-    let path = |name: &str| match name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
+    let path = |name: &str| match name
+        .chars()
+        .all(|char| char.is_ascii_alphanumeric() || char == '_')
         && !name.is_empty()
     {
         true => format!("args.{name}"),
         // The path is JSON inside JSON.
-        false => json(&format!("args[{}]", json(name))),
+        false => text::json(&format!("args[{}]", text::json(name))),
     };
     let typed = |kinds: &[&str]| {
-        let found = arguments.iter().find(|(_, kind)| kinds.contains(&kind.as_str()));
+        let found = arguments
+            .iter()
+            .find(|(_, kind)| kinds.contains(&kind.as_str()));
         found.map(|(name, _)| (one_line(name, 60), path(name)))
     };
     let amount = (risk == Risk::Financial)
@@ -127,7 +150,7 @@ fn suggestion(tool: &ToolDefinition, why: &str, risk: Risk, out: &mut String) {
             lines.push(format!(
                 "    - conditions: [{{path: {path}, op: gt, value: 0}}, {{path: {path}, op: lte, value: {most}}}]"
             ));
-            let reason = json(&format!("{shown}: more than 0, at most {most}."));
+            let reason = text::json(&format!("{shown}: more than 0, at most {most}."));
             lines.push(format!("      on_deny: {reason}"));
             lines.push("  limits:".to_owned());
             let counter = yaml(&format!("{}_{shown}", tool.name));
@@ -143,19 +166,25 @@ fn suggestion(tool: &ToolDefinition, why: &str, risk: Risk, out: &mut String) {
             if risk == Risk::Write {
                 let counter = yaml(&tool.name);
                 lines.push("  limits:".to_owned());
-                lines.push(format!("    - {{counter: {counter}, max: 20, window: hour}}"));
+                lines.push(format!(
+                    "    - {{counter: {counter}, max: 20, window: hour}}"
+                ));
             }
         }
         _ => {
             let counter = yaml(&tool.name);
             lines.push("  limits:".to_owned());
-            lines.push(format!("    - {{counter: {counter}, max: 5, window: hour}}"));
+            lines.push(format!(
+                "    - {{counter: {counter}, max: 5, window: hour}}"
+            ));
         }
     }
-    out.push_str("  #\n");
+    out.push('\n');
     line(out, &format!("  # {name}:"), &said);
     if !arguments.is_empty() {
-        let shown = arguments.iter().map(|(name, kind)| format!("{name} ({kind})"));
+        let shown = arguments
+            .iter()
+            .map(|(name, kind)| format!("{name} ({kind})"));
         let shown = one_line(&shown.collect::<Vec<_>>().join(", "), WIDTH);
         let _ = writeln!(out, "  #   # arguments: {shown}");
     }
@@ -173,7 +202,11 @@ fn others(scan: &Scan, out: &mut String) {
         "\n# Prompts and resources follow `default` too: denied, and not listed. To let an agent have them:\n",
     );
     if scan.prompts > 0 {
-        let _ = writeln!(out, "# prompts: {{default: allow}}     # the server has {}", scan.prompts);
+        let _ = writeln!(
+            out,
+            "# prompts: {{default: allow}}     # the server has {}",
+            scan.prompts
+        );
     }
     if resources > 0 {
         let _ = writeln!(
@@ -201,6 +234,7 @@ fn line(out: &mut String, text: &str, comment: &str) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
     use toolgate_engine::config::Gate;
 
     use super::*;
@@ -222,16 +256,26 @@ mod tests {
         }
     }
 
-    fn gate(yaml: &str) -> Gate {
+    /// The policy as JSON, once the engine takes it.
+    fn valid(yaml: &str) -> Value {
         let document = Document::parse("policy.yaml", yaml, Format::Yaml)
             .unwrap_or_else(|(_, problem)| panic!("{problem:?}\n{yaml}"));
-        Gate::from_json(document.json().as_bytes(), false)
-            .unwrap_or_else(|errors| panic!("{errors:?}\n{yaml}"))
+        if let Err(errors) = Gate::from_json(document.json().as_bytes(), false) {
+            panic!("{errors:?}\n{yaml}");
+        }
+        serde_json::from_str(document.json()).unwrap()
     }
 
-    const TOOLS: [&str; 7] = [
+    fn names(policy: &Value) -> Vec<&str> {
+        let tools = policy["tools"].as_object().into_iter().flatten();
+        tools.map(|(name, _)| name.as_str()).collect()
+    }
+
+    const TOOLS: [&str; 9] = [
         r#"{"name":"get_issue","description":"Reads\n  evil: {}"}"#,
-        r#"{"name":"a: {}\nb","description":"x","annotations":{"readOnlyHint":true}}"#,
+        r#"{"name":"a: {} # b","description":"x","annotations":{"readOnlyHint":true}}"#,
+        r#"{"name":"get\nnext: {}"}"#,
+        r#"{"name":"get\u200b"}"#,
         r#"{"name":"create_payment","inputSchema":{"properties":{"amount in \"€\"":{"type":"number"}}}}"#,
         r#"{"name":"transfer","inputSchema":{"properties":{"amount":{"type":"number"}}}}"#,
         r#"{"name":"bash","inputSchema":{"properties":{"command":{"type":"string"}}}}"#,
@@ -242,12 +286,11 @@ mod tests {
     #[test]
     fn it_allows_what_reads_and_nothing_else_whatever_the_server_says() {
         let text = policy(&scan(&TOOLS), "toolgate scan");
-        let tools = gate(&text).policy.tools;
-        let mut names: Vec<_> = tools.entries.keys().map(|name| &**name).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["a: {}\nb", "get_issue"]);
-        assert!(tools.hidden.contains("delete_all") && tools.hidden.len() == 1);
-        assert_eq!(tools.default, toolgate_engine::policy::Posture::Deny);
+        let policy = valid(&text);
+        assert_eq!(names(&policy), ["a: {} # b", "get_issue"]);
+        assert_eq!(policy["hide"], json!(["delete_all"]));
+        assert_eq!(policy["default"], "deny");
+        assert_eq!(policy.as_object().unwrap().len(), 4);
     }
 
     #[test]
@@ -256,22 +299,19 @@ mod tests {
         let uncommented: String = text
             .lines()
             .map(|line| match line.strip_prefix("  # ") {
-                Some(rest) if rest.starts_with(' ') || rest.contains(": ") && !rest.contains(", 1 tool") => {
-                    format!("  {rest}\n")
-                }
-                _ => format!("{line}\n"),
+                Some(rest) => format!("  {rest}\n"),
+                None => format!("{line}\n"),
             })
-            .filter(|line| !line.starts_with("  decide"))
             .collect();
-        let tools = gate(&uncommented).policy.tools;
+        let policy = valid(&uncommented);
         for name in ["create_payment", "transfer", "bash", "post"] {
-            assert!(tools.entries.contains_key(name), "{name}\n{uncommented}");
+            assert!(names(&policy).contains(&name), "{name}\n{uncommented}");
         }
-        assert_eq!(tools.entries["transfer"].limits.len(), 1);
+        assert_eq!(policy["tools"]["transfer"]["limits"][0]["max"], 1000);
     }
 
     #[test]
     fn a_server_without_tools_gets_a_policy_that_denies() {
-        assert!(gate(&policy(&scan(&[]), "toolgate scan")).policy.tools.entries.is_empty());
+        assert_eq!(names(&valid(&policy(&scan(&[]), "toolgate scan"))), [""; 0]);
     }
 }

@@ -78,9 +78,12 @@ impl Recorder {
         let kind = kind.map_or(&b""[..], HeaderValue::as_bytes).to_vec();
         if kind.starts_with(b"text/event-stream") {
             let recorder = self.clone();
-            let events = SseStream::from_byte_stream(response.bytes_stream());
+            let events = SseStream::from_bytes_stream(response.bytes_stream());
             let events = events.inspect(move |event| {
-                if let Ok(Sse { data: Some(data), .. }) = event {
+                if let Ok(Sse {
+                    data: Some(data), ..
+                }) = event
+                {
                     recorder.keep(data);
                 }
             });
@@ -94,7 +97,9 @@ impl Recorder {
         while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_REPLY {
-                return Err(unexpected(format!("a reply of more than {MAX_REPLY} bytes")));
+                return Err(unexpected(format!(
+                    "a reply of more than {MAX_REPLY} bytes"
+                )));
             }
         }
         let message = serde_json::from_slice(&body)

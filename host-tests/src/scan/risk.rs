@@ -54,31 +54,148 @@ pub struct Verdict {
     pub caution: Option<String>,
 }
 
-const READING: [&str; 34] = [
-    "get", "list", "read", "search", "find", "fetch", "query", "describe", "show", "view", "count", "lookup", "check",
-    "status", "whoami", "ping", "echo", "preview", "validate", "explain", "summarize", "compare", "browse", "inspect",
-    "retrieve", "resolve", "scan", "analyze", "calculate", "convert", "diff", "stat", "tail", "head",
+const READING: [&str; 27] = [
+    "get",
+    "list",
+    "read",
+    "search",
+    "find",
+    "fetch",
+    "describe",
+    "show",
+    "view",
+    "count",
+    "lookup",
+    "status",
+    "whoami",
+    "ping",
+    "echo",
+    "preview",
+    "validate",
+    "explain",
+    "summarize",
+    "compare",
+    "browse",
+    "inspect",
+    "retrieve",
+    "analyze",
+    "calculate",
+    "diff",
+    "stat",
 ];
+/// Those that are nothing but a verb, so that they count behind a prefix too: `github_get_issue`, but not `mark_read`.
+const READING_BEHIND_PREFIX: [&str; 4] = ["get", "fetch", "describe", "retrieve"];
 const DESTRUCTIVE: [&str; 26] = [
-    "delete", "remove", "drop", "destroy", "purge", "wipe", "erase", "truncate", "revoke", "terminate", "kill", "reset",
-    "uninstall", "overwrite", "clear", "unpublish", "ban", "shutdown", "rollback", "discard", "expunge", "deactivate",
-    "rm", "rmdir", "del", "nuke",
+    "delete",
+    "remove",
+    "drop",
+    "destroy",
+    "purge",
+    "wipe",
+    "erase",
+    "truncate",
+    "revoke",
+    "terminate",
+    "kill",
+    "reset",
+    "uninstall",
+    "overwrite",
+    "clear",
+    "unpublish",
+    "ban",
+    "shutdown",
+    "rollback",
+    "discard",
+    "expunge",
+    "deactivate",
+    "rm",
+    "rmdir",
+    "del",
+    "nuke",
 ];
 const FINANCIAL: [&str; 26] = [
-    "pay", "payment", "payments", "payout", "refund", "refunds", "charge", "charges", "invoice", "invoices", "transfer",
-    "transfers", "purchase", "buy", "sell", "order", "checkout", "withdraw", "withdrawal", "deposit", "spend", "trade",
-    "billing", "donate", "payroll", "subscription",
+    "pay",
+    "payment",
+    "payments",
+    "payout",
+    "refund",
+    "refunds",
+    "charge",
+    "charges",
+    "invoice",
+    "invoices",
+    "transfer",
+    "transfers",
+    "purchase",
+    "buy",
+    "sell",
+    "order",
+    "checkout",
+    "withdraw",
+    "withdrawal",
+    "deposit",
+    "spend",
+    "trade",
+    "billing",
+    "donate",
+    "payroll",
+    "subscription",
 ];
 const EXECUTING: [&str; 18] = [
-    "run", "exec", "execute", "eval", "shell", "bash", "terminal", "command", "script", "sql", "invoke", "spawn", "deploy",
-    "code", "python", "javascript", "evaluate", "trigger",
+    "run",
+    "exec",
+    "execute",
+    "eval",
+    "shell",
+    "bash",
+    "terminal",
+    "command",
+    "script",
+    "sql",
+    "invoke",
+    "spawn",
+    "deploy",
+    "code",
+    "python",
+    "javascript",
+    "evaluate",
+    "trigger",
+];
+/// Arguments that are run.
+const PROGRAMS: [&str; 8] = [
+    "sql",
+    "code",
+    "command",
+    "cmd",
+    "script",
+    "statement",
+    "program",
+    "shell",
 ];
 const SECRET: [&str; 12] = [
-    "env", "environment", "secret", "secrets", "password", "passwords", "credential", "credentials", "token", "tokens",
-    "key", "keys",
+    "env",
+    "environment",
+    "secret",
+    "secrets",
+    "password",
+    "passwords",
+    "credential",
+    "credentials",
+    "token",
+    "tokens",
+    "key",
+    "keys",
 ];
 const REACHING: [&str; 9] = [
-    "url", "urls", "uri", "endpoint", "webhook", "webhook_url", "callback", "host", "domain",
+    "url",
+    "urls",
+    "uri",
+    "endpoint",
+    "webhook",
+    "webhook_url",
+    "callback",
+    "host",
+    "domain",
 ];
 const FINAL: [&str; 5] = [
     "for good",
@@ -93,46 +210,61 @@ pub fn assess(tool: &ToolDefinition) -> Verdict {
     let words = words(&tool.name);
     let read_only = tool.hint("readOnlyHint");
     let named = by_name(&words);
-    let reads_by_name = words
-        .iter()
-        .position(|word| READING.contains(&word.as_str()))
-        .is_some_and(|at| at < 2);
+    let is = |at: usize, list: &[&str]| {
+        words
+            .get(at)
+            .is_some_and(|word| list.contains(&word.as_str()))
+    };
+    let reads_by_name = is(0, &READING) || is(1, &READING_BEHIND_PREFIX);
     let (risk, why) = match (named, read_only) {
         // `list_payments`, `get_script`: the verb says what is done, the rest what it is done to. Not so for `get_and_delete`.
         (Some((risk, _)), Some(true)) if reads_by_name && risk != Risk::Destructive => {
             (Risk::Read, "the server calls it read-only".to_owned())
         }
-        (Some((risk, _)), None) if reads_by_name && risk != Risk::Destructive => {
-            (Risk::Read, "by its name; the server does not say".to_owned())
-        }
+        (Some((risk, _)), None) if reads_by_name && risk != Risk::Destructive => (
+            Risk::Read,
+            "by its name; the server does not say".to_owned(),
+        ),
         (Some((risk, word)), Some(true)) => {
             let why = format!("its name says `{word}`, though the server calls it read-only");
             (risk, why)
         }
         (Some((risk, word)), _) => (risk, format!("its name says `{word}`")),
         (None, Some(true)) => (Risk::Read, "the server calls it read-only".to_owned()),
-        (None, _) if tool.hint("destructiveHint") == Some(true) => {
-            (Risk::Destructive, "the server calls it destructive".to_owned())
-        }
         (None, _) if let Some(sign) = finality(tool) => {
             (Risk::Destructive, format!("its description says `{sign}`"))
         }
-        (None, None) if reads_by_name => {
-            (Risk::Read, "by its name; the server does not say".to_owned())
+        (None, _) if let Some(name) = argument(tool, &PROGRAMS) => {
+            (Risk::Execute, format!("it runs its argument `{name}`"))
         }
-        (None, Some(false)) => (Risk::Write, "the server says it is not read-only".to_owned()),
-        (None, None) => (Risk::Write, "neither its name nor the server says what it does".to_owned()),
+        (None, None) if reads_by_name => (
+            Risk::Read,
+            "by its name; the server does not say".to_owned(),
+        ),
+        (None, Some(false)) => (
+            Risk::Write,
+            "the server says it is not read-only".to_owned(),
+        ),
+        (None, None) => (
+            Risk::Write,
+            "neither its name nor the server says what it does".to_owned(),
+        ),
     };
     // An explicit hint makes it worse, never better.
     let (risk, why) = if risk < Risk::Destructive
         && tool.hint("destructiveHint") == Some(true)
         && read_only != Some(true)
     {
-        (Risk::Destructive, "the server calls it destructive".to_owned())
+        (
+            Risk::Destructive,
+            "the server calls it destructive".to_owned(),
+        )
     } else {
         (risk, why)
     };
-    let caution = (risk == Risk::Read).then(|| caution(tool, &words)).flatten();
+    let caution = (risk == Risk::Read)
+        .then(|| caution(tool, &words))
+        .flatten();
     Verdict { risk, why, caution }
 }
 
@@ -157,13 +289,16 @@ fn caution(tool: &ToolDefinition, words: &[String]) -> Option<String> {
     if let Some(word) = words.iter().find(|word| SECRET.contains(&word.as_str())) {
         return Some(format!("its name says `{word}`: it may read secrets"));
     }
-    let arguments = tool.arguments();
-    let reaching = arguments
-        .iter()
-        .find(|(name, _)| REACHING.contains(&name.to_lowercase().as_str()));
-    let (name, _) = reaching?;
-    let name = super::text::one_line(name, 40);
-    Some(format!("`{name}` takes an address: it can reach, and send data to, any host"))
+    let name = argument(tool, &REACHING)?;
+    Some(format!(
+        "`{name}` takes an address: it can reach, and send data to, any host"
+    ))
+}
+
+/// The first argument that has one of these names.
+fn argument(tool: &ToolDefinition, names: &[&str]) -> Option<String> {
+    let mut arguments = tool.arguments().into_iter().map(|(name, _)| name);
+    arguments.find(|name| names.contains(&name.to_lowercase().as_str()))
 }
 
 /// The words of a name: `getHTTPUrl`, `get-http_url` and `get.http.url` have the same.
@@ -205,7 +340,9 @@ mod tests {
     }
 
     fn hinted(name: &str, hint: &str, value: bool) -> Risk {
-        risk(&format!(r#"{{"name":"{name}","annotations":{{"{hint}":{value}}}}}"#))
+        risk(&format!(
+            r#"{{"name":"{name}","annotations":{{"{hint}":{value}}}}}"#
+        ))
     }
 
     #[test]
@@ -216,10 +353,21 @@ mod tests {
 
     #[test]
     fn names_alone() {
-        for name in ["get_balance", "listPayments", "github_search_code", "get-script"] {
+        for name in [
+            "get_balance",
+            "listPayments",
+            "github_get_code",
+            "get-script",
+        ] {
             assert_eq!(named(name), Risk::Read, "{name}");
         }
-        for name in ["post_message", "create_issue", "frobnicate"] {
+        for name in [
+            "post_message",
+            "create_issue",
+            "frobnicate",
+            "mark_read",
+            "update_status",
+        ] {
             assert_eq!(named(name), Risk::Write, "{name}");
         }
         for name in ["run_query", "execute_sql", "bash"] {
@@ -237,12 +385,26 @@ mod tests {
     fn hints_raise_the_risk_and_lower_it_only_where_the_name_agrees() {
         assert_eq!(hinted("frobnicate", "readOnlyHint", true), Risk::Read);
         assert_eq!(hinted("list_payments", "readOnlyHint", true), Risk::Read);
-        assert_eq!(hinted("delete_all", "readOnlyHint", true), Risk::Destructive);
+        assert_eq!(
+            hinted("delete_all", "readOnlyHint", true),
+            Risk::Destructive
+        );
         assert_eq!(hinted("execute_sql", "readOnlyHint", true), Risk::Execute);
         assert_eq!(hinted("get_next", "readOnlyHint", false), Risk::Write);
-        assert_eq!(hinted("frobnicate", "destructiveHint", true), Risk::Destructive);
-        assert_eq!(hinted("create_payment", "destructiveHint", true), Risk::Destructive);
-        assert_eq!(hinted("create_payment", "destructiveHint", false), Risk::Financial);
+        assert_eq!(
+            hinted("frobnicate", "destructiveHint", true),
+            Risk::Destructive
+        );
+        assert_eq!(
+            hinted("create_payment", "destructiveHint", true),
+            Risk::Destructive
+        );
+        assert_eq!(
+            hinted("create_payment", "destructiveHint", false),
+            Risk::Financial
+        );
+        let querying = r#"{"name":"query","inputSchema":{"properties":{"sql":{"type":"string"}}}}"#;
+        assert_eq!(risk(querying), Risk::Execute);
         let closing = r#"{"name":"close_account","description":"Closes an account for good"}"#;
         assert_eq!(risk(closing), Risk::Destructive);
     }

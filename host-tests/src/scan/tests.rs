@@ -17,7 +17,8 @@ pub fn tests(scan: &Scan) -> String {
     };
     let allowed = first(&|risk, caution| risk == Risk::Read && !caution);
     let hidden = first(&|risk, _| risk == Risk::Destructive);
-    let undecided = first(&|risk, caution| risk != Risk::Destructive && (risk != Risk::Read || caution));
+    let undecided =
+        first(&|risk, caution| risk != Risk::Destructive && (risk != Risk::Read || caution));
     let unlisted = ["no_such_tool".to_owned()]
         .into_iter()
         .chain((2..).map(|number| format!("no_such_tool_{number}")))
@@ -41,7 +42,11 @@ pub fn tests(scan: &Scan) -> String {
         case("what destroys is denied", &tool.name, "deny, rule: /hide");
     }
     if let Some(tool) = undecided {
-        case("what nobody has decided on is denied", &tool.name, "deny, rule: /default");
+        case(
+            "what nobody has decided on is denied",
+            &tool.name,
+            "deny, rule: /default",
+        );
     }
     case(
         "a tool that is not in the policy is denied",

@@ -66,6 +66,14 @@ pub fn spell_out(text: &str) -> String {
     out
 }
 
+/// Whether nothing in it is hidden or a control character: a policy has no keys with those.
+pub fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && !text
+            .chars()
+            .any(|char| char.is_control() || is_hidden(char))
+}
+
 fn push_visible(char: char, line: &mut String) {
     if char.is_control() || is_hidden(char) {
         line.push_str(&format!("\\u{{{:x}}}", u32::from(char)));
@@ -101,10 +109,7 @@ mod tests {
     fn nothing_leaves_its_line_or_hides() {
         let text = "Reads.\n  deny: false\r\n\u{1b}[2J \u{202e}x\u{e0041}";
         let line = one_line(text, 100);
-        assert_eq!(
-            line,
-            r"Reads. deny: false \u{1b}[2J \u{202e}x\u{e0041}"
-        );
+        assert_eq!(line, r"Reads. deny: false \u{1b}[2J \u{202e}x\u{e0041}");
         assert_eq!(one_line("abcdef", 4), "abc…");
         assert_eq!(exact(" a\n b"), r" a\n b");
     }
@@ -114,7 +119,9 @@ mod tests {
         for plain in ["get_issue", "get-sum", "repo/read", "a.b"] {
             assert_eq!(yaml(plain), plain);
         }
-        for quoted in ["no", "Null", "1", "", "a: b", "*", "a b", "# x", "0x1f", "-"] {
+        for quoted in [
+            "no", "Null", "1", "", "a: b", "*", "a b", "# x", "0x1f", "-",
+        ] {
             assert_eq!(yaml(quoted), format!("\"{quoted}\""));
         }
         assert_eq!(yaml("a\u{200b}"), "\"a\\u200b\"");

@@ -14,20 +14,44 @@ pub const FIELDS: [&str; 6] = [
     "annotations",
 ];
 
-/// A tool's definition: the pinned fields, in canonical JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A tool's definition: the pinned fields. Two are equal when every value in them is, however it is spelled.
+#[derive(Clone, Debug)]
 pub struct ToolDefinition {
     /// Its name.
     pub name: String,
-    /// The canonical JSON of each field that is there, in the order of [`FIELDS`].
-    fields: Vec<(&'static str, String)>,
+    /// Each field that is there, in the order of [`FIELDS`].
+    fields: Vec<Field>,
 }
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: &'static str,
+    /// As the server wrote it.
+    json: String,
+    /// In one spelling.
+    canonical: String,
+}
+
+impl PartialEq for ToolDefinition {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+}
+
+impl Eq for ToolDefinition {}
 
 impl ToolDefinition {
     /// Takes the pinned fields out of a tool as it was listed. `None`: it has no name.
     pub fn from_value(tool: Value<'_>) -> Option<Self> {
         let name = tool.get("name")?.as_str()?.into_owned();
-        let field = |field: &'static str| Some((field, canonical(tool.get(field)?)));
+        let field = |name: &'static str| {
+            let value = tool.get(name)?;
+            Some(Field {
+                name,
+                json: value.raw().to_owned(),
+                canonical: canonical(value),
+            })
+        };
         Some(Self {
             name,
             fields: FIELDS.into_iter().filter_map(field).collect(),
@@ -43,17 +67,19 @@ impl ToolDefinition {
         Ok(Self::from_value(document.root()))
     }
 
-    /// The canonical JSON of a field.
+    /// A field as the server wrote it, in JSON.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let (_, json) = self.fields.iter().find(|(field, _)| *field == name)?;
-        Some(json)
+        let field = self.fields.iter().find(|field| field.name == name)?;
+        Some(&field.json)
     }
 
     /// The canonical JSON of the definition.
     pub fn canonical(&self) -> String {
         let mut fields: Vec<_> = self.fields.iter().collect();
-        fields.sort();
-        let fields = fields.iter().map(|(name, json)| format!("\"{name}\":{json}"));
+        fields.sort_by_key(|field| field.name);
+        let fields = fields
+            .iter()
+            .map(|field| format!("\"{}\":{}", field.name, field.canonical));
         format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
     }
 
@@ -65,7 +91,7 @@ impl ToolDefinition {
     /// The digest of each field that is there.
     pub fn field_digests(&self) -> impl Iterator<Item = (&'static str, String)> {
         let fields = self.fields.iter();
-        fields.map(|(name, json)| (*name, digest(json)))
+        fields.map(|field| (field.name, digest(&field.canonical)))
     }
 
     /// A field that holds text.
@@ -123,7 +149,8 @@ fn type_of(schema: Value<'_>) -> String {
         let types: Vec<_> = types.filter(|kind| kind != "null").collect();
         return types.join(" or ");
     }
-    kind.as_str().map_or("any".to_owned(), |kind| kind.into_owned())
+    kind.as_str()
+        .map_or("any".to_owned(), |kind| kind.into_owned())
 }
 
 #[cfg(test)]
@@ -136,17 +163,23 @@ mod tests {
 
     #[test]
     fn spelling_does_not_matter_and_everything_else_does() {
-        let one = tool(r#"{"name":"a","inputSchema":{"maximum":100,"type":"object"},"_meta":{"x":1}}"#);
-        let same = tool("{\"inputSchema\": {\"type\": \"\\u006fbject\", \"maximum\": 1e2}, \"name\": \"a\"}");
+        let one =
+            tool(r#"{"name":"a","inputSchema":{"maximum":100,"type":"object"},"_meta":{"x":1}}"#);
+        let same = tool(
+            "{\"inputSchema\": {\"type\": \"\\u006fbject\", \"maximum\": 1e2}, \"name\": \"a\"}",
+        );
         assert_eq!(one, same);
         assert_eq!(
             one.canonical(),
-            r#"{"inputSchema":{"maximum":100,"type":"object"},"name":"a"}"#
+            r#"{"inputSchema":{"maximum":1e2,"type":"object"},"name":"a"}"#
         );
         assert_eq!(one.digest(), same.digest());
         assert!(one.digest().starts_with("sha256:") && one.digest().len() == 71);
         let exact = |number: &str| {
-            tool(&format!(r#"{{"name":"a","inputSchema":{{"maximum":{number}}}}}"#)).digest()
+            tool(&format!(
+                r#"{{"name":"a","inputSchema":{{"maximum":{number}}}}}"#
+            ))
+            .digest()
         };
         assert_ne!(exact("9007199254740993"), exact("9007199254740992"));
         let unknown = tool(r#"{"name":"a","annotations":{"newHint":true}}"#);

@@ -128,7 +128,9 @@ impl Rig {
             ) {
                 // Where the policy asks for a credential, being turned away is as good a sign of life.
                 Outcome::Answered(answers)
-                    if answers.iter().all(|answer| matches!(answer.status, 200 | 401)) =>
+                    if answers
+                        .iter()
+                        .all(|answer| matches!(answer.status, 200 | 401)) =>
                 {
                     return Ok(trouble);
                 }

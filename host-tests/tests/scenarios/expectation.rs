@@ -19,7 +19,9 @@ pub fn of(request: &Message, upstream: &Upstream, observed: &Observed) -> Value 
     let mut records = observed.comparable_records();
     for record in records.iter_mut().filter_map(Value::as_object_mut) {
         record.retain(|key, value| {
-            !EVERYWHERE.contains(&key.as_str()) && !(key == "principal" && value == "anonymous")
+            let whose = ["principal", "source"].contains(&key.as_str());
+            let nobody = whose && value == "anonymous";
+            !nobody && !EVERYWHERE.contains(&key.as_str())
         });
     }
     if !records.is_empty() {

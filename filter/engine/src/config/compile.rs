@@ -387,6 +387,13 @@ fn read_http(reader: &mut Reader, field: Field<'_>) -> Http {
     if let Some(field) = object.take("hold_request_headers") {
         http.hold_request_headers = reader.boolean(&field).unwrap_or(true);
     }
+    if let Some(field) = object.take("body_timeout") {
+        let seconds = approval::read_duration(reader, &field);
+        if seconds == Some(0) {
+            reader.expected(&field, "a duration of at least 1s");
+        }
+        http.body_timeout = seconds.unwrap_or(http.body_timeout);
+    }
     if let Some(field) = object.take("max_body_bytes") {
         http.max_body_bytes = reader
             .integer(&field, 1, 256 << 20)

@@ -199,21 +199,23 @@ pub(super) fn read_window(reader: &mut Reader, field: &Field<'_>) -> Option<Wind
     if let Some(window) = text.as_deref().and_then(Window::parse_rolling) {
         return Some(window);
     }
-    if text
-        .as_deref()
-        .is_some_and(|text| text.starts_with("rolling"))
-    {
-        let names = Window::CALENDAR.map(|(name, _)| name);
-        reader.expected(
-            field,
-            &format!(
-                "{}, or `rolling:24h` with a duration of up to 366d",
-                alternatives(&names)
-            ),
+    let names = Window::CALENDAR.map(|(name, _)| name);
+    let calendar = Window::CALENDAR
+        .into_iter()
+        .find(|(name, _)| text.as_deref() == Some(*name));
+    if calendar.is_none() {
+        let found = super::reader::excerpt(field.value);
+        let expected = alternatives(&names);
+        let message = format!(
+            "expected {expected}, or `rolling:24h` with a duration of up to 366d, found {found}"
         );
-        return None;
+        let suggestion = text
+            .as_deref()
+            .and_then(|text| nearest(text, names))
+            .map(str::to_owned);
+        reader.error_with(&field.at, message, suggestion);
     }
-    reader.choice(field, &Window::CALENDAR)
+    calendar.map(|(_, window)| window)
 }
 
 /// Two limits on one counter must not meet in one call: which of them counts would depend on their order.

@@ -89,6 +89,8 @@ pub struct Methods {
 pub struct Http {
     /// Hold request headers until the body is judged. Needs `allow_on_headers_stop_iteration` on the host.
     pub hold_request_headers: bool,
+    /// How long a request whose headers are held may take until its body begins, in seconds.
+    pub body_timeout: i64,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Put before the text of every refusal.
@@ -99,6 +101,7 @@ impl Default for Http {
     fn default() -> Self {
         Http {
             hold_request_headers: true,
+            body_timeout: 10,
             max_body_bytes: 1 << 20,
             denial_prefix: "[POLICY DENIED] ".to_owned(),
         }

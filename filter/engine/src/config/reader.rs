@@ -310,7 +310,7 @@ pub(super) fn alternatives(words: &[&str]) -> String {
 }
 
 /// A value as it is quoted in a message: short, and no control characters.
-fn excerpt(value: Value<'_>) -> String {
+pub(super) fn excerpt(value: Value<'_>) -> String {
     const MOST: usize = 60;
     let raw: String = value
         .raw()

@@ -134,10 +134,10 @@ impl Table {
         Ok(receipts)
     }
 
-    /// Takes a charge back, if its window still counts. A refund that cannot be stored is dropped: the
-    /// counter then errs towards refusing.
-    pub fn refund(&self, store: &mut dyn Store, receipt: &Receipt) {
-        let _lost: Result<(), ReserveError> = self.update(store, receipt.key, |entries| {
+    /// Takes a charge back, if its window still counts; returns whether it did. A refund that cannot be stored is
+    /// dropped: the counter then errs towards refusing.
+    pub fn refund(&self, store: &mut dyn Store, receipt: &Receipt) -> bool {
+        let given_back = self.update(store, receipt.key, |entries| {
             let entry = entries.iter_mut().find(|entry| entry.key == receipt.key);
             let charged = entry.and_then(|entry| {
                 entry
@@ -145,11 +145,13 @@ impl Table {
                     .iter_mut()
                     .find(|(span, _)| *span == receipt.span)
             });
-            if let Some((_, amount)) = charged {
-                *amount = amount.saturating_sub(receipt.amount).max(0);
-            }
-            Ok(())
+            let Some((_, amount)) = charged else {
+                return Ok(false);
+            };
+            *amount = amount.saturating_sub(receipt.amount).max(0);
+            Ok(true)
         });
+        given_back.unwrap_or(false)
     }
 
     /// What a counter holds now.

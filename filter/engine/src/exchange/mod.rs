@@ -180,6 +180,11 @@ impl Exchange {
         self.reject(cx, None, Rejection::Host, Id::NULL, "")
     }
 
+    /// No part of the body came within `http.body_timeout`.
+    pub fn body_timed_out(&mut self, cx: &mut Context<'_>) -> Step {
+        self.reject(cx, None, Rejection::BodyTimeout, Id::NULL, "")
+    }
+
     /// Headers to take off before the body is judged, where the host cannot hold them.
     pub fn unheld_removals(&self) -> Vec<Cow<'static, str>> {
         let mut removals = vec![ENCODED.into()];

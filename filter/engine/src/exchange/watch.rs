@@ -121,8 +121,7 @@ fn refund(
 ) -> bool {
     let mut any = false;
     for charged in call.charged.iter().filter(|charged| gives_back(charged)) {
-        counters.table.refund(store, &charged.receipt);
-        any = true;
+        any |= counters.table.refund(store, &charged.receipt);
     }
     any
 }

@@ -32,7 +32,7 @@ impl Identity {
     ) -> Result<Caller, (Stranger, Option<Box<str>>)> {
         if self.sources.is_empty() {
             return Ok(Caller {
-                principal: Principal::anonymous(),
+                principal: unidentified(gate),
                 server,
                 removals: Vec::new(),
             });
@@ -69,7 +69,7 @@ impl Identity {
                         subject,
                         policy_claim.as_deref(),
                         *policy,
-                    );
+                    )?;
                     if principal.is_some() && credential.presented {
                         removals.push("authorization".into());
                     }
@@ -79,11 +79,7 @@ impl Identity {
                     .text(attribute)
                     .map(|id| plain(gate, id, "mtls", attribute, *policy)),
                 Source::Header { name, policy } => {
-                    let value =
-                        header(headers, name).and_then(|value| std::str::from_utf8(value).ok());
-                    value
-                        .filter(|id| !id.is_empty())
-                        .map(|id| plain(gate, id, "header", name, *policy))
+                    by_header(headers, name)?.map(|id| plain(gate, id, "header", name, *policy))
                 }
             };
         }
@@ -91,10 +87,7 @@ impl Identity {
             Some(principal) => principal,
             None if credential.presented => return Err((Stranger::Unknown, None)),
             None if self.required => return Err((Stranger::Missing, None)),
-            None => Principal {
-                policy: (gate.policies.len() == 1 && !gate.named_policies).then_some(0),
-                ..Principal::anonymous()
-            },
+            None => unidentified(gate),
         };
         let claim = |name: &str| {
             let claims = principal.claims.as_ref().map(Document::root);
@@ -110,6 +103,14 @@ impl Identity {
             server,
             removals,
         })
+    }
+}
+
+/// A caller of whom nothing is known. Where policies have names none of them is its own.
+fn unidentified(gate: &Gate) -> Principal {
+    Principal {
+        policy: (!gate.named_policies).then_some(0),
+        ..Principal::anonymous()
     }
 }
 
@@ -167,11 +168,19 @@ fn by_jwt(
     subject: &str,
     policy_claim: Option<&str>,
     policy: Option<usize>,
-) -> Option<Principal> {
-    let payloads = jwt_payloads(attributes.get(Attributes::METADATA)?)?;
-    let document = Document::parse(payloads.as_bytes(), &Limits::WIRE).ok()?;
-    let claims = document.root().get(payload)?;
-    let id = claims.get(subject)?.as_str().filter(|id| !id.is_empty())?;
+) -> Result<Option<Principal>, (Stranger, Option<Box<str>>)> {
+    let unknown = (Stranger::Unknown, None);
+    let Some(payloads) = attributes.get(Attributes::METADATA).and_then(jwt_payloads) else {
+        return Ok(None);
+    };
+    let document = Document::parse(payloads.as_bytes(), &Limits::WIRE)
+        .map_err(|_unreadable| unknown.clone())?;
+    let Some(claims) = document.root().get(payload) else {
+        return Ok(None);
+    };
+    // A verified token that names nobody was presented all the same: `jwt_authn` has taken the header off by now.
+    let subject = claims.get(subject).and_then(|subject| subject.as_str());
+    let id = subject.filter(|id| !id.is_empty()).ok_or(unknown)?;
     let issuer = claims
         .get("iss")
         .and_then(|issuer| issuer.as_str())
@@ -186,14 +195,31 @@ fn by_jwt(
         .and_then(|index| gate.policies.get(index))
         .map(|policy| &*policy.name);
     let reserved = [("id", Some(&*id)), ("policy", policy_name)];
-    Some(Principal {
+    Ok(Some(Principal {
         id: (*id).into(),
         source: "jwt",
         realm: (*issuer).into(),
         label: None,
         policy,
         claims: claims_document(Some(claims.raw()), &reserved),
-    })
+    }))
+}
+
+/// The value of a trusted header. Two of them are nobody's: one of them is the client's.
+fn by_header<'h>(
+    headers: &'h Headers,
+    name: &str,
+) -> Result<Option<&'h str>, (Stranger, Option<Box<str>>)> {
+    let unknown = (Stranger::Unknown, None);
+    let mut values = headers
+        .iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
+    let value = values.next().map(|(_, value)| value.trim_ascii());
+    if values.next().is_some() {
+        return Err(unknown);
+    }
+    let id = value.map(std::str::from_utf8).transpose();
+    Ok(id.map_err(|_not_text| unknown)?.filter(|id| !id.is_empty()))
 }
 
 fn plain(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::charge::charge;
+use crate::audit::is_unprintable;
 use crate::counters::Charge;
 use crate::identity::Principal;
 use crate::json::Value;
@@ -285,7 +286,13 @@ fn shown(name: &str) -> String {
     const MOST: usize = 128;
     name.chars()
         .take(MOST)
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
+        .map(|char| {
+            if is_unprintable(char) {
+                '\u{fffd}'
+            } else {
+                char
+            }
+        })
         .collect()
 }
 

@@ -16,7 +16,9 @@ pub use decide::{AccessRequest, Decision, Denial, Planned, Target, decide, entri
 pub use session::{is_known as knows_session, remember as remember_session};
 pub use settle::{COUNTERS_LOST, Charged, Settled, peek, permit_protocol, settle};
 #[cfg(feature = "explain")]
-pub use trace::{KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict, Usage, trace};
+pub use trace::{
+    Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict, Usage, trace,
+};
 
 /// Proof that everything in a request was judged and may be forwarded. Only this module can make one.
 #[derive(Debug)]

@@ -41,7 +41,7 @@ pub enum Rejection {
     Id,
     /// Parameters of the wrong shape.
     Params,
-    /// A batch that is empty, too long, nested, or not possible in this version.
+    /// A batch that is empty, too long, repeats an id, or is not possible in this version.
     Batch,
     /// A mirror header that differs from the body.
     Mirror,
@@ -49,13 +49,15 @@ pub enum Rejection {
     Method,
     /// A request without an id: nobody could be told what became of it.
     Notification,
+    /// No part of the body came in time.
+    BodyTimeout,
     /// The host failed to tell what had to be known.
     Host,
 }
 
 impl Rejection {
     /// All of them, for documentation and metrics.
-    pub const ALL: [Rejection; 22] = [
+    pub const ALL: [Rejection; 23] = [
         Rejection::HttpMethod,
         Rejection::Upgrade,
         Rejection::Header,
@@ -77,6 +79,7 @@ impl Rejection {
         Rejection::Mirror,
         Rejection::Method,
         Rejection::Notification,
+        Rejection::BodyTimeout,
         Rejection::Host,
     ];
 
@@ -104,6 +107,7 @@ impl Rejection {
             Rejection::Mirror => "mirror",
             Rejection::Method => "method",
             Rejection::Notification => "notification",
+            Rejection::BodyTimeout => "body-timeout",
             Rejection::Host => "host",
         }
     }
@@ -136,6 +140,10 @@ impl Rejection {
             Rejection::Mirror => "a mirror header is missing or differs from the body",
             Rejection::Method => "unknown method",
             Rejection::Notification => "a request has no id",
+            Rejection::BodyTimeout => {
+                "no body came in time; if this happens to every request, the filter's configuration on the proxy lacks \
+                 `allow_on_headers_stop_iteration: true` (or set `http.hold_request_headers: false`)"
+            }
             Rejection::Host => "the proxy could not read the request",
         }
     }
@@ -159,7 +167,7 @@ impl Rejection {
         match self {
             Rejection::HttpMethod => 405,
             Rejection::Size => 413,
-            Rejection::Host => 503,
+            Rejection::Host | Rejection::BodyTimeout => 503,
             _ => 400,
         }
     }

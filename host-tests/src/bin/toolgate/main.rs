@@ -2,6 +2,15 @@
 //! module there.
 
 mod check;
+mod explain;
+mod grant;
+mod init;
+mod pin;
+mod render;
+mod replay;
+mod scan;
+mod schema;
+mod server;
 mod test;
 
 use std::process::ExitCode;
@@ -19,21 +28,40 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Arguments),
+    Scan(scan::Arguments),
+    Pin(pin::Arguments),
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Grant(grant::Arguments),
+    Render(render::Arguments),
     Test(test::Arguments),
+    Replay(replay::Arguments),
+    Schema(schema::Arguments),
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  toolgate init http://127.0.0.1:3000/mcp        a starting set for this server: policy, tests, Envoy
   toolgate check examples            is every policy below this directory valid?
   toolgate test examples/payments    does it decide what its tests say?
+  toolgate explain policy.yaml --tool create_refund --args '{\"amount\": 150}'
+  toolgate replay access.log new-policy.yaml
 
 Each command has its own: `toolgate check --help`.";
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Init(arguments) => init::run(arguments),
+        Command::Scan(arguments) => scan::run(arguments),
+        Command::Pin(arguments) => pin::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Grant(arguments) => grant::run(arguments),
+        Command::Render(arguments) => render::run(arguments),
         Command::Test(arguments) => test::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
     };
     cli::print(&outcome);
     ExitCode::from(outcome.code)

@@ -108,9 +108,14 @@ impl Running for RunningAgreeing {
     }
 }
 
+/// Byte by byte; a large body in a thousand pieces, for each piece is a call into the VM.
 fn cut(message: Message, bytewise: bool) -> Message {
-    match bytewise && !message.chunks.is_empty() {
-        true => message.chunked(1),
+    let size = message.chunks.iter().map(Vec::len).sum::<usize>();
+    match bytewise && size > 0 {
+        true => message.chunked(size.div_ceil(PIECES).max(1)),
         false => message,
     }
 }
+
+/// Most pieces of a body.
+const PIECES: usize = 4096;

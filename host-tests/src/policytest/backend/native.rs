@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use toolgate_engine::audit;
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, ReplyEdit, ReplyStep, STALE, Step};
+use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
 use super::store::Memory;
@@ -54,7 +55,8 @@ impl Running for RunningNative {
             gate: &self.gate,
             store: &self.store,
             clock: &self.clock,
-            exchange: Exchange::new(format!("native-{}", self.exchanges)),
+            exchange: Exchange::new(format!("native-{}", self.exchanges))
+                .with_attributes(attributes(&self.gate, request)),
             sent: None,
             reply: Reply::default(),
             details: String::new(),
@@ -367,6 +369,15 @@ impl Drive<'_> {
         let details = self.awaited_details();
         self.call(|exchange, cx| exchange.finish(cx, &details));
     }
+}
+
+/// What the configuration needs to know of the connection and the route.
+fn attributes(gate: &Gate, request: &Message) -> Attributes {
+    let read = |name: &'static str| {
+        let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+        Some((name, request.properties.find(&path)?.clone()))
+    };
+    Attributes(gate.attributes.iter().copied().filter_map(read).collect())
 }
 
 fn pairs(headers: &Headers) -> Vec<(Vec<u8>, Vec<u8>)> {

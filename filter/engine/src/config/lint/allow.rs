@@ -33,18 +33,18 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
         for condition in &block.conditions {
             if has_empty_list(condition) {
                 let message = format!("`{}` has no values", condition.op);
-                found.add(&EMPTY_LIST, &condition.at, message);
+                found.add(&EMPTY_LIST, &condition.value_at, message);
             }
             let pattern = condition.text().filter(|_| condition.op == "regex");
             if pattern.as_deref().is_some_and(folds_beyond_ascii) {
                 let message =
                     "`(?i)` ignores case for ASCII letters only, and this pattern has others";
-                found.add(&ASCII_FOLDING, &condition.at, message);
+                found.add(&ASCII_FOLDING, &condition.value_at, message);
             }
             if block.part == Part::Require
                 && let Some((kind, message)) = leak(scope, condition)
             {
-                found.add(kind, &condition.at, message);
+                found.add(kind, &condition.value_at, message);
             }
         }
     }

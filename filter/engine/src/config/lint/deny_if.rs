@@ -18,7 +18,7 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
             .iter()
             .find_map(|condition| Some((condition, impossible(scope, condition)?)))
         {
-            found.add(&DEAD_DENY_IF, &condition.at, reason);
+            found.add(&DEAD_DENY_IF, &condition.value_at, reason);
             continue;
         }
         for condition in &block.conditions {
@@ -31,13 +31,13 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
                 "lt" | "lte" | "gt" | "gte" | "neq" | "not_in" if !escaped.contains(&path) => {
                     escaped.push(path);
                     let message = format!("a call without `{path}` passes");
-                    found.add(&ESCAPED_BY_OMISSION, &condition.at, message);
+                    found.add(&ESCAPED_BY_OMISSION, &condition.path_at, message);
                 }
                 "regex" | "contains" | "prefix" | "suffix" if block.conditions.len() == 1 => {
                     let message = format!(
                         "every `{path}` that nobody thought of passes, and a call without it"
                     );
-                    found.add(&BLOCKLIST, &condition.at, message);
+                    found.add(&BLOCKLIST, &condition.path_at, message);
                 }
                 _ => {}
             }
@@ -79,7 +79,7 @@ fn names(scope: &Scope<'_, '_>, part: Part, found: &mut Found) {
             let name = (condition.path.as_str(), condition.op.as_str());
             if named.iter().take(before).any(|other| *other == name) {
                 let message = format!("another block has `{}` with `{}` too", name.0, name.1);
-                found.add(&SAME_NAME, &condition.at, message);
+                found.add(&SAME_NAME, &condition.path_at, message);
             }
             named.push(name);
         }

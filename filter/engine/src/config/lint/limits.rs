@@ -87,7 +87,11 @@ fn state(
                 None => increment.unwrap_or(ONE),
             };
             if !odd && most.is_some_and(|most| most < cost) {
-                found.add(&NO_ROOM, &ceiling.at, "one call is already more than this");
+                found.add(
+                    &NO_ROOM,
+                    &ceiling.value_at,
+                    "one call is already more than this",
+                );
             }
         }
         None => {

@@ -96,7 +96,7 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
                     Part::Trigger => "it always asks",
                 };
                 let message = format!("there is no `{}`, so {outcome}", condition.path);
-                found.add(&RESOURCE_ARGS, &condition.at, message);
+                found.add(&RESOURCE_ARGS, &condition.path_at, message);
             }
         }
     }

@@ -55,7 +55,10 @@ pub(super) struct Block<'d> {
 
 /// `path op value`.
 pub(super) struct Condition<'d> {
-    pub(super) at: String,
+    /// Pointer of its path.
+    pub(super) path_at: String,
+    /// Pointer of its value.
+    pub(super) value_at: String,
     pub(super) path: String,
     pub(super) op: String,
     pub(super) value: Option<Value<'d>>,
@@ -245,7 +248,8 @@ fn entry<'d>(name: &str, at: String, object: Value<'d>) -> Entry<'d> {
         for (argument, value) in rule.get("arguments").iter().flat_map(Value::members) {
             let argument = argument.decode();
             conditions.push(Condition {
-                at: format!("{at}/arguments/{}", escape(&argument)),
+                path_at: format!("{at}/arguments/{}", escape(&argument)),
+                value_at: format!("{at}/arguments/{}/enum", escape(&argument)),
                 path: format!("args.{argument}"),
                 op: "in".to_owned(),
                 value: value.get("enum"),
@@ -302,7 +306,8 @@ fn conditions<'d>(list: Option<Value<'d>>, at: &str) -> Vec<Condition<'d>> {
     let items = list.into_iter().flat_map(|list| list.items()).enumerate();
     items
         .map(|(index, object)| Condition {
-            at: format!("{at}/{index}"),
+            path_at: format!("{at}/{index}/path"),
+            value_at: format!("{at}/{index}/value"),
             path: text(object, "path").unwrap_or_default(),
             op: text(object, "op").unwrap_or_default(),
             value: object.get("value"),

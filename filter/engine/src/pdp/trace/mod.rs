@@ -2,7 +2,7 @@
 //!
 //! A second walk beside [`decide`](super::decide()), for people. It uses the same conditions, charges and counters and
 //! must come to the same end, which tests hold it to; it charges nothing. Unlike `decide` it can also work on what an
-//! audit record has kept of a call: where arguments are not known, what depends on them is [`Mark::Unknown`].
+//! audit record has kept of a call: where arguments or claims are not known, what depends on them is [`Mark::Unknown`].
 
 mod show;
 mod walk;
@@ -26,6 +26,23 @@ pub enum KnownArguments<'a> {
     Nothing,
 }
 
+/// How much is known of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Of its arguments.
+    pub arguments: KnownArguments<'a>,
+    /// Whether the caller's claims are all there; if not, those that are missing are not known.
+    pub claims: bool,
+}
+
+impl Known<'static> {
+    /// All of it.
+    pub const ALL: Known<'static> = Known {
+        arguments: KnownArguments::All,
+        claims: true,
+    };
+}
+
 /// The steps of a decision, in order.
 #[derive(Debug)]
 pub struct Trace<'p> {
@@ -33,6 +50,8 @@ pub struct Trace<'p> {
     pub steps: Vec<TraceStep>,
     /// What they come to.
     pub verdict: TraceVerdict,
+    /// Whether a step could not be told: a refusal may then be another step's.
+    pub unsure: bool,
     /// What would have refused, had it not been in shadow.
     pub shadow: Option<Denial>,
     /// What a permitted call is charged, as far as it is known.
@@ -48,7 +67,7 @@ pub enum TraceVerdict {
     Deny(Denial),
     /// Waits for a person.
     Hold(Denial),
-    /// It depends on arguments that are not known.
+    /// It depends on what is not known.
     Unknown,
 }
 
@@ -97,7 +116,7 @@ pub enum Mark {
     Observed,
     /// It asks a person.
     Asked,
-    /// It depends on arguments that are not known.
+    /// It depends on what is not known.
     Unknown,
     /// An earlier step has decided.
     Skipped,
@@ -165,7 +184,7 @@ pub struct Usage {
 pub fn trace<'p>(
     policy: &'p Policy,
     request: &AccessRequest<'_>,
-    known: KnownArguments<'_>,
+    known: Known<'_>,
     counters: &Counters,
     store: &mut dyn Store,
     now: Timestamp,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::show::{found_at, spell, usage};
-use super::{KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
+use super::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
 use crate::config::Counters;
 use crate::counters::Store;
 use crate::json::{Document, Limits};
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub(super) fn walk<'p>(
     policy: &'p Policy,
     request: &AccessRequest<'_>,
-    known: KnownArguments<'_>,
+    known: Known<'_>,
     counters: &Counters,
     store: &mut dyn Store,
     now: Timestamp,
@@ -40,7 +40,7 @@ pub(super) fn walk<'p>(
     let read = read.unwrap_or_default();
     let empty = Document::parse_owned("{}".to_owned(), &Limits::WIRE).ok();
     let facts = Facts {
-        args: match known {
+        args: match known.arguments {
             KnownArguments::All => request.arguments,
             KnownArguments::Names(_) | KnownArguments::Nothing => {
                 empty.as_ref().map(Document::root)
@@ -105,6 +105,7 @@ pub(super) fn walk<'p>(
     Trace {
         steps: walk.steps,
         verdict,
+        unsure: walk.uncertain,
         shadow: walk.observed,
         charges,
     }
@@ -112,7 +113,7 @@ pub(super) fn walk<'p>(
 
 struct Walk<'w> {
     facts: Facts<'w>,
-    known: KnownArguments<'w>,
+    known: Known<'w>,
     steps: Vec<TraceStep>,
     refused: Option<Denial>,
     observed: Option<Denial>,
@@ -363,10 +364,14 @@ impl Walk<'_> {
 
     /// Whether what is at this path is known, if only that it is missing.
     fn knows(&self, path: &Path) -> bool {
-        if path.root != Root::Args {
-            return true;
+        match path.root {
+            Root::Args => {}
+            Root::Identity => {
+                return self.known.claims || found_at(path, &self.facts).is_some();
+            }
+            Root::ToolName | Root::Counters => return true,
         }
-        match (self.known, path.steps.first()) {
+        match (self.known.arguments, path.steps.first()) {
             (KnownArguments::All, _) => true,
             (KnownArguments::Names(names), Some(Step::Key(key))) => {
                 !names.iter().any(|name| **name == **key)

@@ -1,0 +1,70 @@
+//! Criterion in CPU time, for machines that are shared.
+
+use std::time::Duration;
+
+use benches::clock::thread_cpu;
+use criterion::Criterion;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+
+/// Measures what this thread computes, not how long others kept it waiting.
+pub struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        thread_cpu()
+    }
+
+    fn end(&self, began: Duration) -> Duration {
+        thread_cpu() - began
+    }
+
+    fn add(&self, left: &Duration, right: &Duration) -> Duration {
+        *left + *right
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+/// Criterion as both benches use it: seconds, not minutes.
+pub fn criterion() -> Criterion<CpuTime> {
+    Criterion::default()
+        .with_measurement(CpuTime)
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args()
+}
+
+/// Whether figures are wanted: not when the benches are only listed or tried out.
+pub fn is_measuring() -> bool {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    has("--bench") && !has("--test") && !has("--list")
+}
+
+/// A time with a unit that fits.
+pub fn show(time: Duration) -> String {
+    let nanos = time.as_nanos() as f64;
+    match nanos {
+        ..1e3 => format!("{nanos:.0} ns"),
+        ..1e6 => format!("{:.2} µs", nanos / 1e3),
+        _ => format!("{:.2} ms", nanos / 1e6),
+    }
+}
+
+/// How many times longer.
+pub fn ratio(longer: Duration, shorter: Duration) -> f64 {
+    longer.as_secs_f64() / shorter.as_secs_f64().max(1e-12)
+}

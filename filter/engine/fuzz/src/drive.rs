@@ -1,0 +1,284 @@
+//! Runs the targets without libFuzzer: seeds, changed at random, the same way on every run.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+/// A target: its name, what must hold, and what its input is made of.
+pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("request_body", super::request_body, JSON),
+    (
+        "sse_stream",
+        super::sse_stream,
+        &[
+            "\n",
+            "\r",
+            "\r\n",
+            "data:",
+            "data: drop",
+            "data: new",
+            "data: end",
+            "event: x",
+            ":",
+            "\u{feff}",
+            "id: 1",
+            "é",
+            " ",
+            "\n\n",
+        ],
+    ),
+    (
+        "json_stream",
+        super::json_stream,
+        &[
+            "{", "}", "[", "]", "\"", "\\", "\\\"", "\n", " ", "drop", "new", "end", "{}", "1\n",
+        ],
+    ),
+    ("mirrors", super::mirrors, JSON),
+    (
+        "configuration",
+        super::configuration,
+        &[
+            "\"tools\":{",
+            "\"default\":\"deny\"",
+            "1e2",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            "\"rules\"",
+            "\"limits\"",
+            "null",
+            "\"*\"",
+            "-1",
+            "0.5",
+            "\\u0061",
+        ],
+    ),
+    (
+        "paths_and_patterns",
+        super::paths_and_patterns,
+        &[
+            "args.", "[0]", "[*]", "[\"", "\"]", ".", "\\", "(", ")", "[a-z]", "{1,3}", "*", "+?",
+            "|", "^", "$", "\\b", "(?i)", "\\d", "[^", "\n", "a",
+        ],
+    ),
+    (
+        "decimals",
+        super::decimals,
+        &[
+            "0", "1", "9", ".", "-", "e", "E-", "e+", " ", "00", "999", "1e999", "0.1", "e-999",
+        ],
+    ),
+    ("exchange", super::exchange, JSON),
+];
+
+const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\u006e",
+    "\"name\":",
+    "\"params\":",
+    "\"method\":",
+    "\"tools/call\"",
+    "\"echo\"",
+    "\"secret\"",
+    "\"id\":1",
+    "null",
+    "1e400",
+    "-0",
+    "Name",
+    "\u{212a}",
+    " ",
+    "\n",
+    "\"result\":{\"tools\":[",
+    "data: ",
+    "\r\n\r\n",
+    "2026-07-28",
+    "\"_meta\":{",
+    "=?base64?",
+];
+
+/// One target on its way.
+pub struct Driver {
+    target: Target,
+    seeds: Vec<Vec<u8>>,
+    random: u64,
+}
+
+impl Driver {
+    pub fn new(target: Target, seeds: Vec<Vec<u8>>, seed: u64) -> Driver {
+        Driver {
+            target,
+            seeds,
+            random: seed,
+        }
+    }
+
+    /// Runs the target once. What it was given is in `input` should it panic.
+    pub fn run(&mut self, input: &mut Vec<u8>) {
+        *input = self.input();
+        (self.target.1)(input);
+    }
+
+    fn next(&mut self, bound: usize) -> usize {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) % bound.max(1) as u64).unwrap_or(0)
+    }
+
+    fn input(&mut self) -> Vec<u8> {
+        let seed = self.next(self.seeds.len());
+        let mut input = self.seeds.get(seed).cloned().unwrap_or_default();
+        for _ in 0..self.next(6) {
+            let at = self.next(input.len() + 1);
+            let end = (at + self.next(24)).min(input.len());
+            match self.next(7) {
+                0 if at < input.len() => input[at] = u8::try_from(self.next(256)).unwrap_or(0),
+                1 if at < input.len() => input[at] ^= 1 << self.next(8),
+                2 => drop(input.drain(at..end)),
+                3 => {
+                    let copy = input[at..end].to_vec();
+                    let to = self.next(input.len() + 1);
+                    input.splice(to..to, copy);
+                }
+                4 => {
+                    let other = self.next(self.seeds.len());
+                    let other = self.seeds.get(other).cloned().unwrap_or_default();
+                    let from = self.next(other.len() + 1);
+                    input.truncate(at);
+                    input.extend_from_slice(&other[from..]);
+                }
+                _ => {
+                    let word = self.next(self.target.2.len());
+                    let word = self.target.2.get(word).copied().unwrap_or_default();
+                    input.splice(at..at, word.bytes());
+                }
+            }
+        }
+        input.truncate(1 << 14);
+        input
+    }
+}
+
+/// What to begin with, from the project's corpus in this folder.
+pub fn seeds(target: &str, corpus: &Path) -> Vec<Vec<u8>> {
+    let text = |text: &str| text.as_bytes().to_vec();
+    match target {
+        "request_body" => bodies(&corpus.join("requests")),
+        "sse_stream" | "json_stream" => {
+            let more = [
+                "data: a\r\n\r\n: c\n\nevent: x\ndata: new\ndata: b\n\n",
+                "{\"a\":1}\n{\"drop\":[]} [\"\\\"}\"]",
+            ];
+            let mut all = bodies(&corpus.join("replies"));
+            all.extend(more.map(text));
+            all
+        }
+        "mirrors" => {
+            let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+            let heads = [
+                "2026-07-28\ntools/call\necho\n",
+                "2026-07-28\ntools/call\n=?base64?ZWNobw==?=\n",
+                "2025-06-18\n\n\n",
+                "\n\n\n",
+            ];
+            heads.map(|head| text(&format!("{head}{body}"))).to_vec()
+        }
+        "configuration" => {
+            let mut all: Vec<_> = files(&corpus.join("policies"))
+                .into_iter()
+                .map(|(_, content)| content)
+                .collect();
+            all.extend([
+                text(r#"{"version":"1","default":"deny","tools":{"echo":{}}}"#),
+                text(r#"{"version":"1","tools":{"pay":{"limits":[{"counter":"n","max":1e2,"window":"day"}],"deny_if":[{"conditions":[{"path":"args.amount","op":"gt","value":100.0}]}]}}}"#),
+                text(r#"{"version":"1","default":"allow","tools":{"pay":{"rules":[{"name":"a","action":"evaluate","conditions":[{"path":"args.a","op":"regex","value":"^x$"}],"rate_limit":"5/minute"}]}},"http":{"max_body_bytes":2048}}"#),
+                b"\x0a\x10\x0a\x07version\x12\x05\x1a\x031.0".to_vec(),
+            ]);
+            all
+        }
+        "paths_and_patterns" => [
+            "args.a.b[0][*][\"c.d\"]\n^a(b|c)*$\nabc",
+            "identity.team\n[a-z]+@x\\.org\na@x.org",
+            "counters.refunds\nabc\nxabcx",
+            "tool.name\n(?i)x{2,3}\\bé\nXX é",
+        ]
+        .map(text)
+        .to_vec(),
+        "decimals" => [
+            "1 1.0",
+            "-0 0e5",
+            "9007199254740993 9007199254740992.9999",
+            "1e999 -1e-999",
+            "0.000000001 12.5e3",
+            "100 1E+2",
+        ]
+        .map(text)
+        .to_vec(),
+        _ => {
+            let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+            let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":5,"currency":"GBP"}}}"#;
+            let mut all = Vec::new();
+            for reply in bodies(&corpus.join("replies")) {
+                let reply: Vec<u8> = String::from_utf8_lossy(&reply)
+                    .replace("wipe_disk", "secret")
+                    .into_bytes();
+                for (request, kind) in [(list, "e"), (list, "j"), (call, "e")] {
+                    let kind: &[u8] = if reply.starts_with(b"{") && kind == "e" {
+                        b"j"
+                    } else {
+                        kind.as_bytes()
+                    };
+                    all.push([request.as_bytes(), b"\xff", kind, &reply].concat());
+                }
+            }
+            all
+        }
+    }
+}
+
+/// The bodies of the cases in a folder.
+fn bodies(folder: &Path) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for (_, content) in files(folder) {
+        for line in String::from_utf8_lossy(&content).lines() {
+            let Ok(case) = serde_json::from_str::<Json>(line) else {
+                continue;
+            };
+            let chunks = case.get("chunks").and_then(Json::as_array);
+            let chunks =
+                chunks.map(|chunks| chunks.iter().filter_map(Json::as_str).collect::<String>());
+            let body = case.get("body").and_then(Json::as_str).map(str::to_owned);
+            all.extend(body.or(chunks).map(String::into_bytes));
+        }
+    }
+    all
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all: Vec<_> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_string_lossy().into_owned(),
+                std::fs::read(entry.path()).ok()?,
+            ))
+        })
+        .collect();
+    all.sort();
+    all
+}

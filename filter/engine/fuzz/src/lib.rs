@@ -1,0 +1,19 @@
+//! What must hold of the engine whatever it is given: one function for each fuzz target, which panics where it does not.
+//!
+//! `cargo fuzz run request_body` runs one under libFuzzer; `drive` runs them all without it; the test `invariants` of
+//! host-tests runs them for a moment, on seeds from the hostile corpus.
+
+mod body;
+mod config;
+mod decimal;
+mod drive;
+mod gate;
+mod paths;
+mod stream;
+
+pub use body::{exchange, mirrors, request_body};
+pub use config::configuration;
+pub use decimal::decimals;
+pub use drive::{Driver, TARGETS, Target, seeds};
+pub use paths::paths_and_patterns;
+pub use stream::{json_stream, sse_stream};

@@ -1,0 +1,56 @@
+//! `toolgate pin`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use host_tests::cli::pin::{self, Mode, Options};
+use host_tests::cli::{Outcome, Paint};
+
+use crate::server::How;
+
+/// Show what has changed in a server's tools since they were pinned
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Arguments {
+    /// The server's MCP endpoint
+    url: String,
+
+    #[command(flatten)]
+    how: How,
+
+    /// The pin file
+    #[arg(long, value_name = "FILE", default_value = "pins.json")]
+    file: PathBuf,
+
+    /// Exit with 1 if anything has changed
+    #[arg(long, conflicts_with = "write")]
+    check: bool,
+
+    /// Accept what the server has now: write the pin file
+    #[arg(long)]
+    write: bool,
+}
+
+const HELP: &str = "\
+Name, title, description, schemas and annotations are pinned: all that a model acts on. `+` is new, `-` is gone, `~` has
+changed, with the old and the new value. Hidden characters are spelled out.
+
+Exit codes: 0 shown, written, or unchanged; 1 changed, with --check; 2 the server or the file cannot be read.
+
+Examples:
+  toolgate pin http://127.0.0.1:3000/mcp --check         in CI, or every hour
+  toolgate pin http://127.0.0.1:3000/mcp --write         after a look at the difference";
+
+pub fn run(arguments: Arguments) -> Outcome {
+    let mode = match (arguments.check, arguments.write) {
+        (true, _) => Mode::Check,
+        (_, true) => Mode::Write,
+        _ => Mode::Show,
+    };
+    pin::run(&Options {
+        server: arguments.how.server(arguments.url),
+        file: arguments.file,
+        mode,
+        paint: Paint::detect(),
+    })
+}

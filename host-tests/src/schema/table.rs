@@ -1,0 +1,305 @@
+//! Every key of the configuration.
+
+use super::Shape::{
+    Amount, Any, Boolean, Choice, Either, Form, Integer, List, Map, Null, Number, Some, Text,
+};
+use super::{Key, Object, Shape};
+
+macro_rules! object {
+    ($name:ident $word:literal $about:literal $(needs $needs:expr;)? $(needs_one $one:expr;)? $(when $when:expr;)?
+     { $($key:literal: $shape:expr, $what:literal;)* }) => {
+        #[doc = $about]
+        pub static $name: Object = Object {
+            name: $word,
+            about: $about,
+            keys: &[$(Key { name: $key, shape: $shape, about: $what }),*],
+            needs: object!(@or $($needs)?),
+            needs_one: object!(@or $($one)?),
+            when: object!(@or $($when)?),
+        };
+    };
+    (@or) => { &[] };
+    (@or $value:expr) => { $value };
+}
+
+const POSTURE: Shape = Choice(&["allow", "deny"]);
+const MODE: Shape = Choice(&["enforce", "shadow"]);
+const NAMES: Shape = List(&Text);
+const PATH: Shape = Form(
+    r"^(args|identity|counters|state)[.\[].+$|^tool\.name$",
+    "a path such as args.amount",
+);
+const DURATION: Shape = Form(
+    r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
+    "a duration such as 30m",
+);
+const WINDOW: Shape = Either(&[
+    Choice(&["minute", "hour", "day", "week", "month"]),
+    Form(r"^rolling:[0-9].*$", "rolling:24h"),
+]);
+const CONDITIONS: Shape = Some(&Shape::Object(&CONDITION));
+const BLOCKS: Shape = List(&Shape::Object(&BLOCK));
+const ENTRIES: Shape = Either(&[Map(&ENTRY_OR_NULL), Null]);
+const ENTRY_OR_NULL: Shape = Either(&[Shape::Object(&ENTRY), Null]);
+const SECTION_SHAPE: Shape = Shape::Object(&SECTION);
+
+object! { ROOT "configuration" "The configuration of a gate."
+    needs &["version"];
+    {
+        "version": Either(&[Choice(&["1"]), Integer(1, 1)]), "The version of this format.";
+        "description": Text, "For people.";
+        "default": POSTURE, "What happens to tools that no entry names; left out: deny.";
+        "hide": NAMES, "Tools nobody sees or reaches; `*` for all.";
+        "tools": ENTRIES, "Rules by the name of the tool; those of `*` apply to every tool in addition.";
+        "all_tools": ENTRY_OR_NULL, "Another spelling of `tools[\"*\"]`.";
+        "prompts": SECTION_SHAPE, "Rules on prompts.";
+        "resources": SECTION_SHAPE, "Rules on resources, by URI or `prefix*`.";
+        "policies": Map(&Shape::Object(&POLICY)), "Several policies by name, picked by identity.";
+        "server": Text, "The name of the one server behind this gate.";
+        "servers": Map(&Shape::Object(&SERVER)), "Several servers by name; the first that matches.";
+        "identity": Shape::Object(&IDENTITY), "How callers are told apart.";
+        "grants": List(&Shape::Object(&GRANT)), "Bearer tokens and what they grant.";
+        "mode": MODE, "shadow: decide and record, never refuse by policy.";
+        "stopped": Boolean, "true: refuse every call.";
+        "methods": Shape::Object(&METHODS), "Exceptions to the table of MCP's methods.";
+        "http": Shape::Object(&HTTP), "How HTTP is handled.";
+        "counters": Shape::Object(&COUNTERS), "Where counters live.";
+        "results": Shape::Object(&RESULTS), "How replies are handled.";
+        "audit": Shape::Object(&AUDIT), "What is recorded of a decision.";
+    }
+}
+
+object! { POLICY "policy" "One of several policies."
+    {
+        "description": Text, "For people.";
+        "default": POSTURE, "What happens to tools that no entry names; left out: deny.";
+        "hide": NAMES, "Tools nobody sees or reaches; `*` for all.";
+        "tools": ENTRIES, "Rules by the name of the tool; those of `*` apply to every tool in addition.";
+        "all_tools": ENTRY_OR_NULL, "Another spelling of `tools[\"*\"]`.";
+        "prompts": SECTION_SHAPE, "Rules on prompts.";
+        "resources": SECTION_SHAPE, "Rules on resources, by URI or `prefix*`.";
+    }
+}
+
+object! { SECTION "section" "Rules on prompts or resources."
+    {
+        "default": POSTURE, "What happens to those that no entry names; left out: the policy's own.";
+        "hide": NAMES, "Those nobody sees or reaches; `*` for all.";
+        "items": ENTRIES, "Rules by name or URI.";
+    }
+}
+
+object! { ENTRY "entry" "The rules on one tool, prompt or resource. Without any it is permitted."
+    {
+        "deny": Boolean, "true: always refused, and not listed.";
+        "mode": MODE, "shadow: only record what these rules would refuse.";
+        "require": BLOCKS, "Blocks that must all hold.";
+        "deny_if": BLOCKS, "Blocks of which none may hold.";
+        "limits": List(&Shape::Object(&LIMIT)), "Counters that calls are charged to.";
+        "approval": Shape::Object(&APPROVAL), "When a person is asked.";
+        "rules": List(&Shape::Object(&RULE)), "Rules as Intercept writes them; not beside `require`, `deny_if` or `limits`.";
+    }
+}
+
+object! { BLOCK "block" "Conditions that are joined by AND."
+    needs &["conditions"];
+    {
+        "conditions": CONDITIONS, "All of them must hold for the block to hold.";
+        "on_deny": Text, "What a refused agent is told.";
+    }
+}
+
+object! { CONDITION "condition" "What a value has to pass."
+    needs &["path", "op"];
+    needs_one &["value", "value_from"];
+    when &[
+        ("op", &["lt", "lte", "gt", "gte"], "value", Number),
+        ("op", &["in", "not_in"], "value", List(&Any)),
+        ("op", &["exists"], "value", Boolean),
+        ("op", &["regex", "prefix", "suffix"], "value", Text),
+        ("op", &["url"], "value", Shape::Object(&URL)),
+    ];
+    {
+        "path": PATH, "What is looked at: `args.…`, `identity.…`, `counters.…`, `state.…` or `tool.name`.";
+        "op": Choice(&["eq", "neq", "lt", "lte", "gt", "gte", "in", "not_in", "exists", "regex", "contains", "prefix", "suffix", "url"]), "How it is compared.";
+        "value": Any, "With what.";
+        "value_from": PATH, "Another path to compare with.";
+    }
+}
+
+object! { URL "url" "What a URL has to satisfy."
+    needs_one &["host_in", "scheme_in"];
+    {
+        "host_in": NAMES, "Hosts; `.acme.com` means acme.com and its subdomains.";
+        "scheme_in": NAMES, "Schemes.";
+    }
+}
+
+object! { LIMIT "limit" "How much of a counter calls may use."
+    needs &["counter", "max", "window"];
+    {
+        "counter": Text, "Its name; the same name on several tools is one counter.";
+        "max": Either(&[Amount, Map(&Amount)]), "Most it may reach; with `currency_from` one per currency.";
+        "window": WINDOW, "When it starts again: by the UTC calendar, or `rolling:24h`.";
+        "scope": Choice(&["grant", "policy", "server", "session"]), "Who shares it; left out: grant, the caller.";
+        "increment_from": PATH, "The argument that says what a call costs; left out: 1.";
+        "currency_from": PATH, "The argument that names the currency.";
+        "on_deny": Text, "What a refused agent is told.";
+        "refund_on_tool_error": Boolean, "Give the charge back when the tool reports an error.";
+        "refund_on_unknown": Boolean, "Give the charge back when it is unknown whether the tool ran.";
+    }
+}
+
+object! { APPROVAL "approval" "When a person is asked."
+    {
+        "when": CONDITIONS, "Ask only if all of these hold or cannot be evaluated; left out: always.";
+        "timeout": DURATION, "How long the question stays open; left out: 30m.";
+        "hold": DURATION, "How long the request is held; left out: 45s.";
+        "on_deny": Text, "What the agent is told meanwhile.";
+    }
+}
+
+object! { RULE "rule" "A rule as Intercept writes it: its conditions must hold."
+    {
+        "name": Form("[^0-9]", "a name that is not a number"), "Its name in rule pointers.";
+        "action": Choice(&["evaluate", "deny", "require_approval"]), "deny: always refused. require_approval: the conditions say when a person is asked.";
+        "conditions": CONDITIONS, "What must hold.";
+        "on_deny": Text, "What a refused agent is told.";
+        "rate_limit": Form(r"^\+?0*[1-9][0-9]*/(minute|hour|day|week|month|rolling:.+)$", "N/window"), "So many calls per window, such as `5/hour`.";
+        "state": Shape::Object(&STATE), "A counter; the first `lt` or `lte` condition on it is its limit.";
+        "spend": Shape::Object(&SPEND), "Caps on an amount.";
+        "arguments": Map(&Shape::Object(&ARGUMENT)), "Values an argument may have.";
+        "approval_timeout": DURATION, "With `require_approval`: how long the question stays open.";
+    }
+}
+
+object! { STATE "state" "A counter of this tool."
+    needs &["counter", "window"];
+    {
+        "counter": Text, "Its name; conditions read it as `state.<tool>.<counter>`.";
+        "window": WINDOW, "When it starts again.";
+        "increment": Amount, "What a call adds; left out: 1.";
+        "increment_from": PATH, "The argument that says what a call adds.";
+    }
+}
+
+object! { SPEND "spend" "Caps on an amount."
+    needs_one &["per_call", "daily"];
+    {
+        "per_call": Amount, "Most one call may cost.";
+        "daily": Amount, "Most calls may cost in a day, per caller.";
+        "amount": PATH, "The argument with the amount; left out: args.amount.";
+    }
+}
+
+object! { ARGUMENT "argument" "What an argument may be."
+    needs &["enum"];
+    {
+        "enum": List(&Any), "One of these values.";
+    }
+}
+
+object! { SERVER "server" "One upstream: everything that is set must match."
+    needs_one &["route", "host", "path_prefix"];
+    {
+        "route": Text, "The name of the route Envoy matched.";
+        "host": Text, "The host of the request, without port.";
+        "path_prefix": Text, "What the path begins with.";
+    }
+}
+
+object! { IDENTITY "identity" "How callers are told apart."
+    needs &["sources"];
+    {
+        "sources": Some(&Either(&[Choice(&["grant", "jwt", "mtls"]), Shape::Object(&SOURCE)])), "In order; the first that yields a caller wins.";
+        "required": Boolean, "Turn callers without a credential away; left out: true.";
+        "require_claims": NAMES, "Claims every caller must have.";
+        "resource_metadata": Form("^https?://", "a URL"), "Where clients learn how to get a credential (RFC 9728).";
+    }
+}
+
+object! { SOURCE "source" "A source of identities."
+    needs_one &["jwt", "mtls", "header"];
+    {
+        "jwt": Shape::Object(&JWT), "Claims that Envoy's jwt_authn has verified.";
+        "mtls": Shape::Object(&MTLS), "The client certificate that Envoy has verified.";
+        "header": Shape::Object(&HEADER), "A header that an earlier, trusted filter sets.";
+    }
+}
+
+object! { JWT "jwt" "Claims that Envoy's jwt_authn has verified."
+    {
+        "payload": Text, "payload_in_metadata of the provider; left out: jwt_payload.";
+        "subject": Text, "The claim that names the caller; left out: sub.";
+        "policy_claim": Text, "The claim that names the policy.";
+        "policy": Text, "The policy where no claim names one.";
+    }
+}
+
+object! { MTLS "mtls" "The client certificate that Envoy has verified."
+    {
+        "field": Choice(&["uri_san", "dns_san", "subject"]), "What names the caller; left out: uri_san.";
+        "policy": Text, "The policy of these callers.";
+    }
+}
+
+object! { HEADER "header" "A header that an earlier, trusted filter sets."
+    needs &["name"];
+    {
+        "name": Text, "Its name.";
+        "policy": Text, "The policy of these callers.";
+    }
+}
+
+object! { GRANT "grant" "A bearer token and what it grants."
+    needs &["id", "token_sha256"];
+    {
+        "id": Text, "Its id, unique among grants.";
+        "token_sha256": Form("^[0-9A-Fa-f]{64}$", "64 hexadecimal digits"), "SHA-256 of the token.";
+        "label": Text, "A name for people.";
+        "policy": Text, "Its policy, one of `policies`.";
+        "servers": NAMES, "Servers it is good for; left out: all.";
+        "expires": Form(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$", "a time in UTC"), "From then on it is not good any more.";
+        "revoked": Boolean, "true: taken back.";
+        "claims": Map(&Any), "Flat claims; `identity.<claim>` in conditions.";
+    }
+}
+
+object! { METHODS "methods" "Exceptions to the table of MCP's methods."
+    {
+        "allow": NAMES, "Unknown methods to forward.";
+        "deny": NAMES, "Known methods to refuse.";
+    }
+}
+
+object! { HTTP "http" "How HTTP is handled."
+    {
+        "hold_request_headers": Boolean, "Hold request headers until the body is judged; needs `allow_on_headers_stop_iteration`.";
+        "body_timeout": DURATION, "How long a request whose headers are held may take until its body begins; left out: 10s.";
+        "max_body_bytes": Integer(1, 268_435_456), "Largest request body.";
+        "denial_prefix": Text, "Put before the text of every refusal.";
+    }
+}
+
+object! { COUNTERS "counters" "Where counters live."
+    {
+        "store": Choice(&["shared_data"]), "The store.";
+        "max_entries": Integer(64, 16_777_216), "Most counters it holds.";
+        "on_store_error": POSTURE, "What happens to calls that cannot be counted; left out: deny.";
+    }
+}
+
+object! { RESULTS "results" "How replies are handled."
+    {
+        "max_json_bytes": Integer(1024, 268_435_456), "Largest reply, or event of a stream, that is inspected.";
+    }
+}
+
+object! { AUDIT "audit" "What is recorded of a decision."
+    {
+        "log": Boolean, "Also write each record to the proxy's log.";
+        "args": Choice(&["none", "keys", "full"]), "How much of the arguments is recorded.";
+        "claims": NAMES, "Claims of the caller to record.";
+        "max_bytes": Integer(1024, 1_048_576), "Longest record.";
+    }
+}

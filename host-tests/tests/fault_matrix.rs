@@ -1,0 +1,489 @@
+//! `FAULTS.md`: what becomes of an exchange for every kind of fault in every callback. `faults.rs` fails each host call at each
+//! place; here the places are the callbacks, and what comes of it is written down.
+//!
+//! In every cell: what is refused leaves no byte upstream, what is forwarded is whole and unchanged, a hidden tool is not
+//! listed, and after a trap nothing passes. `UPDATE_EXPECT=1 cargo test -p host-tests --test fault_matrix` writes the table.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use host_tests::host::{
+    Exchange, Faults, Message, Module, Outcome, Status, Stream, Vm, VmOptions, When,
+};
+
+const POLICY: &str = r#"{"version": "1", "default": "deny", "hide": ["secret"], "http": {"max_body_bytes": 2000},
+    "results": {"max_json_bytes": 2000}, "identity": {"sources": ["mtls"]}, "tools": {
+    "pay": {"limits": [{"counter": "paid", "max": 2, "window": "day"}]}}}"#;
+
+/// What a client certificate says.
+const CALLER: (&[&str], &str) = (
+    &["connection", "uri_san_peer_certificate"],
+    "spiffe://prod/agent",
+);
+
+/// Places where a host calls the filter, in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    RequestHeaders,
+    RequestBody,
+    RequestTrailers,
+    ReplyHeaders,
+    ReplyBody,
+    ReplyTrailers,
+    Tick,
+    Log,
+}
+
+const PLACES: [(Place, &str); 8] = [
+    (Place::RequestHeaders, "request headers"),
+    (Place::RequestBody, "request body"),
+    (Place::RequestTrailers, "request trailers"),
+    (Place::ReplyHeaders, "reply headers"),
+    (Place::ReplyBody, "reply body"),
+    (Place::ReplyTrailers, "reply trailers"),
+    (Place::Tick, "tick"),
+    (Place::Log, "log"),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Hostcall,
+    Property,
+    Clock,
+    Cas,
+    Oversized,
+    Trap,
+}
+
+const FAULTS: [(Fault, &str); 6] = [
+    (Fault::Hostcall, "a host call fails"),
+    (Fault::Property, "a property is missing"),
+    (Fault::Clock, "the clock fails"),
+    (Fault::Cas, "every compare-and-swap loses"),
+    (Fault::Oversized, "the message is too large"),
+    (Fault::Trap, "the filter traps"),
+];
+
+/// What is asked and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    /// A call that is permitted and charged, and answered with an error, so that it is refunded.
+    Charged,
+    /// A call of a hidden tool.
+    Hidden,
+    /// A list that holds a hidden tool.
+    List,
+}
+
+const SUBJECTS: [Subject; 3] = [Subject::Charged, Subject::Hidden, Subject::List];
+
+impl Subject {
+    fn body(self, padding: usize) -> String {
+        let padding = "x".repeat(padding);
+        let call = |tool| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"a":"{padding}"}}}}}}"#
+            )
+        };
+        match self {
+            Subject::Charged => call("pay"),
+            Subject::Hidden => call("secret"),
+            Subject::List => format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"x":"{padding}"}}}}"#
+            ),
+        }
+    }
+
+    fn reply(self, padding: usize) -> String {
+        let padding = "x".repeat(padding);
+        match self {
+            Subject::List => format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{"x":"{padding}","tools":[{{"name":"secret"}},{{"name":"pay"}}]}}}}"#
+            ),
+            _ => format!(
+                r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":1,"message":"no{padding}"}}}}"#
+            ),
+        }
+    }
+}
+
+/// What to inject: these host calls fail with a status or trap, as long as the callback runs.
+type Inject<'i> = &'i dyn Fn(&Faults);
+
+/// One exchange, driven callback by callback.
+struct Run {
+    faults: Faults,
+    vm: Vm,
+    /// The host calls made in the callback at hand.
+    calls: Vec<String>,
+}
+
+impl Run {
+    fn new(module: &Module) -> Run {
+        let faults = Faults::none();
+        let options = VmOptions {
+            faults: faults.clone(),
+            ..VmOptions::default()
+        };
+        let vm = Vm::configured(module, options, POLICY.as_bytes()).expect("a policy");
+        Run {
+            faults,
+            vm,
+            calls: Vec::new(),
+        }
+    }
+
+    /// Runs one callback, with the fault in it if it is the one.
+    fn callback(&mut self, here: bool, inject: Inject<'_>, callback: impl FnOnce()) {
+        if !here {
+            return callback();
+        }
+        let before = self.faults.counts();
+        inject(&self.faults);
+        callback();
+        self.faults.clear();
+        let was = |name: &str| {
+            before
+                .iter()
+                .find(|(known, _)| known == name)
+                .map_or(0, |(_, count)| *count)
+        };
+        let made = self
+            .faults
+            .counts()
+            .into_iter()
+            .filter(|(name, count)| *count > was(name));
+        self.calls = made.map(|(name, _)| name).collect();
+    }
+
+    /// The whole exchange with a fault at one place. `oversized`: what is sent there is too large.
+    fn exchange(
+        &mut self,
+        subject: Subject,
+        place: Place,
+        oversized: bool,
+        inject: Inject<'_>,
+    ) -> Exchange {
+        let at = |here: Place| place == here;
+        let large = |here: bool| if here && oversized { 3000 } else { 0 };
+        let body = subject.body(large(
+            at(Place::RequestHeaders) || at(Place::RequestBody) || at(Place::RequestTrailers),
+        ));
+        let reply = subject.reply(large(
+            at(Place::ReplyHeaders) || at(Place::ReplyBody) || at(Place::ReplyTrailers),
+        ));
+        let (request_trailers, reply_trailers) =
+            (at(Place::RequestTrailers), at(Place::ReplyTrailers));
+        let vm = self.vm.clone();
+        let stream = vm.stream();
+        stream.set_property(CALLER.0, CALLER.1);
+
+        // A length gives the size away at once; without one it shows as the body comes.
+        let mut head = Message::post("/mcp", &body);
+        if !at(Place::RequestHeaders) {
+            head = head.without("content-length");
+        }
+        self.callback(at(Place::RequestHeaders), inject, || {
+            stream.request_headers(head.headers, false);
+        });
+        self.callback(at(Place::RequestBody), inject, || {
+            stream.request_data(&body, !request_trailers);
+        });
+        if request_trailers {
+            self.callback(true, inject, || {
+                stream.request_trailers([("x", "y")]);
+            });
+        }
+        self.callback(at(Place::Tick), inject, || {
+            vm.tick();
+        });
+        if stream
+            .upstream()
+            .is_some_and(|sent| sent.ended && !sent.reset)
+        {
+            self.answer(&stream, &reply, (place, reply_trailers), inject);
+        }
+        // The end of a stream is where its log callback runs.
+        let mut done = None;
+        self.callback(at(Place::Log), inject, || done = Some(stream.done()));
+        done.expect("an exchange")
+    }
+
+    fn answer(
+        &mut self,
+        stream: &Stream,
+        reply: &str,
+        (place, trailers): (Place, bool),
+        inject: Inject<'_>,
+    ) {
+        let at = |here: Place| place == here;
+        let mut head = Message::response(200, "application/json", reply);
+        if !at(Place::ReplyHeaders) {
+            head = head.without("content-length");
+        }
+        self.callback(at(Place::ReplyHeaders), inject, || {
+            stream.response_headers(head.headers, false);
+        });
+        // The last byte is left out where the log callback is meant: with it the exchange would be over.
+        let open = at(Place::Log);
+        self.callback(at(Place::ReplyBody), inject, || {
+            stream.response_data(reply, !trailers && !open);
+        });
+        if trailers {
+            self.callback(true, inject, || {
+                stream.response_trailers([("x", "y")]);
+            });
+        }
+    }
+}
+
+/// What became of an exchange, as the table says it; an error is a promise broken.
+fn outcome(
+    subject: Subject,
+    (body, reply): (&str, &str),
+    exchange: &Exchange,
+    clean: &Exchange,
+) -> Result<String, String> {
+    if let Some(sent) = &exchange.upstream {
+        if subject == Subject::Hidden {
+            return Err("a refused call left bytes upstream".to_owned());
+        }
+        if sent.ended && sent.body != body.as_bytes() {
+            return Err("what was forwarded is not what was judged".to_owned());
+        }
+    }
+    let got = &exchange.downstream;
+    if subject == Subject::List && got.text().contains("secret") {
+        return Err(format!("a hidden tool was listed: {}", got.text()));
+    }
+    if exchange.panicked {
+        return Ok(if got.reset {
+            "cut, VM replaced"
+        } else {
+            "503, VM replaced"
+        }
+        .to_owned());
+    }
+    exchange.check()?;
+    let same = |left: &Exchange, right: &Exchange| {
+        left.upstream == right.upstream
+            && left.downstream.status == right.downstream.status
+            && (left.downstream.body() == right.downstream.body()
+                || left.downstream.text() == reply)
+    };
+    Ok(if same(exchange, clean) {
+        "as judged".to_owned()
+    } else if !exchange.forwarded() && got.status == 200 {
+        "denied".to_owned()
+    } else if !exchange.forwarded() && got.status >= 400 {
+        format!("refused ({})", got.status)
+    } else if exchange.upstream.is_none() && exchange.outcome == Outcome::Hung {
+        "held to the idle timeout".to_owned()
+    } else if !exchange.forwarded() {
+        return Err(format!(
+            "neither forwarded nor refused: {:?}",
+            exchange.outcome
+        ));
+    } else if got.reset {
+        "reply cut".to_owned()
+    } else {
+        "reply withheld".to_owned()
+    })
+}
+
+/// Every way in which a fault can show at one place: a name, and what injects it.
+fn injections(fault: Fault, calls: &[String]) -> Vec<(String, Box<dyn Fn(&Faults)>)> {
+    let failing = |name: &str, status: Status| {
+        let call = name.to_owned();
+        let inject = move |faults: &Faults| {
+            faults.fail(&call, When::Always, status);
+        };
+        (
+            format!("{name} {status:?}"),
+            Box::new(inject) as Box<dyn Fn(&Faults)>,
+        )
+    };
+    let made = |name: &str| calls.iter().any(|call| call == name);
+    let only = |name: &str, status| {
+        if made(name) {
+            vec![failing(name, status)]
+        } else {
+            Vec::new()
+        }
+    };
+    match fault {
+        Fault::Hostcall => {
+            let mut all: Vec<_> = calls
+                .iter()
+                .map(|name| failing(name, Status::InternalFailure))
+                .collect();
+            let every = calls.to_vec();
+            let inject = move |faults: &Faults| {
+                for call in &every {
+                    faults.fail(call, When::Always, Status::InternalFailure);
+                }
+            };
+            all.push(("all of them".to_owned(), Box::new(inject)));
+            all
+        }
+        Fault::Property => only("proxy_get_property", Status::NotFound),
+        Fault::Clock => only(
+            "proxy_get_current_time_nanoseconds",
+            Status::InternalFailure,
+        ),
+        Fault::Cas => only("proxy_set_shared_data", Status::CasMismatch),
+        Fault::Oversized => vec![("size".to_owned(), Box::new(|_: &Faults| ()))],
+        Fault::Trap => {
+            let trapping = |name: &String| {
+                let call = name.clone();
+                let inject = move |faults: &Faults| {
+                    faults.trap(&call, When::Always);
+                };
+                (
+                    format!("{name} traps"),
+                    Box::new(inject) as Box<dyn Fn(&Faults)>,
+                )
+            };
+            calls.iter().map(trapping).collect()
+        }
+    }
+}
+
+fn applies(fault: Fault, place: Place) -> bool {
+    fault != Fault::Oversized || !matches!(place, Place::Tick | Place::Log)
+}
+
+/// One cell of the table.
+fn cell(
+    module: &Module,
+    fault: Fault,
+    place: Place,
+    wrong: &mut Vec<String>,
+    runs: &mut usize,
+) -> String {
+    let mut outcomes = BTreeSet::new();
+    if !applies(fault, place) {
+        return "–".to_owned();
+    }
+    for subject in SUBJECTS {
+        let oversized = fault == Fault::Oversized;
+        let mut clean = Run::new(module);
+        let judged = clean.exchange(subject, place, false, &|_| ());
+        for (name, inject) in injections(fault, &clean.calls) {
+            *runs += 1;
+            let mut run = Run::new(module);
+            let exchange = run.exchange(subject, place, oversized, &*inject);
+            let request = matches!(
+                place,
+                Place::RequestHeaders | Place::RequestBody | Place::RequestTrailers
+            );
+            let large = |here: bool| if oversized && here { 3000 } else { 0 };
+            let (body, reply) = (subject.body(large(request)), subject.reply(large(!request)));
+            match outcome(subject, (&body, &reply), &exchange, &judged) {
+                // A trap in the log callback, when the exchange itself is over.
+                Ok(outcome) if run.vm.panicked() && !exchange.panicked => {
+                    outcomes.insert(format!("{outcome}, VM replaced"));
+                }
+                Ok(outcome) => {
+                    outcomes.insert(outcome);
+                }
+                Err(error) => wrong.push(format!(
+                    "{fault:?}, {place:?}, {subject:?}, {name}: {error}"
+                )),
+            }
+            if let Err(error) = afterwards(&mut run) {
+                wrong.push(format!(
+                    "{fault:?}, {place:?}, {subject:?}, {name}, afterwards: {error}"
+                ));
+            }
+        }
+    }
+    match outcomes.len() {
+        0 => "no such call".to_owned(),
+        _ => outcomes.into_iter().collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// The next exchange is judged as ever, or refused by a VM that is dead.
+fn afterwards(run: &mut Run) -> Result<(), String> {
+    if run.vm.open_streams() != 0 && !run.vm.panicked() {
+        return Err("a stream was left behind".to_owned());
+    }
+    let exchange = run.exchange(Subject::Hidden, Place::Tick, false, &|_| ());
+    let expected = if run.vm.panicked() { 503 } else { 200 };
+    if exchange.upstream.is_some() || exchange.downstream.status != expected {
+        return Err(format!(
+            "{} instead of {expected}",
+            exchange.downstream.status
+        ));
+    }
+    Ok(())
+}
+
+const INTRODUCTION: &str = "\
+# Every fault, in every callback
+
+Written by `UPDATE_EXPECT=1 cargo test -p host-tests --test fault_matrix`, and checked by the same test without it. Each cell
+runs a charged call that is answered with an error, a call of a hidden tool, and a list that holds a hidden tool, with every
+host call of that callback failing in turn; it says what became of them.
+
+In every cell: a refused call leaves no byte upstream, a forwarded one is whole and unchanged, the hidden tool is not listed,
+nothing that could be answered hangs, and the next request is judged as ever or, after a trap, answered 503 until the VM is
+replaced.
+
+* *as judged*: the fault changes nothing for the caller. Records, metrics and the log may be lost, and a refund.
+* *denied*: the caller gets a tool result that says so. *refused*: an HTTP error with a JSON-RPC error.
+* *held to the idle timeout*: the host would not send the refusal. Nothing is forwarded.
+* *reply cut*, *reply withheld*: the tool may have run; its answer does not pass.
+* *no such call*: the filter does not ask the host for it in this callback.
+* –: there is no such thing.
+";
+
+fn table(module: &Module) -> (String, Vec<String>, usize) {
+    let (mut wrong, mut runs) = (Vec::new(), 0);
+    let mut text = format!("{INTRODUCTION}\n| callback |");
+    for (_, fault) in FAULTS {
+        let _ = write!(text, " {fault} |");
+    }
+    text.push_str("\n|---|---|---|---|---|---|---|\n");
+    for (place, name) in PLACES {
+        let _ = write!(text, "| {name} |");
+        for (fault, _) in FAULTS {
+            let _ = write!(
+                text,
+                " {} |",
+                cell(module, fault, place, &mut wrong, &mut runs)
+            );
+        }
+        text.push('\n');
+    }
+    (text, wrong, runs)
+}
+
+#[test]
+fn every_cell_fails_closed_and_the_table_says_how() {
+    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let module = Module::from_file(wasm).expect("the filter is a module");
+    let (table, wrong, runs) = table(&module);
+    println!("{runs} runs\n{table}");
+    assert!(
+        wrong.is_empty(),
+        "{} of {runs} runs:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        runs > 100,
+        "only {runs} runs: the clean runs make no host calls?"
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("FAULTS.md");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, &table).expect("the file can be written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        written, table,
+        "FAULTS.md is out of date: run with UPDATE_EXPECT=1 and read the diff"
+    );
+}
