@@ -112,8 +112,11 @@ fn decide(gate: &Gate, body: &[u8], store: Option<&mut Memory>) -> bool {
         target: Target::Tool,
         name: call.param("name").unwrap(),
         arguments: call.param("arguments"),
+        counters: None,
+        session: None,
     };
-    let Decision::Allow { charges, .. } = pdp::decide(&gate.policy, &request, false) else {
+    let policy = gate.policies.first().unwrap();
+    let Decision::Allow { charges, .. } = pdp::decide(policy, &request, false) else {
         return false;
     };
     match store {

@@ -17,6 +17,8 @@ mod lenient;
 mod random;
 #[path = "agreement/reading.rs"]
 mod reading;
+#[path = "agreement/shapes.rs"]
+mod shapes;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -4,47 +4,15 @@
 //! In every cell: what is refused leaves no byte upstream, what is forwarded is whole and unchanged, a hidden tool is not
 //! listed, and after a trap nothing passes. `UPDATE_EXPECT=1 cargo test -p host-tests --test fault_matrix` writes the table.
 
+#[path = "fault_matrix/run.rs"]
+mod run;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use host_tests::host::{
-    Exchange, Faults, Message, Module, Outcome, Status, Stream, Vm, VmOptions, When,
-};
-
-const POLICY: &str = r#"{"version": "1", "default": "deny", "hide": ["secret"], "http": {"max_body_bytes": 2000},
-    "results": {"max_json_bytes": 2000}, "identity": {"sources": ["mtls"]}, "tools": {
-    "pay": {"limits": [{"counter": "paid", "max": 2, "window": "day"}]}}}"#;
-
-/// What a client certificate says.
-const CALLER: (&[&str], &str) = (
-    &["connection", "uri_san_peer_certificate"],
-    "spiffe://prod/agent",
-);
-
-/// Places where a host calls the filter, in the order in which they come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    RequestHeaders,
-    RequestBody,
-    RequestTrailers,
-    ReplyHeaders,
-    ReplyBody,
-    ReplyTrailers,
-    Tick,
-    Log,
-}
-
-const PLACES: [(Place, &str); 8] = [
-    (Place::RequestHeaders, "request headers"),
-    (Place::RequestBody, "request body"),
-    (Place::RequestTrailers, "request trailers"),
-    (Place::ReplyHeaders, "reply headers"),
-    (Place::ReplyBody, "reply body"),
-    (Place::ReplyTrailers, "reply trailers"),
-    (Place::Tick, "tick"),
-    (Place::Log, "log"),
-];
+use host_tests::host::{Exchange, Faults, Module, Outcome, Status, When};
+use run::{PLACES, Place, Run, SUBJECTS, Subject};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -64,179 +32,6 @@ const FAULTS: [(Fault, &str); 6] = [
     (Fault::Oversized, "the message is too large"),
     (Fault::Trap, "the filter traps"),
 ];
-
-/// What is asked and answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject {
-    /// A call that is permitted and charged, and answered with an error, so that it is refunded.
-    Charged,
-    /// A call of a hidden tool.
-    Hidden,
-    /// A list that holds a hidden tool.
-    List,
-}
-
-const SUBJECTS: [Subject; 3] = [Subject::Charged, Subject::Hidden, Subject::List];
-
-impl Subject {
-    fn body(self, padding: usize) -> String {
-        let padding = "x".repeat(padding);
-        let call = |tool| {
-            format!(
-                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"a":"{padding}"}}}}}}"#
-            )
-        };
-        match self {
-            Subject::Charged => call("pay"),
-            Subject::Hidden => call("secret"),
-            Subject::List => format!(
-                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"x":"{padding}"}}}}"#
-            ),
-        }
-    }
-
-    fn reply(self, padding: usize) -> String {
-        let padding = "x".repeat(padding);
-        match self {
-            Subject::List => format!(
-                r#"{{"jsonrpc":"2.0","id":1,"result":{{"x":"{padding}","tools":[{{"name":"secret"}},{{"name":"pay"}}]}}}}"#
-            ),
-            _ => format!(
-                r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":1,"message":"no{padding}"}}}}"#
-            ),
-        }
-    }
-}
-
-/// What to inject: these host calls fail with a status or trap, as long as the callback runs.
-type Inject<'i> = &'i dyn Fn(&Faults);
-
-/// One exchange, driven callback by callback.
-struct Run {
-    faults: Faults,
-    vm: Vm,
-    /// The host calls made in the callback at hand.
-    calls: Vec<String>,
-}
-
-impl Run {
-    fn new(module: &Module) -> Run {
-        let faults = Faults::none();
-        let options = VmOptions {
-            faults: faults.clone(),
-            ..VmOptions::default()
-        };
-        let vm = Vm::configured(module, options, POLICY.as_bytes()).expect("a policy");
-        Run {
-            faults,
-            vm,
-            calls: Vec::new(),
-        }
-    }
-
-    /// Runs one callback, with the fault in it if it is the one.
-    fn callback(&mut self, here: bool, inject: Inject<'_>, callback: impl FnOnce()) {
-        if !here {
-            return callback();
-        }
-        let before = self.faults.counts();
-        inject(&self.faults);
-        callback();
-        self.faults.clear();
-        let was = |name: &str| {
-            before
-                .iter()
-                .find(|(known, _)| known == name)
-                .map_or(0, |(_, count)| *count)
-        };
-        let made = self
-            .faults
-            .counts()
-            .into_iter()
-            .filter(|(name, count)| *count > was(name));
-        self.calls = made.map(|(name, _)| name).collect();
-    }
-
-    /// The whole exchange with a fault at one place. `oversized`: what is sent there is too large.
-    fn exchange(
-        &mut self,
-        subject: Subject,
-        place: Place,
-        oversized: bool,
-        inject: Inject<'_>,
-    ) -> Exchange {
-        let at = |here: Place| place == here;
-        let large = |here: bool| if here && oversized { 3000 } else { 0 };
-        let body = subject.body(large(
-            at(Place::RequestHeaders) || at(Place::RequestBody) || at(Place::RequestTrailers),
-        ));
-        let reply = subject.reply(large(
-            at(Place::ReplyHeaders) || at(Place::ReplyBody) || at(Place::ReplyTrailers),
-        ));
-        let (request_trailers, reply_trailers) =
-            (at(Place::RequestTrailers), at(Place::ReplyTrailers));
-        let vm = self.vm.clone();
-        let stream = vm.stream();
-        stream.set_property(CALLER.0, CALLER.1);
-
-        // A length gives the size away at once; without one it shows as the body comes.
-        let mut head = Message::post("/mcp", &body);
-        if !at(Place::RequestHeaders) {
-            head = head.without("content-length");
-        }
-        self.callback(at(Place::RequestHeaders), inject, || {
-            stream.request_headers(head.headers, false);
-        });
-        self.callback(at(Place::RequestBody), inject, || {
-            stream.request_data(&body, !request_trailers);
-        });
-        if request_trailers {
-            self.callback(true, inject, || {
-                stream.request_trailers([("x", "y")]);
-            });
-        }
-        self.callback(at(Place::Tick), inject, || {
-            vm.tick();
-        });
-        if stream
-            .upstream()
-            .is_some_and(|sent| sent.ended && !sent.reset)
-        {
-            self.answer(&stream, &reply, (place, reply_trailers), inject);
-        }
-        // The end of a stream is where its log callback runs.
-        let mut done = None;
-        self.callback(at(Place::Log), inject, || done = Some(stream.done()));
-        done.expect("an exchange")
-    }
-
-    fn answer(
-        &mut self,
-        stream: &Stream,
-        reply: &str,
-        (place, trailers): (Place, bool),
-        inject: Inject<'_>,
-    ) {
-        let at = |here: Place| place == here;
-        let mut head = Message::response(200, "application/json", reply);
-        if !at(Place::ReplyHeaders) {
-            head = head.without("content-length");
-        }
-        self.callback(at(Place::ReplyHeaders), inject, || {
-            stream.response_headers(head.headers, false);
-        });
-        // The last byte is left out where the log callback is meant: with it the exchange would be over.
-        let open = at(Place::Log);
-        self.callback(at(Place::ReplyBody), inject, || {
-            stream.response_data(reply, !trailers && !open);
-        });
-        if trailers {
-            self.callback(true, inject, || {
-                stream.response_trailers([("x", "y")]);
-            });
-        }
-    }
-}
 
 /// What became of an exchange, as the table says it; an error is a promise broken.
 fn outcome(
@@ -292,17 +87,17 @@ fn outcome(
     })
 }
 
+/// Sets a fault up.
+type Injection = Box<dyn Fn(&Faults)>;
+
 /// Every way in which a fault can show at one place: a name, and what injects it.
-fn injections(fault: Fault, calls: &[String]) -> Vec<(String, Box<dyn Fn(&Faults)>)> {
+fn injections(fault: Fault, calls: &[String]) -> Vec<(String, Injection)> {
     let failing = |name: &str, status: Status| {
         let call = name.to_owned();
         let inject = move |faults: &Faults| {
             faults.fail(&call, When::Always, status);
         };
-        (
-            format!("{name} {status:?}"),
-            Box::new(inject) as Box<dyn Fn(&Faults)>,
-        )
+        (format!("{name} {status:?}"), Box::new(inject) as Injection)
     };
     let made = |name: &str| calls.iter().any(|call| call == name);
     let only = |name: &str, status| {
@@ -340,10 +135,7 @@ fn injections(fault: Fault, calls: &[String]) -> Vec<(String, Box<dyn Fn(&Faults
                 let inject = move |faults: &Faults| {
                     faults.trap(&call, When::Always);
                 };
-                (
-                    format!("{name} traps"),
-                    Box::new(inject) as Box<dyn Fn(&Faults)>,
-                )
+                (format!("{name} traps"), Box::new(inject) as Injection)
             };
             calls.iter().map(trapping).collect()
         }

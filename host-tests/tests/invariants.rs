@@ -25,7 +25,8 @@ fn hold_for_every_seed() {
 
 #[test]
 fn hold_for_what_becomes_of_them() {
-    let seconds = std::env::var("TOOLGATE_INVARIANTS").map_or(0, |text| text.parse().expect("seconds"));
+    let seconds =
+        std::env::var("TOOLGATE_INVARIANTS").map_or(0, |text| text.parse().expect("seconds"));
     for target in TARGETS {
         let mut driver = Driver::new(*target, corpus_of(target), 1);
         let (start, mut runs, mut input) = (Instant::now(), 0_u64, Vec::new());
@@ -44,7 +45,10 @@ fn hold_for_what_becomes_of_them() {
 }
 
 fn corpus_of(target: &Target) -> Vec<Vec<u8>> {
-    seeds(target.0, &Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"))
+    seeds(
+        target.0,
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"),
+    )
 }
 
 fn must_hold(target: &Target, input: &[u8], run: impl FnOnce()) {

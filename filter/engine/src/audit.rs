@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::AuditArgs;
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Value, compact};
 use crate::pdp::Denial;
 use crate::pep::Rejection;
 
@@ -212,9 +212,7 @@ impl Record {
                 );
             }
             AuditArgs::Keys => {}
-            AuditArgs::Full => {
-                self.arguments = RawValue::from_string(arguments.raw().to_owned()).ok()
-            }
+            AuditArgs::Full => self.arguments = RawValue::from_string(compact(arguments)).ok(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! `result` (Python servers execute such an object, others take it for a response), ids that are not a string
 //! or an integer (clients hang when `5` comes back as `5.0`).
 
-use crate::json::{Document, Kind, Value, impersonates};
+use crate::json::{Document, Kind, Value, impersonated};
 
 /// JSON-RPC and MCP error codes the gate answers with.
 pub mod code {
@@ -242,9 +242,6 @@ fn check_params(params: Value<'_>) -> Result<(), Malformed> {
 pub fn looks_alike(object: Value<'_>, names: &[&str]) -> bool {
     object.members().any(|(key, _)| {
         let key = key.decode();
-        if names.contains(&&*key) {
-            return false;
-        }
-        key == "__proto__" || names.iter().any(|name| impersonates(&key, name))
+        key == "__proto__" || impersonated(&key, names).is_some()
     })
 }

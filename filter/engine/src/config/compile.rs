@@ -200,8 +200,8 @@ fn read_policy(reader: &mut Reader, object: &mut Object<'_>, name: &str) -> Poli
         ..Catalog::default()
     };
     let mut tools = empty();
-    if let Some(field) = object.take("hide") {
-        read_hide(reader, &field, &mut tools);
+    if let Some(field) = object.take_list("hide") {
+        read_hide(reader, &field, Kind::Tools, &mut tools);
     }
     let mut catalog = CatalogReader {
         reader,
@@ -257,10 +257,10 @@ impl CatalogReader<'_> {
         if let Some(field) = object.take("default") {
             catalog.default = self.reader.choice(&field, &POSTURES).unwrap_or_default();
         }
-        if let Some(field) = object.take("hide") {
-            read_hide(self.reader, &field, &mut catalog);
+        if let Some(field) = object.take_list("hide") {
+            read_hide(self.reader, &field, kind, &mut catalog);
         }
-        if let Some(field) = object.take("items") {
+        if let Some(field) = object.take_list("items") {
             self.entries(&field, base, &mut catalog);
         }
         object.finish(self.reader);
@@ -284,7 +284,13 @@ impl CatalogReader<'_> {
                 Some(prefix) => catalog
                     .prefixes
                     .extend(entry.map(|entry| (prefix.into(), entry))),
-                None if name.is_empty() => self.reader.error(&at, "an entry needs a name"),
+                None if name.trim().is_empty() => self.reader.error(&at, "an entry needs a name"),
+                None if name.contains('*') && self.kind != Kind::Resources => {
+                    self.reader.error(
+                        &at,
+                        format!("`{name}` is no exact name: there are no patterns, only `*` alone"),
+                    );
+                }
                 None => catalog
                     .entries
                     .extend(entry.map(|entry| (name.into(), entry))),
@@ -323,7 +329,7 @@ impl CatalogReader<'_> {
                 .approvals
                 .extend(approval::read(self.reader, field, base));
         }
-        if let Some(field) = object.take("rules") {
+        if let Some(field) = object.take_list("rules") {
             let mixed = ["require", "deny_if", "limits"]
                 .into_iter()
                 .find(|key| object.has(key));
@@ -333,7 +339,13 @@ impl CatalogReader<'_> {
                     format!("`rules` and `{key}` are two dialects; use one of them for this entry"),
                 );
             }
-            rules::entry(self.reader, self.counters, &field, name, base, &mut entry);
+            // What is not a tool has counters of its own, under a name no tool can have.
+            let owner = match self.kind {
+                Kind::Tools => name.to_owned(),
+                Kind::Prompts => format!("prompt:{name}"),
+                Kind::Resources => format!("resource:{name}"),
+            };
+            rules::entry(self.reader, self.counters, &field, &owner, base, &mut entry);
         }
         json_v1::entry(self.reader, self.counters, &mut object, base, &mut entry);
         object.finish(self.reader);
@@ -341,13 +353,23 @@ impl CatalogReader<'_> {
     }
 }
 
-fn read_hide(reader: &mut Reader, field: &Field<'_>, catalog: &mut Catalog) {
+fn read_hide(reader: &mut Reader, field: &Field<'_>, kind: Kind, catalog: &mut Catalog) {
     for item in reader.list(field) {
         let Some(name) = reader.name(&item) else {
             continue;
         };
+        let prefix = name
+            .strip_suffix('*')
+            .filter(|_| kind == Kind::Resources && name != "*");
         if name == "*" {
             catalog.hide_all = true;
+        } else if let Some(prefix) = prefix {
+            catalog.hidden_prefixes.push(prefix.into());
+        } else if kind != Kind::Resources && name.contains('*') {
+            reader.expected(
+                &item,
+                "an exact name, or `*` alone for all: there are no patterns",
+            );
         } else if !catalog.hidden.insert(name.as_str().into()) {
             reader.error(&item.at, format!("`{name}` is hidden twice"));
         }

@@ -1,6 +1,6 @@
 //! Conditions: `{path, op, value | value_from}`.
 
-use super::reader::{Field, Object, Reader};
+use super::reader::{Field, Reader};
 use crate::json::{Document, Kind};
 use crate::policy::{Condition, List, Operand, Path, Pattern, Relation, Test, UrlTest};
 
@@ -174,44 +174,56 @@ fn read_text_literal(reader: &mut Reader, field: &Field<'_>) -> Option<Document<
     reader.literal(field)
 }
 
-fn read_list(reader: &mut Reader, field: &Field<'_>) -> Option<List> {
+/// Reads the elements of a list.
+pub(super) fn read_list(reader: &mut Reader, field: &Field<'_>) -> Option<List> {
     let items = reader.list(field);
     if field.value.kind() != Kind::Array {
         return None;
     }
-    let mut list = List {
-        texts: Default::default(),
-        others: Vec::new(),
-    };
+    let mut list = List::default();
     for item in items {
-        match item.value.as_str() {
-            Some(text) => {
-                list.texts.insert(text.into());
-            }
-            None => list.others.extend(reader.literal(&item)),
-        }
+        reader.check_doubles(&item);
+        list.insert(item.value);
     }
     Some(list)
+}
+
+/// Reads the words of a `url` test; one that could never match would be a rule that does nothing.
+fn read_words(
+    reader: &mut Reader,
+    field: &Field<'_>,
+    expected: &str,
+    read: fn(&str) -> Option<Box<str>>,
+) -> Vec<Box<str>> {
+    let items = reader.list(field);
+    if field.value.kind() == Kind::Array && items.is_empty() {
+        reader.expected(field, "at least one element");
+    }
+    let mut words = Vec::new();
+    for item in items {
+        match item.value.as_str().and_then(|text| read(&text)) {
+            Some(word) => words.push(word),
+            None => reader.expected(&item, expected),
+        }
+    }
+    words
 }
 
 fn read_url(reader: &mut Reader, field: Field<'_>) -> Option<UrlTest> {
     let at = field.at.clone();
     let mut object = reader.object(field)?;
-    let mut words = |object: &mut Object<'_>, key: &'static str| {
-        let field = object.take(key)?;
-        let items = reader.list(&field);
-        Some(
-            items
-                .iter()
-                .filter_map(|item| reader.text(item))
-                .map(|text| text.to_ascii_lowercase().into())
-                .collect(),
+    let hosts = object.take("host_in").map(|field| {
+        read_words(
+            reader,
+            &field,
+            "a host such as `acme.com`, or `.acme.com` with its subdomains; no scheme, port or `*`",
+            UrlTest::host,
         )
-    };
-    let test = UrlTest {
-        hosts: words(&mut object, "host_in"),
-        schemes: words(&mut object, "scheme_in"),
-    };
+    });
+    let schemes = object
+        .take("scheme_in")
+        .map(|field| read_words(reader, &field, "a scheme such as `https`", UrlTest::scheme));
+    let test = UrlTest { hosts, schemes };
     object.finish(reader);
     if test == UrlTest::default() {
         reader.error(

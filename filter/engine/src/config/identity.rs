@@ -326,6 +326,7 @@ fn read_grant(
 }
 
 fn read_claims(reader: &mut Reader, field: &Field<'_>) -> Option<Box<str>> {
+    reader.check_doubles(field);
     for (name, claim) in reader.map(field) {
         if RESERVED.contains(&&*name) {
             reader.error(
@@ -359,7 +360,7 @@ pub(super) fn read_servers(reader: &mut Reader, object: &mut Object<'_>) -> Serv
         if servers.is_empty() && field.value.kind() == Kind::Object {
             reader.expected(&field, "at least one server");
         }
-        return Servers::Several(servers);
+        return Servers::several(servers);
     }
     one.and_then(|field| reader.name(&field))
         .map_or(Servers::Any, |name| Servers::One(name.into()))

@@ -4,7 +4,6 @@
 //! becomes a gate. Unknown keys are errors everywhere: a misspelt `defualt: deny` must not be an open door.
 
 mod approval;
-mod canonical;
 mod compile;
 mod conditions;
 mod error;
@@ -20,7 +19,7 @@ mod wording;
 
 use std::collections::HashSet;
 
-pub use canonical::canonical;
+pub use crate::json::canonical;
 #[cfg(feature = "explain")]
 pub(crate) use conditions::op_name;
 pub use error::{ConfigError, ConfigErrors};

@@ -53,6 +53,11 @@ impl<'d> Object<'d> {
             .map(|value| self.field.member(key, value))
     }
 
+    /// As [`Object::take`] for a list or a map, of which YAML writes an empty one as nothing at all.
+    pub(super) fn take_list(&mut self, key: &'static str) -> Option<Field<'d>> {
+        self.take(key).filter(|field| !field.value.is_null())
+    }
+
     /// Whether it has the key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.field.value.get(key).is_some()
@@ -247,7 +252,7 @@ impl Reader {
             self.expected(field, "a number or its decimal text");
             return None;
         }
-        self.check_double(field);
+        self.check_doubles(field);
         Document::parse_owned(text, &Limits::WIRE).ok()
     }
 
@@ -270,22 +275,28 @@ impl Reader {
 
     /// A literal of the policy, kept as it is.
     pub(super) fn literal(&mut self, field: &Field<'_>) -> Option<Document<'static>> {
-        self.check_double(field);
+        self.check_doubles(field);
         Document::parse_owned(field.value.raw().to_owned(), &Limits::CONFIG).ok()
     }
 
-    fn check_double(&mut self, field: &Field<'_>) {
-        /// 2^53: from here on doubles skip integers.
-        const EXACT: i128 = 9_007_199_254_740_992;
-        if !self.doubles || field.value.kind() != Kind::Number {
+    /// Reports every number in a value that may have lost digits on its way through a double: integers beyond 2^53.
+    pub(super) fn check_doubles(&mut self, field: &Field<'_>) {
+        /// From here on doubles skip integers, and every double is one.
+        const EXACT: &str = "9007199254740992";
+        if !self.doubles {
             return;
         }
-        let nanos = field
-            .value
-            .as_decimal()
-            .and_then(|decimal| decimal.to_nanos());
-        let whole = nanos.and_then(|nanos| nanos.checked_div(1_000_000_000));
-        if whole.is_none_or(|whole| whole.abs() >= EXACT) {
+        for (index, item) in field.value.items().enumerate() {
+            self.check_doubles(&field.element(index, item));
+        }
+        for (key, member) in field.value.members() {
+            self.check_doubles(&field.member(&key.decode(), member));
+        }
+        let magnitude = field.value.raw().trim_start_matches('-');
+        let number = Decimal::parse(magnitude).filter(|_| field.value.kind() == Kind::Number);
+        if let (Some(number), Some(exact)) = (number, Decimal::parse(EXACT))
+            && number.compare(&exact).is_ge()
+        {
             let advice = "numbers in a Struct configuration are doubles and this one may have been rounded; write it as text";
             self.error(&field.at, format!("{advice}: `\"{}\"`", field.value.raw()));
         }

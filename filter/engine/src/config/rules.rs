@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use super::approval::{self, DEFAULT_HOLD, DEFAULT_TIMEOUT};
-use super::conditions::{read_conditions, read_single_path};
+use super::conditions::{read_conditions, read_list, read_single_path};
 use super::limits::{CounterBook, ONE, display_nanos, read_window};
 use super::reader::{Field, Object, Reader, escape};
 use super::wording;
 use crate::counters::Window;
-use crate::json::{Document, Kind, Limits};
+use crate::json::{Document, Limits};
 use crate::policy::{
-    Approval, Block, Condition, Cost, Counter, Entry, Limit, List, Max, Operand, Path, Relation,
+    Approval, Block, Condition, Cost, Counter, Entry, Limit, Max, Operand, Path, Relation,
     Requirement, Root, Rule, Scope, Step, Test, state_counter,
 };
 
@@ -315,7 +315,17 @@ fn read_state(
 ) -> Option<Limit> {
     let at = field.at.clone();
     let mut object = reader.object(field)?;
-    let name = object.take("counter").and_then(|field| reader.name(&field));
+    let name = object.take("counter").and_then(|field| {
+        let name = reader.name(&field)?;
+        if name.contains('.') {
+            reader.expected(
+                &field,
+                "a name without dots: `state.<tool>.<counter>` is read up to the last dot",
+            );
+            return None;
+        }
+        Some(name)
+    });
     let window = object
         .take("window")
         .and_then(|field| read_window(reader, &field));
@@ -437,19 +447,10 @@ fn read_arguments(reader: &mut Reader, field: &Field<'_>) -> Vec<Condition> {
             continue;
         };
         match object.take("enum") {
-            Some(field) if field.value.kind() == Kind::Array => {
-                let mut list = List {
-                    texts: Default::default(),
-                    others: Vec::new(),
+            Some(field) => {
+                let Some(list) = read_list(reader, &field) else {
+                    continue;
                 };
-                for item in reader.list(&field) {
-                    match item.value.as_str() {
-                        Some(text) => {
-                            list.texts.insert(text.into());
-                        }
-                        None => list.others.extend(reader.literal(&item)),
-                    }
-                }
                 let text = format!("args.{argument}");
                 let path = Path {
                     root: Root::Args,
@@ -461,7 +462,6 @@ fn read_arguments(reader: &mut Reader, field: &Field<'_>) -> Vec<Condition> {
                     test: Test::In(list, false),
                 });
             }
-            Some(field) => reader.expected(&field, "a list of values"),
             None => reader.error(
                 &at,
                 "an argument needs `enum`; for other checks write `conditions`",

@@ -76,17 +76,7 @@ fn spell(operand: &Operand) -> String {
 }
 
 fn spell_list(list: &List) -> String {
-    let mut texts: Vec<String> = list
-        .texts
-        .iter()
-        .map(|text| format!("\"{text}\""))
-        .collect();
-    texts.sort_unstable();
-    texts.extend(
-        list.others
-            .iter()
-            .map(|other| other.root().raw().to_owned()),
-    );
+    let mut texts = list.spelled();
     let more = texts.len().saturating_sub(SPELLED_OUT);
     texts.truncate(SPELLED_OUT);
     let spelled = texts.join(", ");

@@ -15,6 +15,9 @@ const BUCKET_LEN: usize = 64;
 /// through, so this many in a row cannot be contention.
 const ATTEMPTS: usize = 1000;
 
+/// How far a clock may be put back, in seconds, without opening an allowance anew in a table that is not full.
+const GRACE: i64 = 7200;
+
 /// Identifies a counter: a hash over length-prefixed parts, so that crafted names cannot collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CounterKey(pub(super) [u8; 16]);
@@ -218,7 +221,9 @@ impl Table {
     ) -> Result<Receipt, ReserveError> {
         self.update(store, charge.key, |entries| {
             for entry in entries.iter_mut() {
-                entry.expire(now.seconds());
+                // Others keep what is over for a while: were the clock put back, it would count again.
+                let grace = if entry.key == charge.key { 0 } else { GRACE };
+                entry.expire(now.seconds().saturating_sub(grace));
             }
             if let Some(entry) = entries.iter_mut().find(|entry| entry.key == charge.key) {
                 let (receipt, charged) = add(entry, now, index, charge)?;
@@ -235,6 +240,12 @@ impl Table {
                 charge,
             )?;
             entries.retain(|entry| !entry.charged.is_empty());
+            if entries.len() >= BUCKET_LEN {
+                for entry in entries.iter_mut() {
+                    entry.expire(now.seconds());
+                }
+                entries.retain(|entry| !entry.charged.is_empty());
+            }
             if entries.len() >= BUCKET_LEN {
                 let ends = entries
                     .iter()

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use crate::audit::{CounterRecord, Outcome, Record, clip};
 use crate::config::{Gate, Mode, display_nanos};
 use crate::identity::{Caller, Principal};
-use crate::json::{Document, Kind, Limits, Value};
-use crate::mcp::{Asks, List, Method};
+use crate::json::{Document, Kind, Limits, Value, compact};
+use crate::mcp::{Asks, List, Method, is_normal};
 use crate::pdp::{self, AccessRequest, Charged, Decision, Denial, Permit, Planned, Target};
 use crate::pep::{self, Answer, Rejection, Reply};
 use crate::rpc::{self, Call, Id, Message};
@@ -109,7 +109,7 @@ fn chosen_claims(principal: &Principal, chosen: &[Box<str>]) -> Option<Box<RawVa
         .root()
         .members()
         .filter(|(key, _)| chosen.iter().any(|name| key.is(name)))
-        .map(|(key, value)| format!("\"{}\":{}", key.raw(), value.raw()))
+        .map(|(key, value)| format!("\"{}\":{}", key.raw(), compact(value)))
         .collect();
     RawValue::from_string(format!("{{{}}}", members.join(","))).ok()
 }
@@ -203,12 +203,27 @@ pub(super) fn body(
     conclude(cx, principal, opinions, is_batch, modern)
 }
 
-/// Two requests under one id: their answers could not be told apart.
+/// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart. Floats
+/// only ever add a reason to refuse here.
 fn repeats_an_id(messages: &[Message<'_>]) -> bool {
-    let mut ids: Vec<&str> = messages
+    let by_value = |id: Id<'_>| -> String {
+        let document = Document::parse(id.token().as_bytes(), &Limits::WIRE);
+        let text = document
+            .as_ref()
+            .ok()
+            .and_then(|document| document.root().as_str());
+        match text {
+            Some(text) => text.into_owned(),
+            None => id
+                .token()
+                .parse::<f64>()
+                .map_or_else(|_| id.token().to_owned(), |number| number.to_string()),
+        }
+    };
+    let mut ids: Vec<String> = messages
         .iter()
         .filter_map(|message| match message {
-            Message::Request { id, .. } => Some(id.token()),
+            Message::Request { id, .. } => Some(by_value(*id)),
             _ => None,
         })
         .collect();
@@ -319,7 +334,12 @@ fn opinion<'d, 'p>(
         Asks::Completion => completion_target(&call).ok_or(params_error)?,
     };
     let named = named.ok_or(params_error)?;
-    let arguments = call.param("arguments");
+    if target == Target::Resource && !named.as_str().is_some_and(|uri| is_normal(&uri)) {
+        return Err(params_error);
+    }
+    // A completion runs nothing and has no arguments of its own to judge.
+    let completion = method.asks == Asks::Completion;
+    let arguments = call.param("arguments").filter(|_| !completion);
     if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
         return Err(params_error);
     }
@@ -334,7 +354,11 @@ fn opinion<'d, 'p>(
         ))
     } else {
         let asked = (target, named, arguments);
-        decide(cx, principal, session, asked)
+        if completion {
+            decide_completion(cx, principal, asked)
+        } else {
+            decide(cx, principal, session, asked)
+        }
     };
     let tool = target == Target::Tool && method.asks == Asks::Tool;
     // Where the client asked for a task (2025-11-25) it expects one, and chokes on a tool result.
@@ -353,6 +377,12 @@ fn opinion<'d, 'p>(
                 Err(denial) => (Outcome::Deny, denial),
             };
             record.refuse(outcome, &denial);
+            Verdict::Refuse(refusal(request_id, denial, tool, task))
+        }
+        Decision::Uncountable { charges, denial } => {
+            let earlier = pdp::peek(&gate.counters, cx.store, cx.now, &charges);
+            let denial = earlier.err().unwrap_or(denial);
+            record.refuse(Outcome::Deny, &denial);
             Verdict::Refuse(refusal(request_id, denial, tool, task))
         }
         Decision::Deny(denial) => {
@@ -400,6 +430,36 @@ fn decide<'p>(
         session,
     };
     pdp::decide(policy, &request, gate.mode == Mode::Shadow)
+}
+
+/// A completion is for what the caller's lists may show; it runs nothing and costs nothing.
+fn decide_completion<'p>(
+    cx: &mut Context<'p>,
+    principal: &Principal,
+    asked: (Target, Value<'_>, Option<Value<'_>>),
+) -> Decision<'p> {
+    let gate = cx.gate;
+    let list = if asked.0 == Target::Prompt {
+        List::Prompts
+    } else {
+        List::Templates
+    };
+    let listed = principal
+        .policy(gate)
+        .is_some_and(|policy| pdp::listed(policy, principal, list, asked.1));
+    if listed || (gate.mode == Mode::Shadow && principal.policy.is_some()) {
+        return Decision::Allow {
+            charges: Vec::new(),
+            shadow: None,
+        };
+    }
+    match decide(cx, principal, None, asked) {
+        denied @ Decision::Deny(_) => denied,
+        _ => Decision::Deny(Denial::new(
+            "/default",
+            "Nothing is completed for what the caller may not use.",
+        )),
+    }
 }
 
 fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {

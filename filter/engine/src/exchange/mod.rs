@@ -116,6 +116,11 @@ impl Exchange {
         if end {
             return self.request_end_of(cx, head, caller, &[]);
         }
+        if !head.carries_message && !cx.gate.http.hold_request_headers {
+            // The headers would be gone before it is known whether a body follows, and the reply might come first.
+            let known = Some((&head, &caller));
+            return self.reject(cx, known, Rejection::UnexpectedBody, Id::NULL, "");
+        }
         self.state = State::Receiving(head, caller);
         Step::Buffer
     }

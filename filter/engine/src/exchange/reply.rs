@@ -158,7 +158,10 @@ impl Exchange {
             return ReplyStep::Pass;
         };
         if !details.is_empty() && !details.starts_with("via_upstream") {
-            let refunded = forwarded.watch.finish(&cx.gate.counters, cx.store, details);
+            let refunded =
+                forwarded
+                    .watch
+                    .finish(&cx.gate.counters, cx.store, details, Some(status));
             mark_refunded(&mut self.records, &refunded);
         }
         let session = header(headers, "mcp-session-id").filter(|_| forwarded.learns_session);
@@ -323,8 +326,11 @@ impl Exchange {
 
     /// The exchange is over. `details` are the host's response code details.
     pub fn finish(&mut self, cx: &mut Context<'_>, details: &str) {
+        let status = self.records.first().and_then(|record| record.status);
         if let State::Forwarded(forwarded) = &mut self.state {
-            let refunded = forwarded.watch.finish(&cx.gate.counters, cx.store, details);
+            let refunded = forwarded
+                .watch
+                .finish(&cx.gate.counters, cx.store, details, status);
             mark_refunded(&mut self.records, &refunded);
         }
         self.state = State::Done;

@@ -65,7 +65,7 @@ impl Watch {
         if self.is_empty() {
             return refunded;
         }
-        let Ok(document) = Document::parse(text, &Limits::WIRE) else {
+        let Ok(document) = Document::parse(text, &Limits::REPLY) else {
             return refunded;
         };
         let (_, messages) = rpc::messages(&document);
@@ -78,9 +78,7 @@ impl Watch {
                 continue;
             };
             let call = self.calls.swap_remove(index);
-            let failed = message
-                .get("error")
-                .is_some_and(|error| error.kind() == Kind::Object);
+            let failed = message.get("error").is_some_and(did_not_run);
             let tool_failed = message
                 .get("result")
                 .and_then(|result| result.get("isError"))
@@ -101,16 +99,32 @@ impl Watch {
         counters: &Counters,
         store: &mut dyn Store,
         details: &str,
+        status: Option<u32>,
     ) -> Vec<usize> {
         let never_left = NEVER_LEFT.iter().any(|detail| details.contains(detail));
         let calls = std::mem::take(&mut self.calls);
-        let gives_back = |charged: &Charged| never_left || charged.refund_on_unknown;
+        // A reply with a result the gate could not tie to the call is no doubt about whether it ran.
+        let answered = details.starts_with("via_upstream")
+            && status.is_some_and(|status| status < 500 && status != 202);
+        let gives_back = |charged: &Charged| never_left || (charged.refund_on_unknown && !answered);
         calls
             .iter()
             .filter(|call| refund(counters, store, call, gives_back))
             .map(|call| call.record)
             .collect()
     }
+}
+
+/// Whether an error says that the call was refused. One that says it was cancelled does not: the client may cancel what
+/// has already run, and must not be given it back for that.
+fn did_not_run(error: Value<'_>) -> bool {
+    const CANCELLED: &str = "-32800";
+    let is = |key: &str, text: &str| error.get(key).is_some_and(|value| value.raw() == text);
+    let says_cancelled = error
+        .get("message")
+        .and_then(|message| message.as_str())
+        .is_some_and(|message| message.to_ascii_lowercase().contains("cancel"));
+    error.kind() == Kind::Object && !is("code", CANCELLED) && !(is("code", "0") && says_cancelled)
 }
 
 fn refund(

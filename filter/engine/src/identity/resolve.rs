@@ -83,6 +83,17 @@ impl Identity {
                 }
             };
         }
+        // A token is a claim to be somebody, whoever else the caller is: it has to be known, where tokens are read.
+        let reads_tokens = self
+            .sources
+            .iter()
+            .any(|source| matches!(source, Source::Grant | Source::Jwt { .. }));
+        let by_token = found
+            .as_ref()
+            .is_some_and(|principal| matches!(principal.source, "grant" | "jwt"));
+        if found.is_some() && credential.presented && reads_tokens && !by_token && grant.is_none() {
+            return Err((Stranger::Unknown, None));
+        }
         let principal = match found {
             Some(principal) => principal,
             None if credential.presented => return Err((Stranger::Unknown, None)),
@@ -96,7 +107,13 @@ impl Identity {
                 .is_some_and(|claim| !claim.is_null())
         };
         if !self.require_claims.iter().all(|name| claim(name)) {
-            return Err((Stranger::Claims, Some(principal.id)));
+            // Nobody in particular may yet become somebody.
+            let stranger = if principal.source == "anonymous" {
+                Stranger::Missing
+            } else {
+                Stranger::Claims
+            };
+            return Err((stranger, Some(principal.id)));
         }
         Ok(Caller {
             principal,

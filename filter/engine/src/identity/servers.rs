@@ -25,11 +25,26 @@ pub enum Servers {
     Any,
     /// There is one.
     One(Box<str>),
-    /// The first that matches, in the order of the document.
+    /// The most specific that matches; see [`Servers::several`].
     Several(Vec<Server>),
 }
 
 impl Servers {
+    /// Several servers. Where more than one matches, a route decides before a host, a host before a path, and a longer
+    /// path before a shorter one: the order of a document does not survive every way a host delivers it.
+    pub fn several(mut servers: Vec<Server>) -> Self {
+        servers.sort_by(|left, right| {
+            let rank = |server: &Server| {
+                let path = server.path_prefix.as_ref().map_or(0, |prefix| prefix.len());
+                (server.route.is_some(), server.host.is_some(), path)
+            };
+            rank(right)
+                .cmp(&rank(left))
+                .then_with(|| left.name.cmp(&right.name))
+        });
+        Servers::Several(servers)
+    }
+
     /// Whether a server has this name.
     pub fn knows(&self, name: &str) -> bool {
         match self {

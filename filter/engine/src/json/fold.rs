@@ -7,18 +7,49 @@
 //! The tables hold what Unicode 14 NFKC case folding turns into ASCII letters or the punctuation in
 //! MCP's names, and nothing else: no other character can become part of a protocol name.
 
-/// Whether `key` is not `name` but a lenient parser may take it for it.
+/// The name, of `names`, that a lenient parser may take `key` for although it is another key. `names` must be ASCII.
 ///
-/// `name` must be ASCII.
-pub fn impersonates(key: &str, name: &str) -> bool {
+/// The key is folded once, however many names there are: bodies may hold a megabyte of keys.
+pub fn impersonated<'n>(key: &str, names: &[&'n str]) -> Option<&'n str> {
+    if names.contains(&key) {
+        return None;
+    }
+    // Nearly every key is plain ASCII.
+    if key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return names
+            .iter()
+            .find(|name| name.eq_ignore_ascii_case(key))
+            .copied();
+    }
+    let longest = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    let folded: Vec<u8> = folded(key).take(longest.saturating_add(1)).collect();
+    names
+        .iter()
+        .find(|name| name.as_bytes().eq_ignore_ascii_case(&folded))
+        .copied()
+}
+
+/// Whether `key` is another spelling of `name` to a parser that ignores case, as Go's does: ASCII letters, and the two
+/// other characters that fold to one.
+pub fn is_case_variant(key: &str, name: &str) -> bool {
     if key == name {
         return false;
     }
-    // Nearly every key is plain ASCII, of another length than the name.
-    if key.len() != name.len() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return false;
+    if key.is_ascii() && name.is_ascii() {
+        return key.eq_ignore_ascii_case(name);
     }
-    folded(key).eq(name.bytes().map(|byte| byte.to_ascii_lowercase()))
+    let simple = |text: &str| -> String {
+        let fold = |char: char| match char {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            _ => char,
+        };
+        text.chars()
+            .map(fold)
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    key.chars().count() == name.chars().count() && simple(key) == simple(name)
 }
 
 /// `key` as the most lenient parser reads it, one byte per resulting ASCII character. Characters that
@@ -37,6 +68,10 @@ fn folded(key: &str) -> impl Iterator<Item = u8> {
 fn fold_char(char: char) -> (Option<u8>, &'static str) {
     if char.is_ascii() {
         return (u8::try_from(char.to_ascii_lowercase()).ok(), "");
+    }
+    // Turkish dotless and dotted i: what `equalsIgnoreCase` takes for i.
+    if matches!(char, '\u{130}' | '\u{131}') {
+        return (Some(b'i'), "");
     }
     let code = u32::from(char);
     let after = RUNS.partition_point(|&(first, _, _)| first <= code);
@@ -146,14 +181,35 @@ mod tests {
             "\u{0}name",
         ];
         for key in same {
-            assert!(impersonates(key, "name"), "{key:?}");
+            assert!(impersonated(key, &["name"]).is_some(), "{key:?}");
         }
         for key in ["name", "nаme", "nam", "names", "n\u{e4}me", "na me", ""] {
-            assert!(!impersonates(key, "name"), "{key:?}");
+            assert!(impersonated(key, &["name"]).is_none(), "{key:?}");
         }
-        assert!(impersonates("argumentſ", "arguments"));
-        assert!(impersonates("progressToKen", "progressToken"));
-        assert!(impersonates("progressto\u{212a}en", "progressToken"));
-        assert!(impersonates("para\u{33b3}", "params"));
+        assert!(impersonated("argumentſ", &["arguments"]).is_some());
+        assert!(impersonated("progressToKen", &["progressToken"]).is_some());
+        assert!(impersonated("progressto\u{212a}en", &["progressToken"]).is_some());
+        assert!(impersonated("para\u{33b3}", &["params"]).is_some());
+    }
+
+    #[test]
+    fn case_variants() {
+        for (key, name) in [
+            ("Amount", "amount"),
+            ("AMOUNT", "amount"),
+            ("ſum", "sum"),
+            ("Kind", "kind"),
+            ("É", "é"),
+        ] {
+            assert!(is_case_variant(key, name), "{key}");
+        }
+        for (key, name) in [
+            ("amount", "amount"),
+            ("amounts", "amount"),
+            ("amoun", "amount"),
+            (" amount", "amount"),
+        ] {
+            assert!(!is_case_variant(key, name), "{key}");
+        }
     }
 }

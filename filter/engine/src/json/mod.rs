@@ -12,6 +12,7 @@
 //! The result is a flat tape over the text, read through [`Value`] cursors. The same type serves request
 //! bodies, replies, configurations and the literals in policies, so they all compare alike.
 
+mod canonical;
 mod decimal;
 mod edit;
 mod fold;
@@ -19,9 +20,10 @@ mod reader;
 mod text;
 mod value;
 
+pub use canonical::{canonical, compact};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
-pub use fold::impersonates;
+pub use fold::{impersonated, is_case_variant};
 pub use reader::{JsonError, JsonErrorKind, Limits};
 pub use text::Text;
 pub use value::{Document, Kind, Members, Value};

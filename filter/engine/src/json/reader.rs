@@ -12,19 +12,32 @@ pub struct Limits {
     pub depth: usize,
     /// Most values and keys in the whole document.
     pub values: usize,
+    /// Whether to refuse what only matters where others act on the document: keys that reach for a JavaScript object's
+    /// prototype, halves of surrogate pairs, exponents beyond ±999. Replies may hold the latter two, as when a server
+    /// cuts a text in the middle of a character.
+    pub strict: bool,
     /// Longest number literal in bytes. Python refuses integers over 4,300 digits, others are quadratic.
     pub number_len: usize,
 }
 
 impl Limits {
-    /// For anything that comes from outside: requests and replies.
+    /// For requests, and whatever else has to be read as strictly.
     pub const WIRE: Limits = Limits {
+        strict: true,
         depth: 128,
         values: 1 << 18,
         number_len: 1024,
     };
+    /// For replies.
+    pub const REPLY: Limits = Limits {
+        strict: false,
+        depth: 128,
+        values: 1 << 20,
+        number_len: 1 << 16,
+    };
     /// For configurations, which may hold 100,000 grants.
     pub const CONFIG: Limits = Limits {
+        strict: true,
         depth: 64,
         values: 1 << 24,
         number_len: 1024,
@@ -48,7 +61,7 @@ pub enum JsonErrorKind {
     ControlCharacter,
     /// Two keys of one object are equal after unescaping.
     DuplicateKey,
-    /// A control character in a key, escaped or not.
+    /// A control character in a key, escaped or not; or a key that reaches for a prototype.
     ControlInKey,
     /// An exponent beyond ±999, or a literal that is too long.
     NumberRange,
@@ -78,7 +91,7 @@ impl JsonErrorKind {
             JsonErrorKind::LoneSurrogate => "an escape is half of a surrogate pair",
             JsonErrorKind::ControlCharacter => "a string holds a raw control character",
             JsonErrorKind::DuplicateKey => "an object has the same key twice",
-            JsonErrorKind::ControlInKey => "a key holds a control character",
+            JsonErrorKind::ControlInKey => "a key holds a control character or is `__proto__`",
             JsonErrorKind::NumberRange => "a number is too long or its exponent is beyond 999",
             JsonErrorKind::Depth => "the value is nested too deeply",
             JsonErrorKind::Size => "the document holds too many values",
@@ -227,6 +240,16 @@ impl Reader<'_> {
     fn key(&mut self) -> Result<(), JsonError> {
         self.keys.push(self.nodes.len());
         self.string(true)?;
+        let key = self.nodes.last().and_then(|node| {
+            let raw = self.text.get(node.start as usize..node.end as usize)?;
+            Some(super::text::Text::new(
+                raw,
+                node.kind == Kind::EscapedString,
+            ))
+        });
+        if self.limits.strict && key.is_some_and(|key| key.is("__proto__")) {
+            return Err(self.error(JsonErrorKind::ControlInKey));
+        }
         self.whitespace();
         if self.peek() != Some(b':') {
             return Err(self.error(JsonErrorKind::Syntax));
@@ -290,6 +313,7 @@ impl Reader<'_> {
             match (count, significant) {
                 (0, _) => return Err(self.error(JsonErrorKind::Syntax)),
                 (_, 0..=3) => {}
+                _ if !self.limits.strict => {}
                 _ => return Err(self.error(JsonErrorKind::NumberRange)),
             }
         }
@@ -355,15 +379,19 @@ impl Reader<'_> {
                 let unit = self.hex4()?;
                 match unit {
                     0xD800..0xDC00 => {
-                        if !self.rest().starts_with(b"\\u") {
-                            return Err(self.error(JsonErrorKind::LoneSurrogate));
-                        }
-                        self.bump(2);
-                        if !(0xDC00..0xE000).contains(&self.hex4()?) {
+                        let pair = self
+                            .rest()
+                            .strip_prefix(b"\\u")
+                            .is_some_and(|rest| is_low_surrogate(rest));
+                        if pair {
+                            self.bump(6);
+                        } else if self.limits.strict || key {
                             return Err(self.error(JsonErrorKind::LoneSurrogate));
                         }
                     }
-                    0xDC00..0xE000 => return Err(self.error(JsonErrorKind::LoneSurrogate)),
+                    0xDC00..0xE000 if self.limits.strict || key => {
+                        return Err(self.error(JsonErrorKind::LoneSurrogate));
+                    }
                     0..0x20 | 0x7F..0xA0 if key => {
                         return Err(self.error(JsonErrorKind::ControlInKey));
                     }
@@ -479,6 +507,16 @@ impl Reader<'_> {
             kind,
             offset: self.pos,
         }
+    }
+}
+
+/// Whether four hexadecimal digits at the front are the second half of a surrogate pair.
+fn is_low_surrogate(digits: &[u8]) -> bool {
+    match digits {
+        [b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', third, fourth, ..] => {
+            third.is_ascii_hexdigit() && fourth.is_ascii_hexdigit()
+        }
+        _ => false,
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod method;
 mod mirror;
+mod uri;
 mod version;
 
 pub use method::{Asks, List, METHODS, Method};
 pub use mirror::{Mirrors, Mismatch};
+pub use uri::is_normal;
 pub use version::Version;

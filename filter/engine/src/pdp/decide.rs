@@ -1,5 +1,6 @@
 //! One call against one policy, in the documented order; the first refusal wins.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::charge::charge;
@@ -124,6 +125,14 @@ pub enum Decision<'p> {
     },
     /// Must not be forwarded.
     Deny(Denial),
+    /// Must not be forwarded: what a limit counts cannot be counted. An earlier limit that is exceeded names the
+    /// refusal instead.
+    Uncountable {
+        /// The charges of the limits before it.
+        charges: Vec<Planned<'p>>,
+        /// The refusal by this one.
+        denial: Denial,
+    },
     /// Must wait for a person. The charges have to fit, but are not made.
     Hold {
         /// The charges that would be made.
@@ -172,6 +181,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .map(|entry| (entry, own_shadow || entry.shadow)),
     ];
     let groups = || groups.into_iter().flatten();
+    let budget = Cell::new(Facts::BUDGET);
     let facts = Facts {
         args: request.arguments,
         identity: request
@@ -181,6 +191,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .map(|claims| claims.root()),
         name: request.name,
         counters: request.counters,
+        budget: &budget,
     };
     let steps: [&dyn Fn(&'p Entry) -> Option<&'p Rule>; 3] = [
         &|entry| entry.deny.as_ref(),
@@ -208,7 +219,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
                 }),
                 Err(denial) => {
                     if let Some(denial) = refuse(denial, shadow) {
-                        return Decision::Deny(denial);
+                        return Decision::Uncountable { charges, denial };
                     }
                 }
             }
@@ -250,11 +261,13 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     if outright(catalog, target, name).is_some() {
         return false;
     }
+    let budget = Cell::new(Facts::BUDGET);
     let facts = Facts {
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
         name: entry,
         counters: None,
+        budget: &budget,
     };
     let own = catalog.entry(name);
     if own.is_some_and(|entry| entry.shadow) {

@@ -35,7 +35,7 @@ impl ListFilter<'_> {
     /// # Errors
     /// [`Unjudgeable`] if it must not be shown.
     pub fn apply(&self, text: &[u8]) -> Result<Option<String>, Unjudgeable> {
-        let document = Document::parse(text, &Limits::WIRE).map_err(|_| Unjudgeable)?;
+        let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudgeable)?;
         let mut edits = Edits::default();
         let (_, messages) = rpc::messages(&document);
         for message in messages {

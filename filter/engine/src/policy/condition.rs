@@ -1,12 +1,13 @@
 //! Conditions and their three values: true, false, or not applicable.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::path::{Facts, Found, Path, Root, Step, follow};
 use super::pattern::Pattern;
 use super::url::UrlTest;
-use crate::json::{Decimal, Document, Kind, Value};
+use crate::json::{Decimal, Document, Kind, Value, canonical};
 
 /// `path op value`, compiled.
 #[derive(Debug)]
@@ -95,27 +96,19 @@ pub enum Operand {
     Path(Path),
 }
 
-/// The elements of `in`, texts apart because they are most of them.
-#[derive(Debug)]
+/// The elements of `in`, looked up in constant time.
+#[derive(Debug, Default)]
 pub struct List {
-    /// Texts, looked up in constant time.
+    /// Texts.
     pub texts: HashSet<Box<str>>,
-    /// Everything else.
-    pub others: Vec<Document<'static>>,
+    /// Everything else as written, by its canonical spelling.
+    pub others: HashMap<Box<str>, Box<str>>,
 }
 
 impl Condition {
     /// The paths it reads: its own, and that of `value_from`.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let operand = match &self.test {
-            Test::Equals(operand, _)
-            | Test::Compare(_, operand)
-            | Test::Contains(operand)
-            | Test::Prefix(operand)
-            | Test::Suffix(operand) => Some(operand),
-            Test::In(..) | Test::Exists(_) | Test::Regex(_) | Test::Url(_) => None,
-        };
-        let from = operand.and_then(|operand| match operand {
+        let from = self.test.operand().and_then(|operand| match operand {
             Operand::Path(path) => Some(path),
             Operand::Literal(_) => None,
         });
@@ -128,18 +121,32 @@ impl Condition {
             .any(|path| matches!(path.root, Root::Args | Root::Counters))
     }
 
-    /// Evaluates it against a call.
+    /// Evaluates it against a call. Work is linear in the call, but for patterns, which have a budget.
     pub fn evaluate(&self, facts: &Facts<'_>, quantifier: Quantifier) -> Truth {
         let Some(start) = self.path.start(facts) else {
-            return self.test.on_missing();
+            return self.on_missing(&self.path.steps);
         };
-        self.walk(facts, start, &self.path.steps, quantifier)
+        let operand = self
+            .test
+            .operand()
+            .map(|operand| Prepared::new(operand, facts));
+        self.walk(facts, operand.as_ref(), start, &self.path.steps, quantifier)
+    }
+
+    /// The outcome where the path leads to nothing: absence is what `exists` asks about, unless there were to be
+    /// elements.
+    fn on_missing(&self, rest: &[Step]) -> Truth {
+        match self.test {
+            Test::Exists(expected) if !rest.contains(&Step::Each) => truth(!expected),
+            _ => Truth::Missing,
+        }
     }
 
     /// Follows the rest of the path. Recursion is bounded by the number of `[*]` in the policy's path.
     fn walk(
         &self,
         facts: &Facts<'_>,
+        operand: Option<&Prepared<'_>>,
         start: Value<'_>,
         steps: &[Step],
         quantifier: Quantifier,
@@ -150,107 +157,181 @@ impl Condition {
             steps = rest;
             if *step == Step::Each {
                 return match value.kind() {
-                    Kind::Array => self.each(facts, value, steps, quantifier),
+                    Kind::Array => self.each(facts, operand, value, steps, quantifier),
                     Kind::Null => Truth::Missing,
                     _ => Truth::WrongType,
                 };
             }
             match follow(value, step) {
                 Found::Value(next) => value = next,
-                Found::Missing => return self.test.on_missing(),
+                Found::Missing => return self.on_missing(steps),
                 Found::WrongType => return Truth::WrongType,
             }
         }
-        self.test.judge(value, facts)
+        self.test.judge(value, operand, facts)
     }
 
     fn each(
         &self,
         facts: &Facts<'_>,
+        operand: Option<&Prepared<'_>>,
         array: Value<'_>,
         steps: &[Step],
         quantifier: Quantifier,
     ) -> Truth {
         let mut outcome = None;
         for element in array.items() {
-            let truth = self.walk(facts, element, steps, quantifier);
+            let truth = self.walk(facts, operand, element, steps, quantifier);
             match (quantifier, truth) {
-                (Quantifier::Every, Truth::True) => {}
+                (Quantifier::Every, Truth::True) => outcome = Some(truth),
                 (Quantifier::Every, _) | (Quantifier::Some, Truth::True) => return truth,
-                // Of the elements that do not match, one that could not be judged speaks for all.
-                (Quantifier::Some, Truth::WrongType) => outcome = Some(truth),
-                (Quantifier::Some, _) => {}
+                // Of the elements that do not match, one that could not be judged speaks for all, then one that is
+                // not there.
+                (Quantifier::Some, _) => {
+                    outcome = match (outcome, truth) {
+                        (Some(Truth::WrongType), _) | (_, Truth::WrongType) => {
+                            Some(Truth::WrongType)
+                        }
+                        (Some(Truth::Missing), _) | (_, Truth::Missing) => Some(Truth::Missing),
+                        _ => Some(Truth::False),
+                    }
+                }
             }
-            outcome = outcome.or(Some(truth));
         }
         outcome.unwrap_or(Truth::Missing)
     }
 }
 
-impl Test {
-    /// The outcome where the path leads to nothing: absence is what `exists` asks about.
-    fn on_missing(&self) -> Truth {
-        match self {
-            Test::Exists(expected) => truth(!expected),
-            _ => Truth::Missing,
-        }
-    }
-
-    fn judge(&self, value: Value<'_>, facts: &Facts<'_>) -> Truth {
-        match self {
-            Test::Exists(expected) => truth(value.is_null() != *expected),
-            Test::In(list, negated) => truth(list.contains(value) != *negated),
-            Test::Regex(pattern) => on_text(value, |text| pattern.is_match(text)),
-            Test::Url(url) => match value.as_str().and_then(|text| url.matches(&text)) {
-                Some(matches) => truth(matches),
-                None => Truth::WrongType,
-            },
-            Test::Equals(operand, negated) => match operand.value(facts) {
-                Some(other) => truth(value.equals(&other) != *negated),
-                None => Truth::WrongType,
-            },
-            Test::Compare(relation, operand) => {
-                let other = operand.value(facts);
-                match (value.as_decimal(), other.as_ref().and_then(decimal_of)) {
-                    (Some(left), Some(right)) => truth(relation.holds(left.compare(&right))),
-                    _ => Truth::WrongType,
-                }
-            }
-            Test::Contains(operand) => match (operand.value(facts), value.kind()) {
-                (Some(needle), Kind::Array) => {
-                    truth(value.items().any(|element| element.equals(&needle)))
-                }
-                (Some(needle), _) => on_texts(value, needle, |text, needle| text.contains(needle)),
-                (None, _) => Truth::WrongType,
-            },
-            Test::Prefix(operand) => on_operand(value, operand, facts, |text, prefix| {
-                text.starts_with(prefix)
-            }),
-            Test::Suffix(operand) => {
-                on_operand(value, operand, facts, |text, suffix| text.ends_with(suffix))
-            }
-        }
-    }
+/// What is compared with, looked up and decoded once however many elements are compared with it.
+struct Prepared<'a> {
+    /// `None` where `value_from` leads to nothing or null.
+    value: Option<Value<'a>>,
+    text: Option<Cow<'a, str>>,
+    decimal: Option<Decimal<'a>>,
+    /// Of an array or an object.
+    canonical: Option<String>,
 }
 
-impl Operand {
-    /// The value to compare with; `None` where `value_from` leads to nothing or null.
-    fn value<'a>(&'a self, facts: &Facts<'a>) -> Option<Value<'a>> {
-        match self {
+impl<'a> Prepared<'a> {
+    fn new(operand: &'a Operand, facts: &Facts<'a>) -> Self {
+        let value = match operand {
             Operand::Literal(document) => Some(document.root()),
             Operand::Path(path) => match path.find(facts) {
                 Found::Value(value) if !value.is_null() => Some(value),
                 _ => None,
             },
+        };
+        let compound = value.filter(|value| matches!(value.kind(), Kind::Array | Kind::Object));
+        Prepared {
+            value,
+            text: value.and_then(|value| value.as_str()),
+            decimal: value.and_then(|value| value.as_decimal()),
+            canonical: compound.map(canonical),
+        }
+    }
+
+    /// Deep equality, in time linear in `other`.
+    fn equals(&self, other: Value<'_>) -> bool {
+        if let Some(text) = &self.text {
+            return other.as_text().is_some_and(|other| other.is(text));
+        }
+        if let Some(decimal) = &self.decimal {
+            return other
+                .as_decimal()
+                .is_some_and(|other| other.compare(decimal).is_eq());
+        }
+        let Some(value) = self.value.filter(|value| value.kind() == other.kind()) else {
+            return false;
+        };
+        match &self.canonical {
+            Some(spelling) => canonical(other) == *spelling,
+            None => value.kind() == other.kind(),
+        }
+    }
+}
+
+impl Test {
+    /// What it compares with, if it does.
+    fn operand(&self) -> Option<&Operand> {
+        match self {
+            Test::Equals(operand, _)
+            | Test::Compare(_, operand)
+            | Test::Contains(operand)
+            | Test::Prefix(operand)
+            | Test::Suffix(operand) => Some(operand),
+            Test::In(..) | Test::Exists(_) | Test::Regex(_) | Test::Url(_) => None,
+        }
+    }
+
+    fn judge(&self, value: Value<'_>, operand: Option<&Prepared<'_>>, facts: &Facts<'_>) -> Truth {
+        let operand = operand.filter(|operand| operand.value.is_some());
+        match (self, operand) {
+            (Test::Exists(expected), _) => truth(value.is_null() != *expected),
+            (Test::In(list, negated), _) => truth(list.contains(value) != *negated),
+            (Test::Regex(pattern), _) => match value.as_str() {
+                Some(text) if facts.spend(pattern.work(&text)) => truth(pattern.is_match(&text)),
+                _ => Truth::WrongType,
+            },
+            (Test::Url(url), _) => match value.as_str().and_then(|text| url.matches(&text)) {
+                Some(matches) => truth(matches),
+                None => Truth::WrongType,
+            },
+            (_, None) => Truth::WrongType,
+            (Test::Equals(_, negated), Some(operand)) => truth(operand.equals(value) != *negated),
+            (Test::Compare(relation, _), Some(operand)) => {
+                match (value.as_decimal(), &operand.decimal) {
+                    (Some(left), Some(right)) => truth(relation.holds(left.compare(right))),
+                    _ => Truth::WrongType,
+                }
+            }
+            (Test::Contains(_), Some(operand)) if value.kind() == Kind::Array => {
+                truth(value.items().any(|element| operand.equals(element)))
+            }
+            (Test::Contains(_), Some(operand)) => {
+                on_texts(value, operand, |text, needle| text.contains(needle))
+            }
+            (Test::Prefix(_), Some(operand)) => {
+                on_texts(value, operand, |text, prefix| text.starts_with(prefix))
+            }
+            (Test::Suffix(_), Some(operand)) => {
+                on_texts(value, operand, |text, suffix| text.ends_with(suffix))
+            }
         }
     }
 }
 
 impl List {
+    /// Adds an element.
+    pub fn insert(&mut self, value: Value<'_>) {
+        match value.as_str() {
+            Some(text) => {
+                self.texts.insert(text.into());
+            }
+            None => {
+                self.others
+                    .insert(canonical(value).into(), value.raw().into());
+            }
+        }
+    }
+
+    /// The elements in words: texts in quotes, everything else as written; sorted.
+    pub fn spelled(&self) -> Vec<String> {
+        let mut texts: Vec<String> = self
+            .texts
+            .iter()
+            .map(|text| format!("\"{text}\""))
+            .collect();
+        texts.sort_unstable();
+        let mut others: Vec<String> = self.others.values().map(|raw| raw.to_string()).collect();
+        others.sort_unstable();
+        texts.extend(others);
+        texts
+    }
+
     fn contains(&self, value: Value<'_>) -> bool {
         match value.as_text() {
             Some(text) => self.texts.contains(&*text.decode()),
-            None => self.others.iter().any(|other| other.root().equals(&value)),
+            None => !self.others.is_empty() && self.others.contains_key(&*canonical(value)),
         }
     }
 }
@@ -259,31 +340,13 @@ fn truth(holds: bool) -> Truth {
     if holds { Truth::True } else { Truth::False }
 }
 
-fn decimal_of<'a>(value: &Value<'a>) -> Option<Decimal<'a>> {
-    value.as_decimal()
-}
-
-fn on_text(value: Value<'_>, test: impl FnOnce(&str) -> bool) -> Truth {
-    value
-        .as_str()
-        .map_or(Truth::WrongType, |text| truth(test(&text)))
-}
-
-fn on_texts(value: Value<'_>, other: Value<'_>, test: impl FnOnce(&str, &str) -> bool) -> Truth {
-    match (value.as_str(), other.as_str()) {
-        (Some(text), Some(other)) => truth(test(&text, &other)),
-        _ => Truth::WrongType,
-    }
-}
-
-fn on_operand(
+fn on_texts(
     value: Value<'_>,
-    operand: &Operand,
-    facts: &Facts<'_>,
+    operand: &Prepared<'_>,
     test: impl FnOnce(&str, &str) -> bool,
 ) -> Truth {
-    match operand.value(facts) {
-        Some(other) => on_texts(value, other, test),
-        None => Truth::WrongType,
+    match (value.as_str(), &operand.text) {
+        (Some(text), Some(other)) => truth(test(&text, other)),
+        _ => Truth::WrongType,
     }
 }

@@ -50,6 +50,8 @@ pub struct Catalog {
     pub default: Posture,
     /// Targets nobody sees or reaches.
     pub hidden: HashSet<Box<str>>,
+    /// Hidden by what they begin with; resources only.
+    pub hidden_prefixes: Vec<Box<str>>,
     /// `hide: ["*"]`.
     pub hide_all: bool,
     /// Exact names.
@@ -63,7 +65,12 @@ pub struct Catalog {
 impl Catalog {
     /// Whether `hide` covers this target.
     pub fn hides(&self, name: &str) -> bool {
-        self.hide_all || self.hidden.contains(name)
+        self.hide_all
+            || self.hidden.contains(name)
+            || self
+                .hidden_prefixes
+                .iter()
+                .any(|prefix| name.starts_with(&**prefix))
     }
 
     /// The entry for this target: its exact name, else the longest prefix.
@@ -92,6 +99,7 @@ impl Catalog {
         self.default == Posture::Deny
             || self.hide_all
             || !self.hidden.is_empty()
+            || !self.hidden_prefixes.is_empty()
             || own.chain(&self.wildcard).any(Entry::may_unlist)
     }
 }

@@ -1,8 +1,9 @@
 //! Paths into a call: `args.a.b`, `args["key.with.dot"]`, `args.items[0].price`, `args.items[*].price`.
 
+use std::cell::Cell;
 use std::fmt;
 
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Value, is_case_variant};
 
 /// Where a path begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,23 @@ pub struct Facts<'a> {
     pub name: Value<'a>,
     /// What counters hold, as an object; those the rules at hand read.
     pub counters: Option<Value<'a>>,
+    /// What may still be spent on patterns, in states times bytes.
+    pub budget: &'a Cell<u64>,
+}
+
+impl Facts<'_> {
+    /// What patterns may cost a call, in states times bytes: tens of milliseconds at the worst. Beyond it a pattern
+    /// cannot be evaluated.
+    pub const BUDGET: u64 = 2_000_000;
+
+    /// Spends some of the budget; false if there is not that much left.
+    pub fn spend(&self, work: u64) -> bool {
+        let left = self.budget.get().checked_sub(work);
+        if let Some(left) = left {
+            self.budget.set(left);
+        }
+        left.is_some()
+    }
 }
 
 /// What a path without `[*]` leads to.
@@ -199,11 +217,32 @@ pub fn state_counter(tool: &str, counter: &str) -> String {
 pub(super) fn follow<'a>(value: Value<'a>, step: &Step) -> Found<'a> {
     let found = match (step, value.kind()) {
         (_, Kind::Null) => None,
-        (Step::Key(key), Kind::Object) => value.get(key),
+        (Step::Key(key), Kind::Object) => match member(value, key) {
+            Ok(found) => found,
+            Err(Ambiguous) => return Found::WrongType,
+        },
         (Step::Index(index), Kind::Array) => value.items().nth(*index),
         _ => return Found::WrongType,
     };
     found.map_or(Found::Missing, Found::Value)
+}
+
+/// Two keys of an object that some parsers take for one.
+struct Ambiguous;
+
+/// The member of an object under a key. Servers that ignore the case of keys may read another key for it, so next to
+/// one that differs only in case nothing can be said.
+fn member<'a>(object: Value<'a>, key: &str) -> Result<Option<Value<'a>>, Ambiguous> {
+    let mut found = None;
+    for (name, value) in object.members() {
+        let name = name.decode();
+        if name == key {
+            found = Some(value);
+        } else if is_case_variant(&name, key) {
+            return Err(Ambiguous);
+        }
+    }
+    Ok(found)
 }
 
 fn parse_steps(mut rest: &str) -> Result<Vec<Step>, PathError> {

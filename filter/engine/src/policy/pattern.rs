@@ -7,7 +7,7 @@
 use std::fmt;
 
 /// Compiled size a pattern may have, in bytes. `(a{1000}){1000}` is over it.
-const SIZE_LIMIT: usize = 256 * 1024;
+const SIZE_LIMIT: usize = 64 * 1024;
 
 /// Largest repetition count, as in Go.
 const MAX_REPEAT: u32 = 1000;
@@ -16,6 +16,8 @@ const MAX_REPEAT: u32 = 1000;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: Box<str>,
+    /// About how many states it has.
+    states: u64,
     regex: regex_lite::Regex,
 }
 
@@ -46,6 +48,7 @@ impl Pattern {
             .map_err(|error| PatternError(error.to_string()))?;
         Ok(Pattern {
             source: pattern.into(),
+            states: states(&translated),
             regex,
         })
     }
@@ -61,10 +64,72 @@ impl Pattern {
         self.regex.as_str()
     }
 
+    /// What searching a text costs at most, in states times bytes.
+    pub fn work(&self, text: &str) -> u64 {
+        u64::try_from(text.len())
+            .unwrap_or(u64::MAX)
+            .saturating_mul(self.states)
+    }
+
     /// The pattern as written.
     pub fn source(&self) -> &str {
         &self.source
     }
+}
+
+/// About how many states a translated pattern has: one a character or class, times the counts of repetitions.
+fn states(translated: &str) -> u64 {
+    let mut groups = vec![1_u64];
+    let mut last = 0_u64;
+    let mut chars = translated.chars();
+    let add = |groups: &mut Vec<u64>, states: u64| {
+        if let Some(group) = groups.last_mut() {
+            *group = group.saturating_add(states);
+        }
+    };
+    while let Some(char) = chars.next() {
+        match char {
+            '(' => groups.push(0),
+            ')' => {
+                last = groups.pop().unwrap_or(0);
+                add(&mut groups, last);
+            }
+            '[' => {
+                let mut escaped = false;
+                for char in chars.by_ref() {
+                    if char == ']' && !escaped {
+                        break;
+                    }
+                    escaped = char == '\\' && !escaped;
+                }
+                last = 1;
+                add(&mut groups, last);
+            }
+            '\\' => {
+                if chars.next() == Some('x') {
+                    chars.by_ref().find(|char| *char == '}');
+                }
+                last = 1;
+                add(&mut groups, last);
+            }
+            '{' => {
+                let counts: String = chars.by_ref().take_while(|char| *char != '}').collect();
+                let most = counts
+                    .split(',')
+                    .filter_map(|count| count.parse::<u64>().ok())
+                    .max()
+                    .unwrap_or(1);
+                // What is repeated has been counted once.
+                add(&mut groups, last.saturating_mul(most.saturating_sub(1)));
+            }
+            '*' | '+' | '?' | '|' | '^' | '$' | ':' => {}
+            _ => {
+                last = 1;
+                add(&mut groups, last);
+            }
+        }
+    }
+    groups.into_iter().fold(0, u64::saturating_add).max(1)
 }
 
 struct Translator<'p> {
@@ -250,6 +315,9 @@ impl Translator<'_> {
             }
             'Q' => {
                 let (quoted, rest) = self.rest.split_once("\\E").unwrap_or((self.rest, ""));
+                if quoted.is_empty() {
+                    return Err(unsupported("\\Q\\E", "there is nothing in it"));
+                }
                 for char in quoted.chars() {
                     self.literal(char);
                 }

@@ -13,6 +13,18 @@ pub struct UrlTest {
 }
 
 impl UrlTest {
+    /// A host as it is compared, from an entry of `host_in`; `None` if no URL has such a host.
+    pub fn host(entry: &str) -> Option<Box<str>> {
+        let host = entry.strip_prefix('.').unwrap_or(entry);
+        let domain = entry.len() == host.len() || !host.starts_with('[');
+        (domain && host_is_plain(host)).then(|| normal_host(entry).into())
+    }
+
+    /// A scheme as it is compared, from an entry of `scheme_in`.
+    pub fn scheme(entry: &str) -> Option<Box<str>> {
+        scheme_is_plain(entry).then(|| entry.to_ascii_lowercase().into())
+    }
+
     /// Whether the URL satisfies it; `None` if `text` is no plain absolute URL.
     pub fn matches(&self, text: &str) -> Option<bool> {
         let (scheme, host) = parse(text)?;
@@ -21,13 +33,32 @@ impl UrlTest {
                 .iter()
                 .any(|allowed| allowed.eq_ignore_ascii_case(scheme))
         });
-        let host = host.to_ascii_lowercase();
+        let host = normal_host(host);
         let host_fits = self
             .hosts
             .as_ref()
             .is_none_or(|hosts| hosts.iter().any(|allowed| covers(allowed, &host)));
         Some(scheme_fits && host_fits)
     }
+}
+
+/// A host in lower case, and an IPv6 address in its shortest form.
+fn normal_host(host: &str) -> String {
+    let address = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    match address.and_then(|address| address.parse::<std::net::Ipv6Addr>().ok()) {
+        Some(address) => format!("[{address}]"),
+        None => host.to_ascii_lowercase(),
+    }
+}
+
+fn scheme_is_plain(scheme: &str) -> bool {
+    let mut letters = scheme.bytes();
+    letters
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic())
+        && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 fn covers(allowed: &str, host: &str) -> bool {
@@ -48,11 +79,7 @@ fn parse(text: &str) -> Option<(&str, &str)> {
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let (scheme, rest) = text.split_once("://")?;
-    let mut letters = scheme.bytes();
-    let scheme_ok = letters
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic())
-        && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let scheme_ok = scheme_is_plain(scheme);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = split_port(authority)?;
     let port_ok = port.is_none_or(|port| {

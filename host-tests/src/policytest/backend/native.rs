@@ -303,7 +303,7 @@ impl Drive<'_> {
                     let size = body.len();
                     let edit = self.call(|exchange, cx| exchange.reply_size(cx, size));
                     if let Some(edit) = edit {
-                        self.apply(edit, false);
+                        self.apply(edit);
                         *mode = Mode::Drop;
                     }
                 }
@@ -328,12 +328,12 @@ impl Drive<'_> {
     /// A held body is complete.
     fn held(&mut self, body: &[u8]) {
         match self.call(|exchange, cx| exchange.reply_end(cx, body)) {
-            Some(edit) => self.apply(edit, true),
+            Some(edit) => self.apply(edit),
             None => self.reply.body.extend_from_slice(body),
         }
     }
 
-    fn apply(&mut self, edit: ReplyEdit, whole: bool) {
+    fn apply(&mut self, edit: ReplyEdit) {
         if self.holds() {
             let mut headers = Headers::from([(":status", self.reply.status.to_string())]);
             for (name, value) in self.reply.headers.iter() {
@@ -343,9 +343,7 @@ impl Drive<'_> {
             if edit.json {
                 describe_json(&mut headers);
             }
-            if whole {
-                headers.set("content-length", edit.body.len().to_string());
-            }
+            headers.set("content-length", edit.body.len().to_string());
             self.show_headers(headers);
         }
         self.reply.body.extend(edit.body);

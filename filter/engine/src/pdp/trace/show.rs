@@ -76,18 +76,7 @@ pub(super) fn spell(condition: &Condition) -> String {
 }
 
 fn spell_list(list: &List) -> String {
-    let mut texts: Vec<String> = list
-        .texts
-        .iter()
-        .map(|text| format!("\"{text}\""))
-        .collect();
-    texts.sort_unstable();
-    let others = list
-        .others
-        .iter()
-        .map(|other| other.root().raw().to_owned());
-    texts.extend(others);
-    short(&format!("[{}]", texts.join(", ")))
+    short(&format!("[{}]", list.spelled().join(", ")))
 }
 
 /// Long values in short, for a line.

@@ -39,6 +39,7 @@ pub(super) fn walk<'p>(
     let lost = read.is_err() && !counters.allow_on_store_error;
     let read = read.unwrap_or_default();
     let empty = Document::parse_owned("{}".to_owned(), &Limits::WIRE).ok();
+    let budget = std::cell::Cell::new(Facts::BUDGET);
     let facts = Facts {
         args: match known.arguments {
             KnownArguments::All => request.arguments,
@@ -53,6 +54,7 @@ pub(super) fn walk<'p>(
             .map(|claims| claims.root()),
         name: request.name,
         counters: read.as_ref().map(Document::root),
+        budget: &budget,
     };
     let mut walk = Walk {
         facts,
@@ -152,7 +154,9 @@ impl Walk<'_> {
                 // It is the first thing that is decided.
                 (false, true) => match decide(policy, request, false) {
                     Decision::Deny(denial) => self.refuse(denial, shadow),
-                    Decision::Allow { .. } | Decision::Hold { .. } => Mark::Passed,
+                    Decision::Allow { .. }
+                    | Decision::Hold { .. }
+                    | Decision::Uncountable { .. } => Mark::Passed,
                 },
             };
             self.add(stage, None, mark, Vec::new());

@@ -1,6 +1,6 @@
 //! One spelling for every value: keys sorted, numbers by value, no white space. Digests are taken over it.
 
-use crate::json::{Kind, Value};
+use super::value::{Kind, Value};
 
 /// The canonical text of a value.
 pub fn canonical(value: Value<'_>) -> String {
@@ -48,6 +48,25 @@ fn write(value: Value<'_>, out: &mut String) {
         }
         Kind::Null | Kind::True | Kind::False => out.push_str(value.raw()),
     }
+}
+
+/// The text of a value without white space between its tokens, everything else as written.
+pub fn compact(value: Value<'_>) -> String {
+    let raw = value.raw();
+    let mut out = String::with_capacity(raw.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for char in raw.chars() {
+        if in_string {
+            in_string = escaped || char != '"';
+            escaped = char == '\\' && !escaped;
+        } else if char.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = char == '"';
+        }
+        out.push(char);
+    }
+    out
 }
 
 fn write_text(text: &str, out: &mut String) {
