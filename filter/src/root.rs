@@ -1,7 +1,7 @@
 //! The plugin: reads its configuration once and hands it to every stream.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -31,6 +31,8 @@ pub struct Plugin {
     sequence: Cell<u64>,
     /// Streams whose headers are held and whose body has not begun, with the second by which it has to.
     awaited: RefCell<BTreeMap<u32, i64>>,
+    /// Streams whose reply is over although the server goes on.
+    closing: RefCell<BTreeSet<u32>>,
 }
 
 impl Plugin {
@@ -54,6 +56,34 @@ impl Plugin {
     pub fn body_came(&self, context: u32) {
         if let Ok(mut awaited) = self.awaited.try_borrow_mut() {
             awaited.remove(&context);
+        }
+    }
+
+    /// The reply of this stream is over: it is closed on the next tick, when what was said last has left.
+    pub fn close_soon(&self, context: u32) {
+        if let Ok(mut closing) = self.closing.try_borrow_mut() {
+            closing.insert(context);
+        }
+    }
+
+    /// The stream is gone.
+    pub fn forget(&self, context: u32) {
+        self.body_came(context);
+        if let Ok(mut closing) = self.closing.try_borrow_mut() {
+            closing.remove(&context);
+        }
+    }
+
+    fn close_cut(&self) {
+        let contexts = self
+            .closing
+            .try_borrow_mut()
+            .map(|mut closing| std::mem::take(&mut *closing))
+            .unwrap_or_default();
+        for context in contexts {
+            if host::set_effective_context(context).is_ok() {
+                let _open = host::close_downstream();
+            }
         }
     }
 
@@ -180,6 +210,7 @@ impl RootContext for Root {
             instance,
             sequence: Cell::new(0),
             awaited: RefCell::default(),
+            closing: RefCell::default(),
         }));
         true
     }
@@ -187,6 +218,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
             plugin.end_overdue();
+            plugin.close_cut();
         }
     }
 

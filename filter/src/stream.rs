@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
-use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Step};
+use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start, Step};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::pep::Reply;
 use toolgate_engine::time::Timestamp;
@@ -32,6 +32,8 @@ enum ReplyMode {
     Pass,
     /// It is held to its end.
     Hold,
+    /// It is held until enough of it is there.
+    HoldStart,
     /// It is rewritten chunk by chunk.
     Rewrite,
     /// It passes and is looked at.
@@ -151,8 +153,10 @@ impl Stream {
     fn answer(&mut self, step: Step) -> FilterAction {
         self.request = Request::Answered;
         if let Step::Reply(reply) = step {
-            // If even this fails the request stays paused, and the host's timeout ends it.
-            let _paused = host::send_local_response(reply.status, &reply.headers, &reply.body);
+            // If even closing fails the request stays paused, and the host's timeout ends it.
+            if host::send_local_response(reply.status, &reply.headers, &reply.body).is_err() {
+                let _paused = host::close_downstream();
+            }
         }
         FilterAction::Pause
     }
@@ -178,7 +182,7 @@ impl Stream {
         // Headers that have gone already were stripped of everything that describes the body.
         let headers_done = !self.holds() || {
             remove_all(Map::Reply, &STALE)
-                && (!edit.json || describe_json())
+                && edit.status.is_none_or(describe_json)
                 && host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
                     .is_ok()
         };
@@ -209,6 +213,38 @@ impl Stream {
             now,
         };
         Some(step(&mut self.exchange, &mut cx))
+    }
+
+    /// What has arrived of a stream whose beginning is held.
+    fn reply_begins(&mut self, end: bool) -> FilterAction {
+        let Ok(start) = host::buffer(Buffer::ReplyBody, self.buffered) else {
+            return self.cut();
+        };
+        match self.on_reply(|exchange, cx| exchange.reply_begins(cx, &start, end)) {
+            Some(Start::Wait) => {
+                self.reply = ReplyMode::HoldStart;
+                FilterAction::Pause
+            }
+            Some(Start::Pass(out)) => {
+                self.reply = ReplyMode::Rewrite;
+                let changed = out != start;
+                let done = remove_all(Map::Reply, &STALE)
+                    && (!changed || host::set_buffer(Buffer::ReplyBody, start.len(), &out).is_ok());
+                if done {
+                    FilterAction::Continue
+                } else {
+                    self.cut()
+                }
+            }
+            Some(Start::Refuse(edit)) => {
+                if let Some(plugin) = &self.plugin {
+                    // The server goes on; the caller has its answer.
+                    plugin.close_soon(self.context);
+                }
+                self.apply(&edit)
+            }
+            None => self.cut(),
+        }
     }
 
     fn held_reply_complete(&mut self) -> FilterAction {
@@ -315,7 +351,11 @@ impl HttpContext for Stream {
                     false => self.cut(),
                 }
             }
-            Some(ReplyStep::Rewrite) => {
+            Some(ReplyStep::HoldStart) if held => {
+                self.reply = ReplyMode::HoldStart;
+                FilterAction::Pause
+            }
+            Some(ReplyStep::Rewrite | ReplyStep::HoldStart) => {
                 self.reply = ReplyMode::Rewrite;
                 if remove_all(Map::Reply, &STALE) {
                     FilterAction::Continue
@@ -325,7 +365,7 @@ impl HttpContext for Stream {
             }
             Some(ReplyStep::Replace(edit)) => {
                 self.reply = ReplyMode::Replace(edit.body);
-                if remove_all(Map::Reply, &STALE) && describe_json() {
+                if remove_all(Map::Reply, &STALE) && describe_json(edit.status.unwrap_or(200)) {
                     FilterAction::Continue
                 } else {
                     self.cut()
@@ -350,6 +390,7 @@ impl HttpContext for Stream {
                 }
                 None => self.cut(),
             },
+            ReplyMode::HoldStart => self.reply_begins(end_of_stream),
             reading @ (ReplyMode::Rewrite | ReplyMode::Observe) => {
                 let rewrite = matches!(reading, ReplyMode::Rewrite);
                 let Ok(chunk) = host::buffer(Buffer::ReplyBody, self.buffered) else {
@@ -363,6 +404,12 @@ impl HttpContext for Stream {
                 let changed = rewrite && out != chunk;
                 if changed && host::set_buffer(Buffer::ReplyBody, chunk.len(), &out).is_err() {
                     return self.cut();
+                }
+                if self.exchange.reply_is_cut() {
+                    // What was said last has to leave first.
+                    if let Some(plugin) = &self.plugin {
+                        plugin.close_soon(self.context);
+                    }
                 }
                 self.reply = reading;
                 FilterAction::Continue
@@ -383,12 +430,15 @@ impl HttpContext for Stream {
         // here, as the specification has it: nothing can be added to a body any more.
         match self.reply {
             ReplyMode::Hold => self.held_reply_complete(),
+            ReplyMode::HoldStart => self.reply_begins(true),
             _ => FilterAction::Continue,
         }
     }
 
     fn on_log(&mut self) {
-        self.body_came();
+        if let Some(plugin) = &self.plugin {
+            plugin.forget(self.context);
+        }
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {
@@ -412,8 +462,8 @@ fn remove_all(map: Map, names: &[impl AsRef<str>]) -> bool {
 }
 
 /// Says that the body is plain JSON, whatever the old one was.
-fn describe_json() -> bool {
-    host::set_header(Map::Reply, ":status", "200").is_ok()
+fn describe_json(status: u32) -> bool {
+    host::set_header(Map::Reply, ":status", &status.to_string()).is_ok()
         && host::set_header(Map::Reply, "content-type", "application/json").is_ok()
         && host::remove_header(Map::Reply, "content-encoding").is_ok()
 }

@@ -75,6 +75,8 @@ fn outcome(
         format!("refused ({})", got.status)
     } else if exchange.upstream.is_none() && exchange.outcome == Outcome::Hung {
         "held to the idle timeout".to_owned()
+    } else if exchange.upstream.is_none() && exchange.outcome == Outcome::Reset {
+        "cut".to_owned()
     } else if !exchange.forwarded() {
         return Err(format!(
             "neither forwarded nor refused: {:?}",

@@ -225,7 +225,7 @@ impl Bench<'_> {
                 server,
                 self.now,
             )
-            .map_err(|(stranger, _)| anyhow!(stranger.message()))
+            .map_err(|turned_away| anyhow!(turned_away.stranger.message()))
     }
 
     /// Runs one request. Tells whether its headers alone decided.

@@ -154,7 +154,7 @@ fn unique<'a>(ids: impl Iterator<Item = &'a str>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{codec_only, policy, replies, requests};
+    use super::{policy, replies, requests};
 
     #[test]
     fn the_corpus_loads_and_holds_enough_controls() {

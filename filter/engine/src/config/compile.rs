@@ -175,7 +175,7 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
     for source in &identity.sources {
         match source {
             Source::Jwt { .. } => needed.push(Attributes::METADATA),
-            Source::Mtls { attribute, .. } => needed.push(*attribute),
+            Source::Mtls { attribute, .. } => needed.extend([*attribute, Attributes::CERTIFICATE]),
             Source::Grant | Source::Header { .. } => {}
         }
     }

@@ -207,7 +207,7 @@ pub(super) fn read_window(reader: &mut Reader, field: &Field<'_>) -> Option<Wind
         let found = super::reader::excerpt(field.value);
         let expected = alternatives(&names);
         let message = format!(
-            "expected {expected}, or `rolling:24h` with a duration of up to 366d, found {found}"
+            "expected {expected}, or rolling:24h with a duration of up to 366d, found {found}"
         );
         let suggestion = text
             .as_deref()

@@ -84,6 +84,14 @@ impl RequestHead {
         if carries_message && !header(headers, "content-type").is_some_and(is_json) {
             return Err(refused(Rejection::ContentType, ""));
         }
+        // Hosts join repeated values with a comma, which no bearer token holds (RFC 6750).
+        let token = header(headers, "authorization").unwrap_or_default();
+        let is_bearer = token
+            .get(..7)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
+        if is_bearer && token.contains(&b',') {
+            return Err(refused(Rejection::Header, "`authorization` is repeated"));
+        }
         let declared = header(headers, "content-length")
             .map(|length| std::str::from_utf8(length).unwrap_or_default());
         if let Some(declared) = declared {

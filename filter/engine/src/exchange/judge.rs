@@ -195,8 +195,8 @@ pub(super) fn body(
         let blank = record(cx, Some(head), Some(caller), &decision_id);
         match opinion(cx, (principal, session), blank, message, modern) {
             Ok(opinion) => opinions.push(opinion),
-            Err((rejection, id)) => {
-                return reject(cx, rejection, if is_batch { Id::NULL } else { id }, "");
+            Err((rejection, id, detail)) => {
+                return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
             }
         }
     }
@@ -261,7 +261,7 @@ fn opinion<'d, 'p>(
     mut record: Record,
     message: &Message<'d>,
     modern: bool,
-) -> Result<Opinion<'d, 'p>, (Rejection, Id<'d>)> {
+) -> Result<Opinion<'d, 'p>, (Rejection, Id<'d>, &'static str)> {
     let gate = cx.gate;
     let (id, call) = match *message {
         Message::Response { .. } => {
@@ -312,7 +312,7 @@ fn opinion<'d, 'p>(
     if method.notification {
         return refuse(record, Rejection::Method);
     }
-    let params_error = (Rejection::Params, request_id);
+    let params_error = (Rejection::Params, request_id, "");
     let (target, named) = match method.asks {
         Asks::Protocol => {
             return Ok(Opinion {
@@ -335,7 +335,8 @@ fn opinion<'d, 'p>(
     };
     let named = named.ok_or(params_error)?;
     if target == Target::Resource && !named.as_str().is_some_and(|uri| is_normal(&uri)) {
-        return Err(params_error);
+        let detail = "the URI is not in normal form, and may not mean what it says";
+        return Err((Rejection::Params, request_id, detail));
     }
     // A completion runs nothing and has no arguments of its own to judge.
     let completion = method.asks == Asks::Completion;

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use crate::audit::Record;
 use crate::config::Gate;
 use crate::counters::Store;
-use crate::identity::{Attributes, Caller, Principal};
+use crate::identity::{Attributes, Caller, Principal, TurnedAway};
 use crate::pdp::{self, Permit};
 use crate::pep::{self, Rejection, Reply};
 use crate::rpc::Id;
@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 use head::RequestHead;
 pub use head::header;
 use reply::{Reading, ReplyPlan};
-pub use reply::{ReplyEdit, ReplyStep, STALE};
+pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
 use watch::Watch;
 
 /// Header names with values, as they arrived.
@@ -133,30 +133,36 @@ impl Exchange {
         head: &RequestHead,
     ) -> Result<Caller, Reply> {
         let gate = cx.gate;
-        let mut refuse =
-            |principal: Option<Box<str>>, server: Option<Box<str>>, rule: String, reason: &str| {
-                let mut record = judge::record(cx, Some(head), None, &self.id);
-                record.reject_by(rule, reason);
-                record.principal = principal.map_or(record.principal, Into::into);
-                record.server = server.map(Into::into);
-                self.records = vec![record];
-            };
+        let mut refuse = |caller: Option<&Caller>, rule: String, reason: &str| {
+            let mut record = judge::record(cx, Some(head), caller, &self.id);
+            record.reject_by(rule, reason);
+            self.records = vec![record];
+        };
         let Ok(server) = gate.servers.find(headers, &self.attributes) else {
-            refuse(None, None, "/no-server".to_owned(), pep::NO_SERVER);
+            refuse(None, "/no-server".to_owned(), pep::NO_SERVER);
             return Err(pep::no_server());
         };
         let caller = gate
             .identity
             .resolve(gate, headers, &self.attributes, server.clone(), cx.now);
-        caller.map_err(|(stranger, principal)| {
-            refuse(
-                principal,
-                server,
-                format!("/identity/{}", stranger.word()),
-                stranger.message(),
-            );
-            pep::turned_away(stranger, gate.identity.resource_metadata.as_deref())
-        })
+        caller.map_err(
+            |TurnedAway {
+                 stranger,
+                 principal,
+             }| {
+                let known = principal.map(|principal| Caller {
+                    principal: *principal,
+                    server,
+                    removals: Vec::new(),
+                });
+                refuse(
+                    known.as_ref(),
+                    format!("/identity/{}", stranger.word()),
+                    stranger.message(),
+                );
+                pep::turned_away(stranger, gate.identity.resource_metadata.as_deref())
+            },
+        )
     }
 
     /// How much of the request body has arrived, in bytes.
@@ -217,7 +223,7 @@ impl Exchange {
                 );
             }
             let plan = if head.is_get {
-                ReplyPlan::get(cx.gate, caller.principal.policy(cx.gate))
+                ReplyPlan::get(cx.gate, caller.principal.policy(cx.gate), &head)
             } else {
                 ReplyPlan::default()
             };

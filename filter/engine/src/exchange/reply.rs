@@ -1,9 +1,10 @@
 //! The reply to a forwarded request: passed, filtered or withheld.
 
-use super::head::header;
-use super::{Context, Exchange, Forwarded, Headers, State};
+use super::head::{RequestHead, header};
+use super::{Context, Exchange, Forwarded, Headers, State, judge};
 use crate::audit::Record;
 use crate::config::{Gate, Mode};
+use crate::identity::{Caller, Principal};
 use crate::json::{Document, Limits};
 use crate::mcp::List;
 use crate::ndjson::Splitter;
@@ -25,6 +26,8 @@ pub(super) struct ReplyPlan {
     is_get: bool,
     /// Whether lists are filtered at all.
     filtered: bool,
+    /// A GET as clients of the HTTP+SSE transport send it: with neither a session nor a version.
+    may_be_sse_transport: bool,
 }
 
 impl ReplyPlan {
@@ -40,16 +43,17 @@ impl ReplyPlan {
             asked,
             ids,
             is_batch,
-            is_get: false,
             filtered: filters_lists(gate, policy),
+            ..ReplyPlan::default()
         }
     }
 
     /// For a GET.
-    pub(super) fn get(gate: &Gate, policy: Option<&Policy>) -> Self {
+    pub(super) fn get(gate: &Gate, policy: Option<&Policy>, head: &RequestHead) -> Self {
         ReplyPlan {
             is_get: true,
             filtered: filters_lists(gate, policy),
+            may_be_sse_transport: head.session.is_none() && head.mirrors.version.is_none(),
             ..ReplyPlan::default()
         }
     }
@@ -80,6 +84,9 @@ pub enum ReplyStep {
     Pass,
     /// Hold headers and body; call [`Exchange::reply_end`] with the whole body.
     Hold,
+    /// Hold headers and body until [`Exchange::reply_begins`] has seen enough of it. Where headers cannot be held,
+    /// this is [`ReplyStep::Rewrite`].
+    HoldStart,
     /// Pass the headers without [`STALE`] ones; every chunk goes through [`Exchange::reply_chunk`].
     Rewrite,
     /// Pass headers and body, but show every chunk to [`Exchange::reply_chunk`].
@@ -88,20 +95,31 @@ pub enum ReplyStep {
     Replace(ReplyEdit),
 }
 
+/// What to do with the beginning of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Start {
+    /// More of it is needed.
+    Wait,
+    /// Pass the headers without [`STALE`] ones, and this; from here on it is [`ReplyStep::Rewrite`].
+    Pass(Vec<u8>),
+    /// Answer this instead.
+    Refuse(ReplyEdit),
+}
+
 /// A body in place of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyEdit {
     /// The body.
     pub body: Vec<u8>,
-    /// Whether it is not of the content type of the old one but `application/json`, and not encoded.
-    pub json: bool,
+    /// Its status, where it is a reply of the gate's own: then it is `application/json`, and not encoded.
+    pub status: Option<u32>,
 }
 
 impl From<String> for ReplyEdit {
     fn from(body: String) -> Self {
         ReplyEdit {
             body: body.into_bytes(),
-            json: true,
+            status: Some(200),
         }
     }
 }
@@ -192,6 +210,9 @@ impl Exchange {
                 };
                 (Reading::Over, step)
             }
+            Media::Events if plan.may_be_sse_transport => {
+                (Reading::Events(Rewriter::new(limit)), ReplyStep::HoldStart)
+            }
             Media::Events if !plan.is_pass() => {
                 (Reading::Events(Rewriter::new(limit)), ReplyStep::Rewrite)
             }
@@ -263,7 +284,7 @@ impl Exchange {
             Ok(None) => None,
             Ok(Some(text)) => Some(ReplyEdit {
                 body: text.into_bytes(),
-                json: false,
+                status: None,
             }),
             // An error page is no list, unless it tries to be.
             Err(Unjudgeable) if !success && !is_json && !resembles_a_message(body) => None,
@@ -275,6 +296,40 @@ impl Exchange {
         }
     }
 
+    /// The beginning of a stream that may be the HTTP+SSE transport of 2024-11-05, as far as it has arrived. Its first
+    /// event tells; a client of that transport understands nothing but a status.
+    pub fn reply_begins(&mut self, cx: &mut Context<'_>, start: &[u8], end: bool) -> Start {
+        /// No first event is longer: it is a URL.
+        const ENOUGH: usize = 65_536;
+        let mut is_endpoint = None;
+        Rewriter::new(ENOUGH).push(start, &mut |event| {
+            is_endpoint.get_or_insert(event.is_some_and(|event| event.name() == "endpoint"));
+            Ruling::Drop
+        });
+        match is_endpoint {
+            None if !end && start.len() < ENOUGH => Start::Wait,
+            Some(true) => {
+                let denial = sse_transport();
+                self.records.push(self.sse_transport_record(cx));
+                self.state = State::Done;
+                let body = pep::withheld(Id::NULL, &denial, &cx.gate.http.denial_prefix);
+                Start::Refuse(ReplyEdit {
+                    body: body.into_bytes(),
+                    status: Some(400),
+                })
+            }
+            _ => Start::Pass(self.reply_chunk(cx, start, end)),
+        }
+    }
+
+    fn sse_transport_record(&self, cx: &Context<'_>) -> Record {
+        let principal = match &self.state {
+            State::Forwarded(forwarded) => forwarded.principal.clone(),
+            _ => Principal::anonymous(),
+        };
+        refused_transport(cx, principal, &self.id)
+    }
+
     /// The next bytes of a reply that streams; `end` tells that they are the last. Returns what to pass on.
     pub fn reply_chunk(&mut self, cx: &mut Context<'_>, chunk: &[u8], end: bool) -> Vec<u8> {
         let State::Forwarded(forwarded) = &mut self.state else {
@@ -283,8 +338,9 @@ impl Exchange {
         let mut reading = std::mem::replace(&mut forwarded.reading, Reading::Over);
         let out = match &mut reading {
             Reading::Events(rewriter) => {
-                let mut judge =
-                    |event: Option<Event<'_>>| forwarded.judge(cx, &mut self.records, event);
+                let mut judge = |event: Option<Event<'_>>| {
+                    forwarded.judge(cx, &self.id, &mut self.records, event)
+                };
                 let mut out = rewriter.push(chunk, &mut judge);
                 if end {
                     out.extend(rewriter.finish(&mut judge));
@@ -319,6 +375,14 @@ impl Exchange {
         out
     }
 
+    /// Whether nothing more of the reply passes, so that the host may close it.
+    pub fn reply_is_cut(&self) -> bool {
+        let State::Forwarded(forwarded) = &self.state else {
+            return false;
+        };
+        matches!(&forwarded.reading, Reading::Events(rewriter) if rewriter.has_ended())
+    }
+
     /// Whether a charged call has not been answered, so that the host's response code details matter.
     pub fn awaits_answer(&self) -> bool {
         matches!(&self.state, State::Forwarded(forwarded) if !forwarded.watch.is_empty())
@@ -350,7 +414,8 @@ impl Forwarded {
     fn judge(
         &mut self,
         cx: &mut Context<'_>,
-        records: &mut [Record],
+        id: &str,
+        records: &mut Vec<Record>,
         event: Option<Event<'_>>,
     ) -> Ruling {
         let data = event.as_ref().map(|event| event.data());
@@ -366,10 +431,8 @@ impl Forwarded {
                 .as_ref()
                 .is_some_and(|event| event.name() == "endpoint")
         {
-            let denial = Denial::new(
-                "/protocol/sse-transport",
-                "The HTTP+SSE transport of 2024-11-05 is not supported here; use Streamable HTTP.",
-            );
+            let denial = sse_transport();
+            records.push(refused_transport(cx, self.principal.clone(), id));
             return Ruling::End(pep::withheld(
                 Id::NULL,
                 &denial,
@@ -431,6 +494,23 @@ impl Forwarded {
             Ruling::Withhold(body)
         }
     }
+}
+
+fn sse_transport() -> Denial {
+    let reason = "The HTTP+SSE transport of 2024-11-05 is not supported here; use Streamable HTTP.";
+    Denial::new("/protocol/sse-transport", reason)
+}
+
+fn refused_transport(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
+    let caller = Caller {
+        principal,
+        server: None,
+        removals: Vec::new(),
+    };
+    let mut record = judge::record(cx, None, Some(&caller), id);
+    let denial = sse_transport();
+    record.reject_by(denial.rule.to_string(), &denial.reason);
+    record
 }
 
 fn unreadable() -> Denial {

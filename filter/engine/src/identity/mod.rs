@@ -88,6 +88,9 @@ impl Attributes {
     /// Its subject.
     pub const SUBJECT: &str = "connection.subject_peer_certificate";
 
+    /// The SHA-256 of the client certificate, whatever names it has.
+    pub const CERTIFICATE: &str = "connection.sha256_peer_certificate_digest";
+
     /// An attribute that is there and not empty.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let found = self
@@ -159,6 +162,24 @@ impl Stranger {
     /// Whether another credential might help (401), or this one is not enough (403).
     pub fn is_unauthenticated(self) -> bool {
         !matches!(self, Stranger::Claims | Stranger::Server)
+    }
+}
+
+/// A caller that is turned away, and who it is, where that is known.
+#[derive(Clone, Debug)]
+pub struct TurnedAway {
+    /// Why.
+    pub stranger: Stranger,
+    /// Who.
+    pub principal: Option<Box<Principal>>,
+}
+
+impl From<Stranger> for TurnedAway {
+    fn from(stranger: Stranger) -> Self {
+        TurnedAway {
+            stranger,
+            principal: None,
+        }
     }
 }
 

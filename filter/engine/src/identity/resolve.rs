@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::metadata::jwt_payloads;
-use super::{Attributes, Caller, Grant, Identity, Principal, Source, Stranger, claims_document};
+use super::{
+    Attributes, Caller, Grant, Identity, Principal, Source, Stranger, TurnedAway, claims_document,
+};
 use crate::config::Gate;
 use crate::exchange::{Headers, header};
 use crate::json::{Document, Limits};
@@ -29,7 +31,7 @@ impl Identity {
         attributes: &Attributes,
         server: Option<Box<str>>,
         now: Timestamp,
-    ) -> Result<Caller, (Stranger, Option<Box<str>>)> {
+    ) -> Result<Caller, TurnedAway> {
         if self.sources.is_empty() {
             return Ok(Caller {
                 principal: unidentified(gate),
@@ -75,9 +77,14 @@ impl Identity {
                     }
                     principal
                 }
-                Source::Mtls { attribute, policy } => attributes
-                    .text(attribute)
-                    .map(|id| plain(gate, id, "mtls", attribute, *policy)),
+                Source::Mtls { attribute, policy } => match attributes.text(attribute) {
+                    Some(id) => Some(plain(gate, id, "mtls", attribute, *policy)),
+                    // A certificate without the name was presented all the same.
+                    None if attributes.get(Attributes::CERTIFICATE).is_some() => {
+                        return Err(Stranger::Unknown.into());
+                    }
+                    None => None,
+                },
                 Source::Header { name, policy } => {
                     by_header(headers, name)?.map(|id| plain(gate, id, "header", name, *policy))
                 }
@@ -92,12 +99,12 @@ impl Identity {
             .as_ref()
             .is_some_and(|principal| matches!(principal.source, "grant" | "jwt"));
         if found.is_some() && credential.presented && reads_tokens && !by_token && grant.is_none() {
-            return Err((Stranger::Unknown, None));
+            return Err(Stranger::Unknown.into());
         }
         let principal = match found {
             Some(principal) => principal,
-            None if credential.presented => return Err((Stranger::Unknown, None)),
-            None if self.required => return Err((Stranger::Missing, None)),
+            None if credential.presented => return Err(Stranger::Unknown.into()),
+            None if self.required => return Err(Stranger::Missing.into()),
             None => unidentified(gate),
         };
         let claim = |name: &str| {
@@ -113,7 +120,10 @@ impl Identity {
             } else {
                 Stranger::Claims
             };
-            return Err((stranger, Some(principal.id)));
+            return Err(TurnedAway {
+                stranger,
+                principal: Some(Box::new(principal)),
+            });
         }
         Ok(Caller {
             principal,
@@ -145,36 +155,35 @@ fn read_credential(headers: &Headers) -> Credential<'_> {
     }
 }
 
-fn by_grant(
-    grant: &Grant,
-    server: Option<&str>,
-    now: Timestamp,
-) -> Result<Principal, (Stranger, Option<Box<str>>)> {
-    let turned_away = |stranger| Err((stranger, Some(grant.id.clone())));
-    if grant.revoked {
-        return turned_away(Stranger::Revoked);
-    }
-    if grant.expires.is_some_and(|expires| now >= expires) {
-        return turned_away(Stranger::Expired);
-    }
-    let good_here = grant.servers.is_empty()
-        || server.is_some_and(|server| grant.servers.iter().any(|name| **name == *server));
-    if !good_here {
-        return turned_away(Stranger::Server);
-    }
+fn by_grant(grant: &Grant, server: Option<&str>, now: Timestamp) -> Result<Principal, TurnedAway> {
     let reserved = [
         ("id", Some(&*grant.id)),
         ("grant", Some(&*grant.id)),
         ("policy", grant.policy_name.as_deref()),
         ("label", grant.label.as_deref()),
     ];
-    Ok(Principal {
+    let principal = Principal {
         id: grant.id.clone(),
         source: "grant",
         realm: "".into(),
         label: grant.label.clone(),
         policy: grant.policy,
         claims: claims_document(grant.claims.as_deref(), &reserved),
+    };
+    let good_here = grant.servers.is_empty()
+        || server.is_some_and(|server| grant.servers.iter().any(|name| **name == *server));
+    let stranger = if grant.revoked {
+        Stranger::Revoked
+    } else if grant.expires.is_some_and(|expires| now >= expires) {
+        Stranger::Expired
+    } else if !good_here {
+        Stranger::Server
+    } else {
+        return Ok(principal);
+    };
+    Err(TurnedAway {
+        stranger,
+        principal: Some(Box::new(principal)),
     })
 }
 
@@ -185,19 +194,19 @@ fn by_jwt(
     subject: &str,
     policy_claim: Option<&str>,
     policy: Option<usize>,
-) -> Result<Option<Principal>, (Stranger, Option<Box<str>>)> {
-    let unknown = (Stranger::Unknown, None);
+) -> Result<Option<Principal>, TurnedAway> {
+    let unknown = || TurnedAway::from(Stranger::Unknown);
     let Some(payloads) = attributes.get(Attributes::METADATA).and_then(jwt_payloads) else {
         return Ok(None);
     };
-    let document = Document::parse(payloads.as_bytes(), &Limits::WIRE)
-        .map_err(|_unreadable| unknown.clone())?;
+    let document =
+        Document::parse(payloads.as_bytes(), &Limits::WIRE).map_err(|_unreadable| unknown())?;
     let Some(claims) = document.root().get(payload) else {
         return Ok(None);
     };
     // A verified token that names nobody was presented all the same: `jwt_authn` has taken the header off by now.
     let subject = claims.get(subject).and_then(|subject| subject.as_str());
-    let id = subject.filter(|id| !id.is_empty()).ok_or(unknown)?;
+    let id = subject.filter(|id| !id.is_empty()).ok_or_else(unknown)?;
     let issuer = claims
         .get("iss")
         .and_then(|issuer| issuer.as_str())
@@ -223,20 +232,19 @@ fn by_jwt(
 }
 
 /// The value of a trusted header. Two of them are nobody's: one of them is the client's.
-fn by_header<'h>(
-    headers: &'h Headers,
-    name: &str,
-) -> Result<Option<&'h str>, (Stranger, Option<Box<str>>)> {
-    let unknown = (Stranger::Unknown, None);
+fn by_header<'h>(headers: &'h Headers, name: &str) -> Result<Option<&'h str>, TurnedAway> {
+    let unknown = || TurnedAway::from(Stranger::Unknown);
     let mut values = headers
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
     let value = values.next().map(|(_, value)| value.trim_ascii());
     if values.next().is_some() {
-        return Err(unknown);
+        return Err(unknown());
     }
     let id = value.map(std::str::from_utf8).transpose();
-    Ok(id.map_err(|_not_text| unknown)?.filter(|id| !id.is_empty()))
+    Ok(id
+        .map_err(|_not_text| unknown())?
+        .filter(|id| !id.is_empty()))
 }
 
 fn plain(

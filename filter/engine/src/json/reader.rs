@@ -382,7 +382,7 @@ impl Reader<'_> {
                         let pair = self
                             .rest()
                             .strip_prefix(b"\\u")
-                            .is_some_and(|rest| is_low_surrogate(rest));
+                            .is_some_and(is_low_surrogate);
                         if pair {
                             self.bump(6);
                         } else if self.limits.strict || key {

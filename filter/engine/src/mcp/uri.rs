@@ -22,7 +22,25 @@ pub fn is_normal(uri: &str) -> bool {
         .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
     let host_lower = !SPECIAL.contains(&scheme)
         || host.is_none_or(|host| !host.bytes().any(|byte| byte.is_ascii_uppercase()));
-    plain && lower && host_lower && !has_dot_segments(rest)
+    let single_slashes = scheme != "file" || !rest.trim_start_matches('/').contains("//");
+    plain
+        && lower
+        && host_lower
+        && single_slashes
+        && !has_dot_segments(rest)
+        && !hides_plain_characters(rest)
+}
+
+/// Whether a character that needs no encoding is encoded: `%69nternal` is `internal` to whoever resolves it.
+fn hides_plain_characters(text: &str) -> bool {
+    text.split('%').skip(1).any(|rest| {
+        let byte = rest
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        byte.is_some_and(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+        })
+    })
 }
 
 /// Whether a path has a segment `.` or `..`, its dots encoded or not.
@@ -51,6 +69,8 @@ mod tests {
             "weather://city/{name}/now",
             "plain-name",
             "file:///é",
+            "https://acme.com//a",
+            "file:///a%20b",
         ];
         for uri in normal {
             assert!(is_normal(uri), "{uri}");

@@ -159,14 +159,14 @@ pub fn turned_away(stranger: Stranger, resource_metadata: Option<&str>) -> Reply
         challenge.push_str(&format!(", resource_metadata=\"{url}\""));
     }
     let rule = format!("/identity/{}", stranger.word());
+    let code = if status == 401 {
+        code::UNAUTHENTICATED
+    } else {
+        code::REFUSED
+    };
     let mut reply = json(
         status,
-        error(
-            Id::NULL,
-            code::UNAUTHENTICATED,
-            stranger.message(),
-            Some(&rule),
-        ),
+        error(Id::NULL, code, stranger.message(), Some(&rule)),
     );
     reply.headers.push(("www-authenticate", challenge));
     reply

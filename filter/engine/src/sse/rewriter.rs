@@ -105,6 +105,11 @@ impl Rewriter {
         out
     }
 
+    /// Whether nothing more of the stream is passed.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         if self.pending.len().saturating_add(bytes.len()) > self.limit {
             self.oversized = true;

@@ -8,6 +8,9 @@ use host_tests::cli::grant::{self, Options};
 
 /// Make bearer tokens for callers
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  toolgate grant new --id payments-bot --policy engineer --expires 90d"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

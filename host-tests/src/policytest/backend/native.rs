@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use anyhow::{Result, anyhow};
 use toolgate_engine::audit;
 use toolgate_engine::config::Gate;
-use toolgate_engine::exchange::{Context, Exchange, ReplyEdit, ReplyStep, STALE, Step};
+use toolgate_engine::exchange::{Context, Exchange, ReplyEdit, ReplyStep, STALE, Start, Step};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
@@ -107,6 +107,7 @@ struct Drive<'g> {
 enum Mode {
     Pass,
     Hold(Vec<u8>),
+    HoldStart(Vec<u8>),
     Rewrite,
     Observe,
     Replace(Vec<u8>),
@@ -241,13 +242,14 @@ impl Drive<'_> {
                 }
                 Mode::Hold(Vec::new())
             }
-            ReplyStep::Rewrite => {
+            ReplyStep::HoldStart if self.holds() => Mode::HoldStart(Vec::new()),
+            ReplyStep::Rewrite | ReplyStep::HoldStart => {
                 remove_all(&mut headers, &STALE);
                 Mode::Rewrite
             }
             ReplyStep::Replace(edit) => {
                 remove_all(&mut headers, &STALE);
-                describe_json(&mut headers);
+                describe_json(&mut headers, edit.status.unwrap_or(200));
                 Mode::Replace(edit.body)
             }
         };
@@ -259,8 +261,10 @@ impl Drive<'_> {
         }
         match (&reply.trailers, reply.ending) {
             (Some(trailers), _) => {
-                if let Mode::Hold(body) = mode {
-                    self.held(&body);
+                match std::mem::replace(&mut mode, Mode::Drop) {
+                    Mode::Hold(body) => self.held(&body),
+                    Mode::HoldStart(start) => self.begins(&mut mode, start, true),
+                    _ => {}
                 }
                 self.reply.trailers = Some(trailers.clone());
                 self.reply.complete = true;
@@ -308,6 +312,11 @@ impl Drive<'_> {
                     }
                 }
             }
+            Mode::HoldStart(start) => {
+                start.extend_from_slice(chunk);
+                let start = std::mem::take(start);
+                self.begins(mode, start, end);
+            }
             Mode::Rewrite => {
                 let out = self.call(|exchange, cx| exchange.reply_chunk(cx, chunk, end));
                 self.reply.body.extend(out);
@@ -325,6 +334,22 @@ impl Drive<'_> {
         self.reply.complete = end;
     }
 
+    /// What has arrived of a stream whose beginning is held.
+    fn begins(&mut self, mode: &mut Mode, start: Vec<u8>, end: bool) {
+        match self.call(|exchange, cx| exchange.reply_begins(cx, &start, end)) {
+            Start::Wait => *mode = Mode::HoldStart(start),
+            Start::Pass(out) => {
+                remove_all(&mut self.reply.headers, &STALE);
+                self.reply.body.extend(out);
+                *mode = Mode::Rewrite;
+            }
+            Start::Refuse(edit) => {
+                self.apply(edit);
+                *mode = Mode::Drop;
+            }
+        }
+    }
+
     /// A held body is complete.
     fn held(&mut self, body: &[u8]) {
         match self.call(|exchange, cx| exchange.reply_end(cx, body)) {
@@ -340,8 +365,8 @@ impl Drive<'_> {
                 headers.push(name, value);
             }
             remove_all(&mut headers, &STALE);
-            if edit.json {
-                describe_json(&mut headers);
+            if let Some(status) = edit.status {
+                describe_json(&mut headers, status);
             }
             headers.set("content-length", edit.body.len().to_string());
             self.show_headers(headers);
@@ -389,8 +414,8 @@ fn remove_all(headers: &mut Headers, names: &[impl AsRef<str>]) {
     }
 }
 
-fn describe_json(headers: &mut Headers) {
-    headers.set(":status", "200");
+fn describe_json(headers: &mut Headers, status: u32) {
+    headers.set(":status", status.to_string());
     headers.set("content-type", "application/json");
     headers.remove("content-encoding");
 }
