@@ -14,7 +14,7 @@ const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
 #[test]
 fn the_caller_is_told_which_option_is_missing() {
-    let module = Module::from_file(&wasm::artifact().unwrap()).unwrap();
+    let module = Module::from_file(wasm::artifact().unwrap()).unwrap();
     let options = VmOptions {
         allow_on_headers_stop_iteration: false,
         ..VmOptions::default()

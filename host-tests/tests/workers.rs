@@ -25,7 +25,7 @@ fn call() -> Message {
 
 #[test]
 fn one_of_many_workers_gets_the_last_place() {
-    let module = Module::from_file(&wasm::artifact().unwrap()).unwrap();
+    let module = Module::from_file(wasm::artifact().unwrap()).unwrap();
     let module = &module;
     for round in 0..ROUNDS {
         // Nothing is stored yet: every round also races for the creation of the counters.

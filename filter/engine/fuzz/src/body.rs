@@ -277,7 +277,7 @@ fn answered(body: &[u8], reply: &[u8], events: bool, size: usize) -> Option<Vec<
             let edit = step(gate(), |cx| exchange.reply_end(cx, reply));
             out = edit.map_or_else(|| reply.to_vec(), |edit| edit.body);
         }
-        ReplyStep::Rewrite | ReplyStep::Observe => {
+        ReplyStep::Rewrite | ReplyStep::Observe | ReplyStep::HoldStart => {
             let mut pieces = reply.chunks(size.max(1)).peekable();
             while let Some(piece) = pieces.next() {
                 let end = pieces.peek().is_none();

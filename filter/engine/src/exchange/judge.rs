@@ -102,6 +102,20 @@ pub(super) fn record(
     }
 }
 
+/// The record of a request that is turned away on its headers.
+pub(super) fn turned_away(
+    cx: &Context<'_>,
+    head: &RequestHead,
+    decision_id: &str,
+    caller: Option<&Caller>,
+    rule: &str,
+    reason: &str,
+) -> Record {
+    let mut record = record(cx, Some(head), caller, decision_id);
+    record.reject_by(rule.to_owned(), reason);
+    record
+}
+
 /// The claims to record, as an object.
 fn chosen_claims(principal: &Principal, chosen: &[Box<str>]) -> Option<Box<RawValue>> {
     let claims = principal.claims.as_ref().filter(|_| !chosen.is_empty())?;

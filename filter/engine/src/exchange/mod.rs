@@ -133,33 +133,41 @@ impl Exchange {
         head: &RequestHead,
     ) -> Result<Caller, Reply> {
         let gate = cx.gate;
-        let mut refuse = |caller: Option<&Caller>, rule: String, reason: &str| {
-            let mut record = judge::record(cx, Some(head), caller, &self.id);
-            record.reject_by(rule, reason);
-            self.records = vec![record];
-        };
         let Ok(server) = gate.servers.find(headers, &self.attributes) else {
-            refuse(None, "/no-server".to_owned(), pep::NO_SERVER);
+            self.records = vec![judge::turned_away(
+                cx,
+                head,
+                &self.id,
+                None,
+                "/no-server",
+                pep::NO_SERVER,
+            )];
             return Err(pep::no_server());
         };
-        let caller = gate
+        let found = gate
             .identity
             .resolve(gate, headers, &self.attributes, server.clone(), cx.now);
-        caller.map_err(
+        found.map_err(
             |TurnedAway {
                  stranger,
                  principal,
              }| {
-                let known = principal.map(|principal| Caller {
+                let caller = principal.map(|principal| Caller {
                     principal: *principal,
-                    server,
-                    removals: Vec::new(),
+                    server: None,
+                    removals: vec![],
                 });
-                refuse(
-                    known.as_ref(),
-                    format!("/identity/{}", stranger.word()),
+                let rule = format!("/identity/{}", stranger.word());
+                let mut record = judge::turned_away(
+                    cx,
+                    head,
+                    &self.id,
+                    caller.as_ref(),
+                    &rule,
                     stranger.message(),
                 );
+                record.server = server.map(Into::into);
+                self.records = vec![record];
                 pep::turned_away(stranger, gate.identity.resource_metadata.as_deref())
             },
         )
