@@ -22,7 +22,9 @@ pub fn is_normal(uri: &str) -> bool {
         .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
     let host_lower = !SPECIAL.contains(&scheme)
         || host.is_none_or(|host| !host.bytes().any(|byte| byte.is_ascii_uppercase()));
-    let single_slashes = scheme != "file" || !rest.trim_start_matches('/').contains("//");
+    // In a file's path two slashes are one.
+    let single_slashes =
+        scheme != "file" || !rest.strip_prefix("//").unwrap_or(rest).contains("//");
     plain
         && lower
         && host_lower
