@@ -11,6 +11,9 @@ use crate::host::{self, Metric};
 /// The numbers of all metrics.
 #[derive(Debug, Default)]
 pub struct Metrics {
+    /// By [`Outcome::index`].
+    decisions: [Option<u32>; Outcome::ALL.len()],
+    /// What happens less often, by name.
     counters: HashMap<String, u32>,
     decision_time: Option<u32>,
 }
@@ -18,7 +21,6 @@ pub struct Metrics {
 impl Metrics {
     /// Defines all metrics; those the host refuses are left out.
     pub fn define() -> Self {
-        let outcomes = Outcome::ALL.iter().map(|outcome| decision(outcome.word()));
         let rejections = Rejection::ALL
             .iter()
             .map(|rejection| rejected(rejection.word()));
@@ -26,8 +28,7 @@ impl Metrics {
             .iter()
             .map(|stranger| rejected(&format!("identity/{}", stranger.word())));
         let no_server = std::iter::once(rejected("no-server"));
-        let names = outcomes
-            .chain(rejections)
+        let names = rejections
             .chain(strangers)
             .chain(no_server)
             .chain([WITHHELD, REFUNDED].map(str::to_owned));
@@ -37,7 +38,12 @@ impl Metrics {
                 host::define_metric(Metric::Counter, &name).ok()?,
             ))
         };
+        let decided = |outcome: Outcome| {
+            let name = format!("toolgate.decision.{}", outcome.word());
+            host::define_metric(Metric::Counter, &name).ok()
+        };
         Metrics {
+            decisions: Outcome::ALL.map(decided),
             counters: names.filter_map(define).collect(),
             decision_time: host::define_metric(Metric::Histogram, "toolgate.decision_time_us").ok(),
         }
@@ -60,7 +66,9 @@ impl Metrics {
 
     /// Counts a decision.
     pub fn count(&self, record: &Record) {
-        self.increment(&decision(record.decision.word()));
+        if let Some(Some(id)) = self.decisions.get(record.decision.index()) {
+            host::increment_metric(*id);
+        }
         if let (Outcome::Reject, Some(rule)) = (record.decision, &record.rule) {
             let word = rule.trim_start_matches('/');
             self.increment(&rejected(word.strip_prefix("protocol/").unwrap_or(word)));
@@ -93,10 +101,6 @@ impl Metrics {
 
 const WITHHELD: &str = "toolgate.withheld";
 const REFUNDED: &str = "toolgate.refunded";
-
-fn decision(outcome: &str) -> String {
-    format!("toolgate.decision.{outcome}")
-}
 
 fn rejected(word: &str) -> String {
     format!("toolgate.reject.{}", word.replace('/', "."))

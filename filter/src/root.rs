@@ -121,32 +121,43 @@ impl Plugin {
 
     /// Leaves the records of a decision: filter state for the access log, the proxy's log, metrics.
     pub fn publish(&self, exchange: &Exchange, began: Timestamp) {
-        let records = exchange.records();
-        let max_bytes = self.gate.audit.max_bytes;
-        for record in records {
+        let lines = self.lines(exchange);
+        for (record, line) in exchange.records().iter().zip(&lines) {
             self.metrics.count(record);
             if self.gate.audit.log {
-                host::log(
-                    Level::Info,
-                    &format!("toolgate-audit {}", record.line(max_bytes)),
-                );
+                host::log(Level::Info, &format!("toolgate-audit {line}"));
             }
         }
-        self.set_filter_state(exchange);
-        if let (false, Ok(now)) = (records.is_empty(), host::now()) {
+        set_filter_state(&lines);
+        if let (false, Ok(now)) = (lines.is_empty(), host::now()) {
             let nanos = now.nanos().saturating_sub(began.nanos());
             self.metrics.time(nanos.checked_div(1000).unwrap_or(0));
         }
     }
 
-    /// Hands the records to the access log.
-    pub fn set_filter_state(&self, exchange: &Exchange) {
-        let records = exchange.records();
-        if !records.is_empty() {
-            let lines = audit::lines(records, self.gate.audit.max_bytes);
-            // A host without filter state still has the log.
-            let _unavailable = host::set_property("toolgate", lines.as_bytes());
+    /// Hands the records to the access log once more, with what became known after the decision.
+    pub fn publish_end(&self, exchange: &Exchange) {
+        for record in exchange.records() {
+            self.metrics.count_end(record);
         }
+        set_filter_state(&self.lines(exchange));
+    }
+
+    fn lines(&self, exchange: &Exchange) -> Vec<String> {
+        let max_bytes = self.gate.audit.max_bytes;
+        exchange
+            .records()
+            .iter()
+            .map(|record| record.line(max_bytes))
+            .collect()
+    }
+}
+
+/// Filter state `wasm.toolgate`, for the access log.
+fn set_filter_state(lines: &[String]) {
+    if !lines.is_empty() {
+        // A host without filter state still has the log.
+        let _unavailable = host::set_property("toolgate", audit::join(lines).as_bytes());
     }
 }
 

@@ -448,10 +448,7 @@ impl HttpContext for Stream {
             return;
         };
         let _no_clock = self.on_reply(|exchange, cx| exchange.finish(cx, &details));
-        for record in self.exchange.records() {
-            plugin.metrics.count_end(record);
-        }
-        plugin.set_filter_state(&self.exchange);
+        plugin.publish_end(&self.exchange);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The record every decision leaves: one JSON object on one line.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -33,6 +35,14 @@ impl Outcome {
         Outcome::Hold,
         Outcome::Reject,
     ];
+
+    /// Its place in [`Outcome::ALL`].
+    pub fn index(self) -> usize {
+        Outcome::ALL
+            .iter()
+            .position(|outcome| *outcome == self)
+            .unwrap_or(0)
+    }
 
     /// Its word in records and metrics.
     pub fn word(self) -> &'static str {
@@ -217,22 +227,28 @@ impl Record {
     }
 }
 
-/// The records of one request, as one line: an object, or an array for a batch.
+/// The records of one request as one line: an object, or an array for a batch.
 pub fn lines(records: &[Record], max_bytes: usize) -> String {
-    match records {
-        [single] => single.line(max_bytes),
-        several => {
-            let lines: Vec<String> = several
-                .iter()
-                .map(|record| record.line(max_bytes))
-                .collect();
-            format!("[{}]", lines.join(","))
-        }
+    let lines: Vec<String> = records
+        .iter()
+        .map(|record| record.line(max_bytes))
+        .collect();
+    join(&lines).into_owned()
+}
+
+/// The lines of the records of one request as one line: an object, or an array for a batch.
+pub fn join(lines: &[String]) -> Cow<'_, str> {
+    match lines {
+        [single] => single.into(),
+        several => format!("[{}]", several.join(",")).into(),
     }
 }
 
 /// A text from outside as a record keeps it.
 pub fn clip(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
     text.chars().take(MAX_TEXT).collect()
 }
 
@@ -242,7 +258,7 @@ fn to_line(record: &Record) -> String {
     // Serializing text and numbers cannot fail.
     let json = serde_json::to_string(record).unwrap_or_default();
     let plain = |char: char| !is_unprintable(char);
-    if json.chars().all(plain) {
+    if json.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
         return json;
     }
     let mut line = String::with_capacity(json.len());

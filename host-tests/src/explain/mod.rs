@@ -4,8 +4,6 @@
 //! engine's trace takes the policy's steps one by one and says what each looked at. [`Explanation::agrees`] tells whether
 //! both came to the same end: a difference is a bug, and tests look for one.
 
-mod store;
-
 use anyhow::{Result, anyhow, bail};
 use serde_json::Value;
 use toolgate_engine::config::{Gate, Mode};
@@ -20,8 +18,8 @@ use toolgate_engine::time::Timestamp;
 use crate::document::Document;
 use crate::host::Message;
 
+use crate::policytest::backend::store::Memory;
 use crate::policytest::{Ask, Credentials, What, mcp};
-pub use store::Memory;
 
 /// What is asked.
 #[derive(Clone, Debug)]

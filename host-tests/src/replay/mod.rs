@@ -19,7 +19,7 @@ use toolgate_engine::pdp::{
 use toolgate_engine::time::Timestamp;
 
 use crate::document::Document;
-use crate::explain::Memory;
+use crate::policytest::backend::store::Memory;
 use caller::{Asking, asking};
 pub use read::{Records, read};
 

@@ -68,11 +68,11 @@ async fn the_uri_of_a_verified_certificate_is_who_calls() {
     let nameless = named(&[]).header("x-forwarded-client-cert", &format!("URI={PAYMENTS}"));
     rig.refuses(
         401,
-        "/identity/missing",
+        "/identity/unknown",
         nameless.call("get_balance", json!({})),
     )
     .await;
-    rig.refuses(401, "/identity/missing", nameless.list()).await;
+    rig.refuses(401, "/identity/unknown", nameless.list()).await;
 
     // No certificate, and one of another authority with the right name: no connection.
     let stranger = Authority::generate()
@@ -97,5 +97,5 @@ async fn the_uri_of_a_verified_certificate_is_who_calls() {
         ],
     );
     holds(&audit[3], &[("principal", PAYMENTS), ("decision", "allow")]);
-    holds(&audit[7], &[("rule", "/identity/missing")]);
+    holds(&audit[7], &[("rule", "/identity/unknown")]);
 }

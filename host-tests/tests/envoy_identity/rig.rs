@@ -89,6 +89,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub fn turned_away(reply: &Reply, status: u16, rule: &str) {
     assert_eq!((reply.status, reply.rule()), (status, rule), "{reply:?}");
     assert!(!reply.is_tool_result(), "{reply:?}");
+    if status == 400 {
+        // Not a matter of who calls: nobody can say what the request presents.
+        return;
+    }
     let challenge = reply.header("www-authenticate");
     let error = match rule {
         "/identity/missing" => "",

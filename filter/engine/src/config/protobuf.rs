@@ -22,24 +22,30 @@ pub(crate) fn map_entry<'b>(mut bytes: &'b [u8], wanted: &str) -> Option<&'b [u8
     while !bytes.is_empty() {
         let (part, rest) = field(bytes)?;
         bytes = rest;
-        let (1, Wire::Bytes(mut entry)) = part else {
+        let (1, Wire::Bytes(entry)) = part else {
             continue;
         };
-        let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
-        while !entry.is_empty() {
-            let (part, rest) = field(entry)?;
-            entry = rest;
-            match part {
-                (1, Wire::Bytes(bytes)) => key = bytes,
-                (2, Wire::Bytes(bytes)) => value = bytes,
-                _ => return None,
-            }
-        }
+        let (key, value) = map_parts(entry)?;
         if key == wanted.as_bytes() {
             return Some(value);
         }
     }
     None
+}
+
+/// Key and value of an entry of a map.
+fn map_parts(mut entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
+    while !entry.is_empty() {
+        let (part, rest) = field(entry)?;
+        entry = rest;
+        match part {
+            (1, Wire::Bytes(bytes)) => key = bytes,
+            (2, Wire::Bytes(bytes)) => value = bytes,
+            _ => return None,
+        }
+    }
+    Some((key, value))
 }
 
 enum Wire<'b> {
@@ -86,20 +92,11 @@ fn write_struct(mut bytes: &[u8], out: &mut String, depth: usize) -> Option<()> 
     out.push('{');
     let mut first = true;
     while !bytes.is_empty() {
-        let ((1, Wire::Bytes(mut entry)), rest) = field(bytes)? else {
+        let ((1, Wire::Bytes(entry)), rest) = field(bytes)? else {
             return None;
         };
         bytes = rest;
-        let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
-        while !entry.is_empty() {
-            let (part, rest) = field(entry)?;
-            entry = rest;
-            match part {
-                (1, Wire::Bytes(bytes)) => key = bytes,
-                (2, Wire::Bytes(bytes)) => value = bytes,
-                _ => return None,
-            }
-        }
+        let (key, value) = map_parts(entry)?;
         if !std::mem::take(&mut first) {
             out.push(',');
         }

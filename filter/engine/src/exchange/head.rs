@@ -57,9 +57,16 @@ impl RequestHead {
     /// # Errors
     /// The rejection and what exactly it is about.
     pub(super) fn read(headers: &Headers, gate: &Gate) -> Result<RequestHead, Refused> {
-        for name in ONCE {
-            if all(headers, name).nth(1).is_some() {
-                return Err(refused(Rejection::Header, &format!("`{name}` is repeated")));
+        let mut seen = [false; ONCE.len()];
+        for (name, _) in headers {
+            let known = ONCE
+                .iter()
+                .zip(&mut seen)
+                .find(|(once, _)| name.eq_ignore_ascii_case(once.as_bytes()));
+            if let Some((once, seen)) = known
+                && std::mem::replace(seen, true)
+            {
+                return Err(refused(Rejection::Header, &format!("`{once}` is repeated")));
             }
         }
         if OVERRIDES
@@ -136,14 +143,6 @@ impl RequestHead {
                 .map(|id| String::from_utf8_lossy(id).into_owned()),
         })
     }
-}
-
-fn all<'h>(headers: &'h Headers, name: &str) -> impl Iterator<Item = &'h [u8]> {
-    let name = name.as_bytes().to_vec();
-    headers
-        .iter()
-        .filter(move |(key, _)| key.eq_ignore_ascii_case(&name))
-        .map(|(_, value)| value.trim_ascii())
 }
 
 /// The value of a header, without the white space around it.

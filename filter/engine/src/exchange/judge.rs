@@ -1,17 +1,15 @@
 //! The body of a request: every message in it is judged, and all of them together forwarded or refused.
 
-use super::Context;
 use super::head::RequestHead;
 use super::reply::ReplyPlan;
 use super::watch::Watch;
-use serde_json::value::RawValue;
-
-use crate::audit::{CounterRecord, Outcome, Record, clip};
-use crate::config::{Gate, Mode, display_nanos};
+use super::{Context, record};
+use crate::audit::{Outcome, Record, clip};
+use crate::config::{Gate, Mode};
 use crate::identity::{Caller, Principal};
-use crate::json::{Document, Kind, Limits, Value, compact};
+use crate::json::{Document, Kind, Limits, Value};
 use crate::mcp::{Asks, List, Method, is_normal};
-use crate::pdp::{self, AccessRequest, Charged, Decision, Denial, Permit, Planned, Target};
+use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target};
 use crate::pep::{self, Answer, Rejection, Reply};
 use crate::rpc::{self, Call, Id, Message};
 
@@ -61,73 +59,6 @@ enum Verdict<'d, 'p> {
     Refuse(Answer<'d>),
 }
 
-/// A record with what is known of every request.
-pub(super) fn record(
-    cx: &Context<'_>,
-    head: Option<&RequestHead>,
-    caller: Option<&Caller>,
-    decision_id: &str,
-) -> Record {
-    let principal = caller.map(|caller| &caller.principal);
-    let policy = principal.and_then(|principal| principal.policy(cx.gate));
-    Record {
-        time: cx.now.to_string(),
-        decision_id: decision_id.to_owned(),
-        decision: Outcome::Allow,
-        rule: None,
-        reason: None,
-        method: None,
-        target: None,
-        args: None,
-        arguments: None,
-        rpc_id: None,
-        principal: principal.map_or_else(|| "unknown".to_owned(), |principal| clip(&principal.id)),
-        source: principal
-            .map_or("unknown", |principal| principal.source)
-            .to_owned(),
-        claims: principal.and_then(|principal| chosen_claims(principal, &cx.gate.audit.claims)),
-        server: caller.and_then(|caller| caller.server.as_deref().map(clip)),
-        policy: policy
-            .map(|policy| policy.name.to_string())
-            .filter(|name| !name.is_empty()),
-        counters: Vec::new(),
-        retry_after: None,
-        request_id: head.and_then(|head| head.request_id.clone()),
-        traceparent: head.and_then(|head| head.traceparent.clone()),
-        session: head.and_then(|head| head.session.as_deref().map(clip)),
-        policy_digest: cx.gate.digest.clone(),
-        status: None,
-        refunded: false,
-        withheld: None,
-    }
-}
-
-/// The record of a request that is turned away on its headers.
-pub(super) fn turned_away(
-    cx: &Context<'_>,
-    head: &RequestHead,
-    decision_id: &str,
-    caller: Option<&Caller>,
-    rule: &str,
-    reason: &str,
-) -> Record {
-    let mut record = record(cx, Some(head), caller, decision_id);
-    record.reject_by(rule.to_owned(), reason);
-    record
-}
-
-/// The claims to record, as an object.
-fn chosen_claims(principal: &Principal, chosen: &[Box<str>]) -> Option<Box<RawValue>> {
-    let claims = principal.claims.as_ref().filter(|_| !chosen.is_empty())?;
-    let members: Vec<String> = claims
-        .root()
-        .members()
-        .filter(|(key, _)| chosen.iter().any(|name| key.is(name)))
-        .map(|(key, value)| format!("\"{}\":{}", key.raw(), compact(value)))
-        .collect();
-    RawValue::from_string(format!("{{{}}}", members.join(","))).ok()
-}
-
 /// Judges a whole body.
 pub(super) fn body(
     cx: &mut Context<'_>,
@@ -137,7 +68,7 @@ pub(super) fn body(
     body: &[u8],
 ) -> Judged {
     let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
-        let mut record = record(cx, Some(head), Some(caller), exchange_id);
+        let mut record = record::of(cx, Some(head), Some(caller), exchange_id);
         record.reject(rejection, detail);
         record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
         Judged {
@@ -206,7 +137,7 @@ pub(super) fn body(
         } else {
             exchange_id.to_owned()
         };
-        let blank = record(cx, Some(head), Some(caller), &decision_id);
+        let blank = record::of(cx, Some(head), Some(caller), &decision_id);
         match opinion(cx, (principal, session), blank, message, modern) {
             Ok(opinion) => opinions.push(opinion),
             Err((rejection, id, detail)) => {
@@ -601,7 +532,7 @@ fn forward(
             if let Some(denial) = shadow.or(observed) {
                 record.refuse(Outcome::ShadowDeny, &denial);
             }
-            record.counters = charged.iter().map(counter_record).collect();
+            record.counters = charged.iter().map(record::counter).collect();
             records.push(record);
         }
         if let Some(id) = opinion.id {
@@ -618,14 +549,5 @@ fn forward(
             learns_session,
         },
         records,
-    }
-}
-
-fn counter_record(charged: &Charged) -> CounterRecord {
-    CounterRecord {
-        counter: charged.counter.to_string(),
-        before: display_nanos(charged.receipt.before),
-        after: display_nanos(charged.receipt.after),
-        max: display_nanos(charged.max),
     }
 }

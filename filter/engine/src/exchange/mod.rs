@@ -6,6 +6,7 @@
 
 mod head;
 mod judge;
+mod record;
 mod reply;
 mod watch;
 
@@ -134,7 +135,7 @@ impl Exchange {
     ) -> Result<Caller, Reply> {
         let gate = cx.gate;
         let Ok(server) = gate.servers.find(headers, &self.attributes) else {
-            self.records = vec![judge::turned_away(
+            self.records = vec![record::turned_away(
                 cx,
                 head,
                 &self.id,
@@ -158,7 +159,7 @@ impl Exchange {
                     removals: vec![],
                 });
                 let rule = format!("/identity/{}", stranger.word());
-                let mut record = judge::turned_away(
+                let mut record = record::turned_away(
                     cx,
                     head,
                     &self.id,
@@ -294,7 +295,7 @@ impl Exchange {
         detail: &str,
     ) -> Step {
         let (head, caller) = known.unzip();
-        let mut record = judge::record(cx, head, caller, &self.id);
+        let mut record = record::of(cx, head, caller, &self.id);
         record.reject(rejection, detail);
         self.records = vec![record];
         self.state = State::Done;

@@ -1,7 +1,7 @@
 //! The reply to a forwarded request: passed, filtered or withheld.
 
 use super::head::{RequestHead, header};
-use super::{Context, Exchange, Forwarded, Headers, State, judge};
+use super::{Context, Exchange, Forwarded, Headers, State, record};
 use crate::audit::Record;
 use crate::config::{Gate, Mode};
 use crate::identity::{Caller, Principal};
@@ -507,7 +507,7 @@ fn refused_transport(cx: &Context<'_>, principal: Principal, id: &str) -> Record
         server: None,
         removals: Vec::new(),
     };
-    let mut record = judge::record(cx, None, Some(&caller), id);
+    let mut record = record::of(cx, None, Some(&caller), id);
     let denial = sse_transport();
     record.reject_by(denial.rule.to_string(), &denial.reason);
     record

@@ -5,7 +5,7 @@
 
 mod agreeing;
 mod native;
-mod store;
+pub(crate) mod store;
 mod wasm;
 
 use std::collections::BTreeMap;

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use toolgate_engine::counters::{SaveError, Store, StoreLost, Version};
 
 /// What an Envoy process keeps for its workers, for one.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
     values: HashMap<String, (Vec<u8>, u32)>,
     saved: u32,
     /// Nothing can be read or written.
-    pub(super) down: bool,
+    pub(crate) down: bool,
 }
 
 impl Store for Memory {

@@ -1,0 +1,88 @@
+//! What the records of an exchange say of the request and the caller.
+
+use serde_json::value::RawValue;
+
+use super::Context;
+use super::head::RequestHead;
+use crate::audit::{CounterRecord, Outcome, Record, clip};
+use crate::config::display_nanos;
+use crate::identity::{Caller, Principal};
+use crate::json::compact;
+use crate::pdp::Charged;
+
+/// A record with what is known of every request.
+pub(super) fn of(
+    cx: &Context<'_>,
+    head: Option<&RequestHead>,
+    caller: Option<&Caller>,
+    decision_id: &str,
+) -> Record {
+    let principal = caller.map(|caller| &caller.principal);
+    let policy = principal.and_then(|principal| principal.policy(cx.gate));
+    Record {
+        time: cx.now.to_string(),
+        decision_id: decision_id.to_owned(),
+        decision: Outcome::Allow,
+        rule: None,
+        reason: None,
+        method: None,
+        target: None,
+        args: None,
+        arguments: None,
+        rpc_id: None,
+        principal: principal.map_or_else(|| "unknown".to_owned(), |principal| clip(&principal.id)),
+        source: principal
+            .map_or("unknown", |principal| principal.source)
+            .to_owned(),
+        claims: principal.and_then(|principal| chosen_claims(principal, &cx.gate.audit.claims)),
+        server: caller.and_then(|caller| caller.server.as_deref().map(clip)),
+        policy: policy
+            .map(|policy| policy.name.to_string())
+            .filter(|name| !name.is_empty()),
+        counters: Vec::new(),
+        retry_after: None,
+        request_id: head.and_then(|head| head.request_id.clone()),
+        traceparent: head.and_then(|head| head.traceparent.clone()),
+        session: head.and_then(|head| head.session.as_deref().map(clip)),
+        policy_digest: cx.gate.digest.clone(),
+        status: None,
+        refunded: false,
+        withheld: None,
+    }
+}
+
+/// The record of a request that is turned away on its headers.
+pub(super) fn turned_away(
+    cx: &Context<'_>,
+    head: &RequestHead,
+    decision_id: &str,
+    caller: Option<&Caller>,
+    rule: &str,
+    reason: &str,
+) -> Record {
+    let mut record = of(cx, Some(head), caller, decision_id);
+    record.reject_by(rule.to_owned(), reason);
+    record
+}
+
+/// The claims to record, as an object.
+fn chosen_claims(principal: &Principal, chosen: &[Box<str>]) -> Option<Box<RawValue>> {
+    let claims = principal.claims.as_ref().filter(|_| !chosen.is_empty())?;
+    let members: Vec<String> = claims
+        .root()
+        .members()
+        .filter(|(key, _)| chosen.iter().any(|name| key.is(name)))
+        .map(|(key, value)| format!("\"{}\":{}", key.raw(), compact(value)))
+        .collect();
+    RawValue::from_string(format!("{{{}}}", members.join(","))).ok()
+}
+
+/// A charge as a record shows it.
+pub(super) fn counter(charged: &Charged) -> CounterRecord {
+    CounterRecord {
+        counter: charged.counter.to_string(),
+        before: display_nanos(charged.receipt.before),
+        after: display_nanos(charged.receipt.after),
+        max: display_nanos(charged.max),
+    }
+}
