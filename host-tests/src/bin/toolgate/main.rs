@@ -44,7 +44,7 @@ const EXAMPLES: &str = "\
 Examples:
   toolgate init http://127.0.0.1:3000/mcp        a starting set for this server: policy, tests, Envoy
   toolgate check examples            is every policy below this directory valid?
-  toolgate test examples/payments    does it decide what its tests say?
+  toolgate test examples/refund-caps    does it decide what its tests say?
   toolgate explain policy.yaml --tool create_refund --args '{\"amount\": 150}'
   toolgate replay access.log new-policy.yaml
 
