@@ -1,5 +1,7 @@
 //! Typed reading that collects errors instead of stopping at the first.
 
+use std::borrow::Cow;
+
 use super::error::{ConfigError, ConfigErrors, nearest};
 use crate::json::{Decimal, Document, Kind, Limits, Value};
 
@@ -29,10 +31,14 @@ pub(super) struct Object<'d> {
 
 impl<'d> Field<'d> {
     pub(super) fn member(&self, key: &str, value: Value<'d>) -> Field<'d> {
-        Field {
-            value,
-            at: format!("{}/{}", self.at, escape(key)),
-        }
+        // Every value of a configuration passes here, so no formatting.
+        let key = escape(key);
+        let mut at =
+            String::with_capacity(self.at.len().saturating_add(key.len()).saturating_add(1));
+        at.push_str(&self.at);
+        at.push('/');
+        at.push_str(&key);
+        Field { value, at }
     }
 
     pub(super) fn element(&self, index: usize, value: Value<'d>) -> Field<'d> {
@@ -304,8 +310,12 @@ impl Reader {
 }
 
 /// Escapes a name for use in a JSON Pointer (RFC 6901).
-pub(super) fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+pub(super) fn escape(name: &str) -> Cow<'_, str> {
+    if name.contains(['~', '/']) {
+        name.replace('~', "~0").replace('/', "~1").into()
+    } else {
+        name.into()
+    }
 }
 
 /// `a`, `b` or `c`.

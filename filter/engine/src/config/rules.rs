@@ -51,7 +51,8 @@ pub(super) fn entry(
             .and_then(|field| read_name(reader, &field, &mut names));
         let pointer = format!(
             "{base}/rules/{}",
-            name.as_deref().map_or_else(|| index.to_string(), escape)
+            name.as_deref()
+                .map_or_else(|| index.to_string().into(), escape)
         );
         read_rule(reader, counters, &mut object, tool, &at, pointer, entry);
         object.finish(reader);
