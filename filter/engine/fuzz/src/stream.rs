@@ -100,12 +100,14 @@ pub fn decode(input: &[u8]) -> Vec<(String, String)> {
     let (mut name, mut data): (String, Option<String>) = (String::new(), None);
     let mut first = true;
     for line in text.split('\n').chain([""]) {
+        let blank = line.is_empty();
         let line = if std::mem::take(&mut first) {
             line.strip_prefix('\u{feff}').unwrap_or(line)
         } else {
             line
         };
-        if line.is_empty() {
+        // A byte order mark alone makes no blank line, but where the stream begins: there no event ends with it.
+        if blank {
             let name = std::mem::take(&mut name);
             events.extend(
                 data.take()
