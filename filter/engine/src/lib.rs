@@ -33,10 +33,14 @@ pub mod exchange;
 pub mod identity;
 pub mod json;
 pub mod mcp;
+mod names;
 pub mod ndjson;
+mod order;
 pub mod pdp;
 pub mod pep;
 pub mod policy;
 pub mod rpc;
 pub mod sse;
 pub mod time;
+
+pub use names::{NameMap, Names};

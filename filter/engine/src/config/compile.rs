@@ -13,6 +13,7 @@ use crate::counters::Table;
 use crate::identity::{Attributes, Identity, Servers, Source};
 use crate::json::{Document, Limits};
 use crate::mcp::Method;
+use crate::order;
 use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
 
 const POSTURES: [(&str, Posture); 2] = [("allow", Posture::Allow), ("deny", Posture::Deny)];
@@ -184,9 +185,7 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
     {
         needed.push(Attributes::ROUTE);
     }
-    needed.sort_unstable();
-    needed.dedup();
-    needed
+    order::distinct(needed.into_iter())
 }
 
 fn read_policy(reader: &mut Reader, object: &mut Object<'_>, name: &str) -> Policy {
@@ -291,14 +290,17 @@ impl CatalogReader<'_> {
                         format!("`{name}` is no exact name: there are no patterns, only `*` alone"),
                     );
                 }
-                None => catalog
-                    .entries
-                    .extend(entry.map(|entry| (name.into(), entry))),
+                None => {
+                    if let Some(entry) = entry {
+                        catalog.entries.insert(&name, entry);
+                    }
+                }
             }
         }
-        catalog
-            .prefixes
-            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        let shortness = |prefix: &str| u64::MAX.saturating_sub(prefix.len() as u64);
+        let longest =
+            order::by_number(catalog.prefixes.iter().map(|(prefix, _)| shortness(prefix)));
+        catalog.prefixes = order::arrange(std::mem::take(&mut catalog.prefixes), &longest);
     }
 
     fn entry(&mut self, field: Field<'_>, base: &str, name: &str) -> Option<Entry> {
@@ -370,7 +372,7 @@ fn read_hide(reader: &mut Reader, field: &Field<'_>, kind: Kind, catalog: &mut C
                 &item,
                 "an exact name, or `*` alone for all: there are no patterns",
             );
-        } else if !catalog.hidden.insert(name.as_str().into()) {
+        } else if catalog.hidden.insert(&name, ()).is_some() {
             reader.error(&item.at, format!("`{name}` is hidden twice"));
         }
     }
@@ -383,7 +385,9 @@ fn read_methods(reader: &mut Reader, field: Field<'_>) -> Methods {
     };
     if let Some(field) = object.take("allow") {
         for item in reader.list(&field) {
-            methods.allow.extend(reader.text(&item).map(Into::into));
+            if let Some(name) = reader.text(&item) {
+                methods.allow.insert(&name, ());
+            }
         }
     }
     if let Some(field) = object.take("deny") {
@@ -394,7 +398,7 @@ fn read_methods(reader: &mut Reader, field: Field<'_>) -> Methods {
             if Method::find(&name).is_none() {
                 reader.expected(&item, "one of MCP's methods (others are refused anyway)");
             }
-            methods.deny.insert(name.into());
+            methods.deny.insert(&name, ());
         }
     }
     object.finish(reader);

@@ -53,7 +53,7 @@ pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
         .into_iter()
         .map(|candidate| {
             (
-                distance(&word.to_lowercase(), &candidate.to_lowercase()),
+                distance(&word.to_ascii_lowercase(), &candidate.to_ascii_lowercase()),
                 candidate,
             )
         })

@@ -2,6 +2,7 @@
 
 use super::error::nearest;
 use super::reader::{Field, Object, Reader, alternatives};
+use crate::Names;
 use crate::identity::{
     Attributes, Grant, Grants, Identity, RESERVED, Server, Servers, Source, TokenHash,
 };
@@ -233,13 +234,13 @@ fn read_grants(
     servers: &Servers,
 ) -> Grants {
     let mut grants = Grants::default();
-    let mut ids = std::collections::HashSet::new();
+    let mut ids = Names::default();
     for item in reader.list(field) {
         let at = item.at.clone();
         let Some((token, grant)) = read_grant(reader, item, names, servers) else {
             continue;
         };
-        if !ids.insert(grant.id.clone()) {
+        if ids.insert(&grant.id, ()).is_some() {
             reader.error(&at, format!("two grants have the id `{}`", grant.id));
         }
         if !grants.insert(token, grant) {

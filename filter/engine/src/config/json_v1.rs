@@ -1,12 +1,11 @@
 //! The JSON v1 dialect of one entry: `require`, `deny_if`, `limits`.
 
-use std::collections::HashMap;
-
 use super::conditions::{op_name, read_conditions};
 use super::limits::{CounterBook, read_limit};
 use super::reader::{Field, Object, Reader, escape};
 use super::wording;
 use crate::policy::{Block, Condition, Entry, Requirement, Rule};
+use crate::{NameMap, order};
 
 /// Reads the rules of one entry. `base` is the pointer of the entry in refusals, such as `/tools/x`.
 pub(super) fn entry(
@@ -78,14 +77,14 @@ pub(super) fn entry(
 /// Names blocks by path and operator; what stands in a second block gets `-2`.
 struct Names {
     section: String,
-    blocks: HashMap<String, usize>,
+    blocks: NameMap<usize>,
 }
 
 impl Names {
     fn new(section: String) -> Self {
         Names {
             section,
-            blocks: HashMap::new(),
+            blocks: NameMap::default(),
         }
     }
 
@@ -101,12 +100,12 @@ impl Names {
                 )
             })
             .collect();
-        let mut distinct = words.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        for word in distinct {
-            let count = self.blocks.entry(word).or_default();
-            *count = count.saturating_add(1);
+        for word in order::distinct(words.iter().map(String::as_str)) {
+            let count = self
+                .blocks
+                .get(word)
+                .map_or(1, |count| count.saturating_add(1));
+            self.blocks.insert(word, count);
         }
         for word in &mut words {
             match self.blocks.get(word) {

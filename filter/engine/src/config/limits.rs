@@ -1,6 +1,5 @@
 //! Limits, and the counters they declare.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::conditions::read_single_path;
@@ -9,6 +8,7 @@ use super::reader::{Field, Object, Reader, alternatives, escape};
 use crate::counters::Window;
 use crate::json::Kind;
 use crate::policy::{Catalog, Cost, Counter, Entry, Limit, Max, Rule, Scope};
+use crate::{NameMap, order};
 
 /// One call, in 10^-9.
 pub(super) const ONE: i128 = 1_000_000_000;
@@ -16,7 +16,7 @@ pub(super) const ONE: i128 = 1_000_000_000;
 /// The counters of a policy: one window and one scope per name.
 #[derive(Default)]
 pub(super) struct CounterBook {
-    counters: HashMap<String, (Arc<Counter>, String)>,
+    counters: NameMap<(Arc<Counter>, String)>,
 }
 
 impl CounterBook {
@@ -28,9 +28,12 @@ impl CounterBook {
         declared: Counter,
     ) -> Option<Arc<Counter>> {
         let name = declared.name.to_string();
-        let entry = self.counters.entry(name.clone());
-        let (counter, first_at) =
-            entry.or_insert_with(|| (Arc::new(declared.clone()), at.to_owned()));
+        let Some((counter, first_at)) = self.counters.get(&name) else {
+            let counter = Arc::new(declared);
+            let declaration = (Arc::clone(&counter), at.to_owned());
+            self.counters.insert(&name, declaration);
+            return Some(counter);
+        };
         if **counter == declared {
             return Some(Arc::clone(counter));
         }
@@ -62,7 +65,7 @@ impl CounterBook {
                 }
                 Some(_) => {}
                 None => {
-                    let known = self.counters.keys().map(String::as_str);
+                    let known = self.counters.names();
                     let suggestion = nearest(&name, known)
                         .map(|name| name.trim_start_matches("state.").to_owned());
                     reader.error_with(
@@ -74,13 +77,12 @@ impl CounterBook {
             }
         }
         for entry in entries {
-            let mut names: Vec<&str> = entry
-                .conditions()
-                .flat_map(|condition| condition.paths())
-                .filter_map(|path| path.counter())
-                .collect();
-            names.sort_unstable();
-            names.dedup();
+            let names = order::distinct(
+                entry
+                    .conditions()
+                    .flat_map(|condition| condition.paths())
+                    .filter_map(|path| path.counter()),
+            );
             let reads = names.into_iter().filter_map(|name| self.counters.get(name));
             entry.reads = reads.map(|(counter, _)| Arc::clone(counter)).collect();
         }
@@ -225,18 +227,12 @@ pub(super) fn check_meeting(reader: &mut Reader, catalog: &Catalog) {
         .as_ref()
         .map(|entry| entry.limits.as_slice())
         .unwrap_or_default();
-    let mut entries: Vec<(&str, &[Limit])> = catalog
-        .entries
-        .iter()
-        .chain(
-            catalog
-                .prefixes
-                .iter()
-                .map(|(prefix, entry)| (prefix, entry)),
-        )
-        .map(|(name, entry)| (&**name, entry.limits.as_slice()))
+    let prefixes = catalog.prefixes.iter();
+    let named = catalog.entries.iter();
+    let all = named.chain(prefixes.map(|(prefix, entry)| (&**prefix, entry)));
+    let mut entries: Vec<(&str, &[Limit])> = all
+        .map(|(name, entry)| (name, entry.limits.as_slice()))
         .collect();
-    entries.sort_unstable_by_key(|(name, _)| *name);
     if entries.is_empty() {
         entries.push(("*", &[]));
     }

@@ -17,8 +17,6 @@ mod reader;
 mod rules;
 mod wording;
 
-use std::collections::HashSet;
-
 pub use crate::json::canonical;
 #[cfg(feature = "explain")]
 pub(crate) use conditions::op_name;
@@ -28,6 +26,7 @@ pub(crate) use limits::display_nanos;
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
 pub use protobuf::struct_to_json;
 
+use crate::Names;
 use crate::counters::Table;
 use crate::identity::{Identity, Servers};
 use crate::policy::Policy;
@@ -78,9 +77,9 @@ pub enum Mode {
 #[derive(Debug, Default)]
 pub struct Methods {
     /// Unknown methods to forward.
-    pub allow: HashSet<Box<str>>,
+    pub allow: Names,
     /// Known methods to refuse.
-    pub deny: HashSet<Box<str>>,
+    pub deny: Names,
 }
 
 /// How HTTP is handled.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::error::{ConfigError, ConfigErrors, nearest};
 use crate::json::{Decimal, Document, Kind, Limits, Value};
+use crate::order;
 
 /// Collects errors.
 #[derive(Debug)]
@@ -74,8 +75,7 @@ impl<'d> Object<'d> {
         for (key, value) in self.field.value.members() {
             let key = key.decode();
             if !self.known.contains(&&*key) {
-                let mut known = self.known.clone();
-                known.sort_unstable();
+                let known = order::texts(self.known.iter().copied());
                 let suggestion = nearest(&key, known.iter().copied()).map(str::to_owned);
                 let message = format!("unknown key `{key}`; expected {}", alternatives(&known));
                 reader.errors.push(ConfigError {

@@ -9,6 +9,7 @@ use crate::config::{Gate, Mode};
 use crate::identity::{Caller, Principal};
 use crate::json::{Document, Kind, Limits, Value};
 use crate::mcp::{Asks, List, Method, is_normal};
+use crate::order;
 use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target};
 use crate::pep::{self, Answer, Rejection, Reply};
 use crate::rpc::{self, Call, Id, Message};
@@ -148,8 +149,7 @@ pub(super) fn body(
     conclude(cx, principal, opinions, is_batch, modern)
 }
 
-/// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart. Floats
-/// only ever add a reason to refuse here.
+/// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.
 fn repeats_an_id(messages: &[Message<'_>]) -> bool {
     let by_value = |id: Id<'_>| -> String {
         let document = Document::parse(id.token().as_bytes(), &Limits::WIRE);
@@ -159,23 +159,20 @@ fn repeats_an_id(messages: &[Message<'_>]) -> bool {
             .and_then(|document| document.root().as_str());
         match text {
             Some(text) => text.into_owned(),
-            None => id
-                .token()
-                .parse::<f64>()
-                .map_or_else(|_| id.token().to_owned(), |number| number.to_string()),
+            // Some servers keep integers as doubles: from 2^53 on, of which the first 15 digits are less than a tenth,
+            // they tell only some of them apart.
+            None if id.token().len() > 15 => "large".to_owned(),
+            None => id.token().to_owned(),
         }
     };
-    let mut ids: Vec<String> = messages
+    let ids: Vec<String> = messages
         .iter()
         .filter_map(|message| match message {
             Message::Request { id, .. } => Some(by_value(*id)),
             _ => None,
         })
         .collect();
-    ids.sort_unstable();
-    ids.iter()
-        .zip(ids.iter().skip(1))
-        .any(|(left, right)| left == right)
+    order::has_twins(ids.iter().map(String::as_str))
 }
 
 /// The session of a request, where counters need it and the gate saw it issued to this caller.
@@ -231,10 +228,10 @@ fn opinion<'d, 'p>(
             verdict: Verdict::Refuse(answer),
         })
     };
-    let switched_off = gate.methods.deny.contains(&*name);
+    let switched_off = gate.methods.deny.contains(&name);
     let method = Method::find(&name).filter(|_| !switched_off);
     let Some(method) = method else {
-        if gate.methods.allow.contains(&*name) && !switched_off {
+        if gate.methods.allow.contains(&name) && !switched_off {
             return Ok(Opinion {
                 id,
                 record: id.map(|_| record),

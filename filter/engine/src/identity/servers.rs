@@ -3,6 +3,7 @@
 use super::Attributes;
 use crate::exchange::Headers;
 use crate::exchange::header;
+use crate::order;
 
 /// One upstream: everything that is set must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,17 +33,17 @@ pub enum Servers {
 impl Servers {
     /// Several servers. Where more than one matches, a route decides before a host, a host before a path, and a longer
     /// path before a shorter one: the order of a document does not survive every way a host delivers it.
-    pub fn several(mut servers: Vec<Server>) -> Self {
-        servers.sort_by(|left, right| {
-            let rank = |server: &Server| {
-                let path = server.path_prefix.as_ref().map_or(0, |prefix| prefix.len());
-                (server.route.is_some(), server.host.is_some(), path)
-            };
-            rank(right)
-                .cmp(&rank(left))
-                .then_with(|| left.name.cmp(&right.name))
-        });
-        Servers::Several(servers)
+    pub fn several(servers: Vec<Server>) -> Self {
+        let by_name = order::by_text(servers.iter().map(|server| &*server.name));
+        let servers = order::arrange(servers, &by_name);
+        // The least come first: what is there, and the longer path, has the smaller number.
+        let specificity = |server: &Server| {
+            let path = server.path_prefix.as_ref().map_or(0, |prefix| prefix.len());
+            let path = u64::from(u32::MAX).saturating_sub(u64::try_from(path).unwrap_or(u64::MAX));
+            u64::from(server.route.is_none()) << 33 | u64::from(server.host.is_none()) << 32 | path
+        };
+        let most_specific = order::by_number(servers.iter().map(specificity));
+        Servers::Several(order::arrange(servers, &most_specific))
     }
 
     /// Whether a server has this name.

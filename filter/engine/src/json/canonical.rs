@@ -13,13 +13,8 @@ pub fn canonical(value: Value<'_>) -> String {
 fn write(value: Value<'_>, out: &mut String) {
     match value.kind() {
         Kind::Object => {
-            let mut members: Vec<_> = value
-                .members()
-                .map(|(key, value)| (key.decode(), value))
-                .collect();
-            members.sort_by(|(left, _), (right, _)| left.cmp(right));
             out.push('{');
-            for (index, (key, value)) in members.into_iter().enumerate() {
+            for (index, (key, value)) in value.sorted_members().into_iter().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::order;
+
 /// Replacements to make in a text, collected in any order and applied in one pass.
 #[derive(Debug, Default)]
 pub struct Edits {
@@ -20,14 +22,18 @@ impl Edits {
     }
 
     /// The text with all replacements made; `None` if two of them overlap or leave the text.
-    pub fn apply(mut self, text: &str) -> Option<String> {
-        self.replacements
-            .sort_by_key(|(span, _)| (span.start, span.end));
+    pub fn apply(self, text: &str) -> Option<String> {
+        // Of two that begin in the same place the empty one comes first.
+        let starts = self
+            .replacements
+            .iter()
+            .map(|(span, _)| (span.start as u64) << 1 | u64::from(!span.is_empty()));
+        let order = order::by_number(starts);
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
-        for (span, replacement) in &self.replacements {
+        for (span, replacement) in order::arrange(self.replacements, &order) {
             out.push_str(text.get(done..span.start)?);
-            out.push_str(replacement);
+            out.push_str(&replacement);
             done = span.end;
         }
         out.push_str(text.get(done..)?);

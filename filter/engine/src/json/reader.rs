@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::value::{Kind, Node};
+use crate::order;
 
 /// Bounds on one document.
 #[derive(Clone, Debug)]
@@ -440,7 +441,7 @@ impl Reader<'_> {
             }
             return Ok(());
         }
-        let mut texts: Vec<_> = keys
+        let texts: Vec<_> = keys
             .iter()
             .filter_map(|&index| self.nodes.get(index))
             .map(|node| {
@@ -451,12 +452,7 @@ impl Reader<'_> {
                 super::text::Text::new(raw, node.kind == Kind::EscapedString).decode()
             })
             .collect();
-        texts.sort_unstable();
-        let twice = texts
-            .iter()
-            .zip(texts.iter().skip(1))
-            .any(|(left, right)| left == right);
-        if twice {
+        if order::has_twins(texts.iter().map(|text| &**text)) {
             Err(self.error(JsonErrorKind::DuplicateKey))
         } else {
             Ok(())

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use super::decimal::Decimal;
 use super::reader::{self, JsonError, Limits};
 use super::text::Text;
+use crate::order;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,13 +273,14 @@ impl<'d> Value<'d> {
         }
     }
 
-    fn sorted_members(&self) -> Vec<(Cow<'d, str>, Value<'d>)> {
-        let mut members: Vec<_> = self
+    /// The members in the order of their decoded keys.
+    pub(super) fn sorted_members(&self) -> Vec<(Cow<'d, str>, Value<'d>)> {
+        let members: Vec<_> = self
             .members()
             .map(|(key, value)| (key.decode(), value))
             .collect();
-        members.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        members
+        let order = order::by_text(members.iter().map(|(key, _)| &**key));
+        order::arrange(members, &order)
     }
 }
 

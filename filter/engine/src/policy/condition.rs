@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
 
 use super::path::{Facts, Found, Path, Root, Step, follow};
 use super::pattern::Pattern;
 use super::url::UrlTest;
 use crate::json::{Decimal, Document, Kind, Value, canonical};
+use crate::{NameMap, Names, order};
 
 /// `path op value`, compiled.
 #[derive(Debug)]
@@ -100,9 +100,9 @@ pub enum Operand {
 #[derive(Debug, Default)]
 pub struct List {
     /// Texts.
-    pub texts: HashSet<Box<str>>,
+    pub texts: Names,
     /// Everything else as written, by its canonical spelling.
-    pub others: HashMap<Box<str>, Box<str>>,
+    pub others: NameMap<Box<str>>,
 }
 
 impl Condition {
@@ -305,33 +305,28 @@ impl List {
     pub fn insert(&mut self, value: Value<'_>) {
         match value.as_str() {
             Some(text) => {
-                self.texts.insert(text.into());
+                self.texts.insert(&text, ());
             }
             None => {
-                self.others
-                    .insert(canonical(value).into(), value.raw().into());
+                self.others.insert(&canonical(value), value.raw().into());
             }
         }
     }
 
     /// The elements in words: texts in quotes, everything else as written; sorted.
     pub fn spelled(&self) -> Vec<String> {
-        let mut texts: Vec<String> = self
-            .texts
-            .iter()
-            .map(|text| format!("\"{text}\""))
-            .collect();
-        texts.sort_unstable();
-        let mut others: Vec<String> = self.others.values().map(|raw| raw.to_string()).collect();
-        others.sort_unstable();
-        texts.extend(others);
+        let texts = order::texts(self.texts.names()).into_iter();
+        let others = order::texts(self.others.values().map(|raw| &**raw)).into_iter();
         texts
+            .map(|text| format!("\"{text}\""))
+            .chain(others.map(str::to_owned))
+            .collect()
     }
 
     fn contains(&self, value: Value<'_>) -> bool {
         match value.as_text() {
-            Some(text) => self.texts.contains(&*text.decode()),
-            None => !self.others.is_empty() && self.others.contains_key(&*canonical(value)),
+            Some(text) => self.texts.contains(&text.decode()),
+            None => !self.others.is_empty() && self.others.contains(&canonical(value)),
         }
     }
 }

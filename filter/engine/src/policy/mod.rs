@@ -8,7 +8,6 @@ mod path;
 mod pattern;
 mod url;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
@@ -17,6 +16,7 @@ pub use pattern::{Pattern, PatternError};
 pub use url::UrlTest;
 
 use crate::counters::Window;
+use crate::{NameMap, Names};
 
 /// One policy.
 #[derive(Debug, Default)]
@@ -49,13 +49,13 @@ pub struct Catalog {
     /// For targets without an entry.
     pub default: Posture,
     /// Targets nobody sees or reaches.
-    pub hidden: HashSet<Box<str>>,
+    pub hidden: Names,
     /// Hidden by what they begin with; resources only.
     pub hidden_prefixes: Vec<Box<str>>,
     /// `hide: ["*"]`.
     pub hide_all: bool,
     /// Exact names.
-    pub entries: HashMap<Box<str>, Entry>,
+    pub entries: NameMap<Entry>,
     /// `prefix*` entries of resources, longest prefix first.
     pub prefixes: Vec<(Box<str>, Entry)>,
     /// The rules of `"*"`, which apply after the target's own and rescue nothing.
