@@ -9,6 +9,7 @@ use crate::config::AuditArgs;
 use crate::json::{Kind, Value, compact};
 use crate::pdp::Denial;
 use crate::pep::Rejection;
+use crate::time::Timestamp;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -146,6 +147,36 @@ const MAX_TEXT: usize = 256;
 const MAX_ARGS: usize = 32;
 
 impl Record {
+    /// A record of something permitted, by nobody in particular.
+    pub fn new(now: Timestamp, decision_id: &str, policy_digest: &str) -> Self {
+        Record {
+            time: now.to_string(),
+            decision_id: decision_id.to_owned(),
+            decision: Outcome::Allow,
+            rule: None,
+            reason: None,
+            method: None,
+            target: None,
+            args: None,
+            arguments: None,
+            rpc_id: None,
+            principal: "unknown".to_owned(),
+            source: "unknown".to_owned(),
+            claims: None,
+            server: None,
+            policy: None,
+            counters: Vec::new(),
+            retry_after: None,
+            request_id: None,
+            traceparent: None,
+            session: None,
+            policy_digest: policy_digest.to_owned(),
+            status: None,
+            refunded: false,
+            withheld: None,
+        }
+    }
+
     /// The record as one line of at most `max_bytes`: what does not fit is left out, the arguments first.
     pub fn line(&self, max_bytes: usize) -> String {
         let fits = |line: &String| line.len() <= max_bytes;

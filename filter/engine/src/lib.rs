@@ -28,6 +28,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod console;
 pub mod counters;
 pub mod exchange;
 pub mod identity;

@@ -43,7 +43,7 @@ const ENTRIES: Shape = Either(&[Map(&ENTRY_OR_NULL), Null]);
 const ENTRY_OR_NULL: Shape = Either(&[Shape::Object(&ENTRY), Null]);
 const SECTION_SHAPE: Shape = Shape::Object(&SECTION);
 
-object! { ROOT "configuration" "The configuration of a gate."
+object! { ROOT "configuration" "The configuration of a gate, or of a console."
     needs &["version"];
     {
         "version": Either(&[Choice(&["1"]), Integer(1, 1)]), "The version of this format.";
@@ -66,6 +66,7 @@ object! { ROOT "configuration" "The configuration of a gate."
         "counters": Shape::Object(&COUNTERS), "Where counters live.";
         "results": Shape::Object(&RESULTS), "How replies are handled.";
         "audit": Shape::Object(&AUDIT), "What is recorded of a decision.";
+        "console": Shape::Object(&CONSOLE), "Who may look, decide and stop. In a document without a policy this listener is the console; beside one it is only checked.";
     }
 }
 
@@ -301,5 +302,23 @@ object! { AUDIT "audit" "What is recorded of a decision."
         "args": Choice(&["none", "keys", "full"]), "How much of the arguments is recorded.";
         "claims": NAMES, "Claims of the caller to record.";
         "max_bytes": Integer(1024, 1_048_576), "Longest record.";
+    }
+}
+
+object! { CONSOLE "console" "Who may look, decide and stop."
+    needs_one &["token_sha256", "approvers"];
+    {
+        "token_sha256": Form("^[0-9A-Fa-f]{64}$", "64 hexadecimal digits"), "SHA-256 of one token that everybody shares; records name them `console`.";
+        "approvers": List(&Shape::Object(&APPROVER)), "People with tokens of their own.";
+    }
+}
+
+object! { APPROVER "approver" "Somebody who may use the console."
+    needs &["id", "token_sha256"];
+    {
+        "id": Text, "The name in records and on decided questions.";
+        "token_sha256": Form("^[0-9A-Fa-f]{64}$", "64 hexadecimal digits"), "SHA-256 of the token.";
+        "groups": NAMES, "Groups that `approvers` of an entry may name.";
+        "grants": NAMES, "Ids of this person's own grants, whose questions others decide.";
     }
 }

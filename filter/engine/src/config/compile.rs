@@ -6,8 +6,8 @@ use super::error::ConfigErrors;
 use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader, escape};
 use super::{
-    Audit, AuditArgs, Counters, Gate, Http, Methods, Mode, Results, approval, canonical, identity,
-    json_v1, rules,
+    Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, Results, approval,
+    canonical, console, identity, json_v1, rules,
 };
 use crate::counters::Table;
 use crate::identity::{Attributes, Identity, Servers, Source};
@@ -19,8 +19,8 @@ use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
 const POSTURES: [(&str, Posture); 2] = [("allow", Posture::Allow), ("deny", Posture::Deny)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
-/// Reads a whole configuration.
-pub(super) fn gate(text: &[u8], doubles: bool) -> Result<Gate, ConfigErrors> {
+/// Reads a whole configuration: of a console, where it has no policy.
+pub(super) fn configured(text: &[u8], doubles: bool) -> Result<Configured, ConfigErrors> {
     let mut reader = Reader::new(doubles);
     let document = match Document::parse(text, &Limits::CONFIG) {
         Ok(document) => document,
@@ -33,17 +33,44 @@ pub(super) fn gate(text: &[u8], doubles: bool) -> Result<Gate, ConfigErrors> {
         value: document.root(),
         at: String::new(),
     };
-    let gate = reader
-        .object(root)
-        .map(|object| read_gate(&mut reader, object, &document));
-    reader.finish(gate)
+    let read = reader.object(root).map(|object| {
+        let has_policy = object.has("policies") || INLINE.into_iter().any(|key| object.has(key));
+        if object.has("console") && !has_policy {
+            Configured::Console(read_console(&mut reader, object, &document))
+        } else {
+            Configured::Gate(Box::new(read_gate(&mut reader, object, &document)))
+        }
+    });
+    reader.finish(read)
+}
+
+/// Reads a document without a policy.
+fn read_console(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_>) -> Console {
+    read_head(reader, &mut object);
+    let approvers = object
+        .take("console")
+        .map(|field| console::read(reader, field))
+        .unwrap_or_default();
+    let audit = object
+        .take("audit")
+        .map(|field| read_audit(reader, field))
+        .unwrap_or_default();
+    object.finish(reader);
+    Console {
+        digest: digest(document),
+        approvers,
+        audit,
+    }
+}
+
+/// SHA-256 over the canonical document, in hex.
+fn digest(document: &Document<'_>) -> String {
+    let digest = Sha256::digest(canonical(document.root()).as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_>) -> Gate {
-    read_version(reader, &mut object);
-    if let Some(field) = object.take("description") {
-        reader.text(&field);
-    }
+    read_head(reader, &mut object);
     let (policies, named_policies) = read_policies(reader, &mut object);
     let servers = identity::read_servers(reader, &mut object);
     let names = identity::PolicyNames {
@@ -80,11 +107,13 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .take("audit")
         .map(|field| read_audit(reader, field))
         .unwrap_or_default();
+    if let Some(field) = object.take("console") {
+        // Of another listener's; it is checked, and not served here.
+        console::read(reader, field);
+    }
     object.finish(reader);
-    let digest = Sha256::digest(canonical(document.root()).as_bytes());
-    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Gate {
-        digest,
+        digest: digest(document),
         policies,
         named_policies,
         identity,
@@ -100,7 +129,11 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     }
 }
 
-fn read_version(reader: &mut Reader, object: &mut Object<'_>) {
+/// What every document begins with.
+fn read_head(reader: &mut Reader, object: &mut Object<'_>) {
+    if let Some(field) = object.take("description") {
+        reader.text(&field);
+    }
     match object.take("version") {
         Some(field) => {
             let known =

@@ -1,5 +1,6 @@
 //! `identity`, `grants`, `server` and `servers`.
 
+use super::console;
 use super::error::nearest;
 use super::reader::{Field, Object, Reader, alternatives};
 use crate::Names;
@@ -259,17 +260,9 @@ fn read_grant(
     let at = field.at.clone();
     let mut object = reader.object(field)?;
     let id = object.take("id").and_then(|field| reader.name(&field));
-    let token = object.take("token_sha256").and_then(|field| {
-        let hash = field.value.as_str().and_then(|hex| TokenHash::parse(&hex));
-        if hash.is_none() {
-            // Never quoted: it may be the token itself.
-            reader.error(
-                &field.at,
-                "expected the SHA-256 of the token: 64 hexadecimal digits",
-            );
-        }
-        hash
-    });
+    let token = object
+        .take("token_sha256")
+        .and_then(|field| console::read_token(reader, &field));
     let label = object.take("label").and_then(|field| reader.text(&field));
     let policy = match object.take("policy") {
         Some(field) => names.read(reader, Some(field)),

@@ -6,6 +6,7 @@
 mod approval;
 mod compile;
 mod conditions;
+mod console;
 mod error;
 mod identity;
 mod json_v1;
@@ -20,6 +21,7 @@ mod wording;
 pub use crate::json::canonical;
 #[cfg(feature = "explain")]
 pub(crate) use conditions::op_name;
+pub use console::{Approver, Console};
 pub use error::{ConfigError, ConfigErrors};
 pub(crate) use limits::display_nanos;
 #[cfg(feature = "lint")]
@@ -183,15 +185,42 @@ impl Gate {
             .position(|policy| self.named_policies && *policy.name == *name)
     }
 
+    /// As [`Configured::from_bytes`], for a gate.
+    ///
+    /// # Errors
+    /// Every error in the document; a console's document is one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Gate, ConfigErrors> {
+        Configured::from_bytes(bytes)?.gate()
+    }
+
+    /// As [`Configured::from_json`], for a gate.
+    ///
+    /// # Errors
+    /// Every error in the document; a console's document is one.
+    pub fn from_json(text: &[u8], doubles: bool) -> Result<Gate, ConfigErrors> {
+        Configured::from_json(text, doubles)?.gate()
+    }
+}
+
+/// What a document configures.
+#[derive(Debug)]
+pub enum Configured {
+    /// A gate: it has a policy.
+    Gate(Box<Gate>),
+    /// A console: it has `console` and no policy.
+    Console(Console),
+}
+
+impl Configured {
     /// Reads a plugin configuration as a host hands it over: JSON text, or a serialized
     /// `google.protobuf.Struct`. Envoy delivers a `Struct` as protobuf, not as JSON (measured on 1.40).
     ///
     /// # Errors
     /// Every error in the document.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Gate, ConfigErrors> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Configured, ConfigErrors> {
         match struct_to_json(bytes) {
-            Some(json) => Gate::from_json(json.as_bytes(), true),
-            None => Gate::from_json(bytes, false),
+            Some(json) => Configured::from_json(json.as_bytes(), true),
+            None => Configured::from_json(bytes, false),
         }
     }
 
@@ -200,7 +229,18 @@ impl Gate {
     ///
     /// # Errors
     /// Every error in the document.
-    pub fn from_json(text: &[u8], doubles: bool) -> Result<Gate, ConfigErrors> {
-        compile::gate(text, doubles)
+    pub fn from_json(text: &[u8], doubles: bool) -> Result<Configured, ConfigErrors> {
+        compile::configured(text, doubles)
+    }
+
+    fn gate(self) -> Result<Gate, ConfigErrors> {
+        match self {
+            Configured::Gate(gate) => Ok(*gate),
+            Configured::Console(_) => Err(ConfigErrors(vec![ConfigError {
+                pointer: "/console".to_owned(),
+                message: "this document configures a console; a gate needs a policy".to_owned(),
+                suggestion: None,
+            }])),
+        }
     }
 }

@@ -155,7 +155,7 @@ pub fn header<'h>(headers: &'h Headers, name: &str) -> Option<&'h [u8]> {
 
 /// Whether a content type is `application/json` in UTF-8. Other parameters are refused: servers decode whatever
 /// `charset` says, and who knows what else.
-pub(super) fn is_json(content_type: &[u8]) -> bool {
+pub(crate) fn is_json(content_type: &[u8]) -> bool {
     let mut parts = content_type
         .split(|&byte| byte == b';')
         .map(<[u8]>::trim_ascii);

@@ -22,6 +22,7 @@ use crate::rpc::Id;
 use crate::time::Timestamp;
 use head::RequestHead;
 pub use head::header;
+pub(crate) use head::is_json;
 use reply::{Reading, ReplyPlan};
 pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
 use watch::Watch;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::Context;
 use super::head::RequestHead;
-use crate::audit::{CounterRecord, Outcome, Record, clip};
+use crate::audit::{CounterRecord, Record, clip};
 use crate::config::display_nanos;
 use crate::identity::{Caller, Principal};
 use crate::json::compact;
@@ -20,16 +20,6 @@ pub(super) fn of(
     let principal = caller.map(|caller| &caller.principal);
     let policy = principal.and_then(|principal| principal.policy(cx.gate));
     Record {
-        time: cx.now.to_string(),
-        decision_id: decision_id.to_owned(),
-        decision: Outcome::Allow,
-        rule: None,
-        reason: None,
-        method: None,
-        target: None,
-        args: None,
-        arguments: None,
-        rpc_id: None,
         principal: principal.map_or_else(|| "unknown".to_owned(), |principal| clip(&principal.id)),
         source: principal
             .map_or("unknown", |principal| principal.source)
@@ -39,15 +29,10 @@ pub(super) fn of(
         policy: policy
             .map(|policy| policy.name.to_string())
             .filter(|name| !name.is_empty()),
-        counters: Vec::new(),
-        retry_after: None,
         request_id: head.and_then(|head| head.request_id.clone()),
         traceparent: head.and_then(|head| head.traceparent.clone()),
         session: head.and_then(|head| head.session.as_deref().map(clip)),
-        policy_digest: cx.gate.digest.clone(),
-        status: None,
-        refunded: false,
-        withheld: None,
+        ..Record::new(cx.now, decision_id, &cx.gate.digest)
     }
 }
 

@@ -16,6 +16,12 @@ impl TokenHash {
         TokenHash(Sha256::digest(token).into())
     }
 
+    /// Whether both are the same, found out in the same time whether they are or not.
+    pub fn equals(&self, other: &Self) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs.fold(0, |differences, (left, right)| differences | (left ^ right)) == 0
+    }
+
     /// Reads 64 hexadecimal digits.
     pub fn parse(hex: &str) -> Option<Self> {
         let (pairs, rest) = hex.as_bytes().as_chunks::<2>();

@@ -64,7 +64,8 @@ pub fn compact(value: Value<'_>) -> String {
     out
 }
 
-fn write_text(text: &str, out: &mut String) {
+/// Adds a text as a JSON string.
+pub fn write_text(text: &str, out: &mut String) {
     // Writing a str to a String as JSON cannot fail.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }

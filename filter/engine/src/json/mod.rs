@@ -20,7 +20,7 @@ mod reader;
 mod text;
 mod value;
 
-pub use canonical::{canonical, compact};
+pub use canonical::{canonical, compact, write_text};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
 pub use fold::{impersonated, is_case_variant};

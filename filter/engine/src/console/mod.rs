@@ -1,0 +1,58 @@
+//! The console: a page and a JSON interface with which people decide, revoke and stop.
+//!
+//! A pure function from a request to its reply. All it knows stands in the shared store, where the gates of the
+//! proxy keep their questions and their switches; nothing here reaches a gate in any other way.
+
+#![allow(dead_code, reason = "the interface comes with the next commits")]
+
+mod api;
+mod page;
+mod reply;
+mod request;
+
+use crate::audit::Record;
+use crate::config::Console;
+use crate::counters::Store;
+use crate::exchange::Headers;
+use crate::pep::Reply;
+use crate::time::Timestamp;
+
+/// Largest body of a request, in bytes.
+pub const MAX_BODY: usize = 64 << 10;
+
+/// What answering a request may use.
+pub struct Context<'a> {
+    /// The configuration.
+    pub console: &'a Console,
+    /// What the gates and the console share.
+    pub store: &'a mut dyn Store,
+    /// Now.
+    pub now: Timestamp,
+    /// Names the request in records.
+    pub id: &'a str,
+}
+
+/// What has arrived of a request's body.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'b> {
+    /// Nothing yet, but something will.
+    Awaited,
+    /// All of it.
+    Whole(&'b [u8]),
+    /// More than [`MAX_BODY`].
+    TooLarge,
+}
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub struct Answer {
+    /// The reply.
+    pub reply: Reply,
+    /// What was done or refused; nothing where somebody only looked.
+    pub records: Vec<Record>,
+}
+
+/// Answers a request; `None` asks for its whole body first. Strangers are answered on their headers.
+pub fn respond(cx: &mut Context<'_>, headers: &Headers, body: Body<'_>) -> Option<Answer> {
+    request::answer(cx, headers, body)
+}
