@@ -40,6 +40,7 @@ mod order;
 pub mod pdp;
 pub mod pep;
 pub mod policy;
+pub mod redact;
 pub mod rpc;
 pub mod sse;
 pub mod time;
