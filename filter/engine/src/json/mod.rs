@@ -23,7 +23,7 @@ mod value;
 pub use canonical::{canonical, compact, write_text};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
-pub use fold::{impersonated, is_case_variant};
+pub use fold::impersonated;
 pub use reader::{JsonError, JsonErrorKind, Limits};
 pub use text::Text;
 pub use value::{Document, Kind, Members, Value};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::decimal::Decimal;
+use super::fold::is_case_variant;
 use super::reader::{self, JsonError, Limits};
 use super::text::Text;
 use crate::order;
@@ -218,9 +219,46 @@ impl<'d> Value<'d> {
 
     /// The member of this object whose decoded key is `key`.
     pub fn get(&self, key: &str) -> Option<Value<'d>> {
-        self.members()
-            .find(|(name, _)| name.is(key))
-            .map(|(_, value)| value)
+        let mut members = self.members();
+        while let Some((name, value)) = members.next_with_key() {
+            let node = name.node();
+            let same = match node.kind {
+                Kind::PlainString => {
+                    let content = node.start as usize..node.end as usize;
+                    self.text.as_bytes().get(content) == Some(key.as_bytes())
+                }
+                _ => name.as_text().is_some_and(|name| name.is(key)),
+            };
+            if same {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// The member under `key`, and whether another key differs from it only in case. Rules look up every path of a call
+    /// this way, so a key that cannot be meant is passed over by its first byte.
+    pub fn member(&self, key: &str) -> (Option<Value<'d>>, bool) {
+        let wanted = key.as_bytes().first().map(u8::to_ascii_lowercase);
+        let (mut found, mut has_variant) = (None, false);
+        let mut members = self.members();
+        while let Some((name, value)) = members.next_with_key() {
+            let node = name.node();
+            let first = self.text.as_bytes().get(node.start as usize);
+            let first = first.map(u8::to_ascii_lowercase);
+            let is_plain =
+                |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii() && byte != b'\\');
+            if first != wanted && is_plain(first) && is_plain(wanted) {
+                continue;
+            }
+            let name = name.as_str().unwrap_or_default();
+            if *name == *key {
+                found = Some(value);
+            } else if is_case_variant(&name, key) {
+                has_variant = true;
+            }
+        }
+        (found, has_variant)
     }
 
     /// Deep equality: key order free, numbers by value, text after unescaping, no coercion between types.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use crate::json::{Kind, Value, is_case_variant};
+use crate::json::{Kind, Value};
 
 /// Where a path begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,32 +217,15 @@ pub fn state_counter(tool: &str, counter: &str) -> String {
 pub(super) fn follow<'a>(value: Value<'a>, step: &Step) -> Found<'a> {
     let found = match (step, value.kind()) {
         (_, Kind::Null) => None,
-        (Step::Key(key), Kind::Object) => match member(value, key) {
-            Ok(found) => found,
-            Err(Ambiguous) => return Found::WrongType,
+        // Servers that ignore the case of keys may read the other one.
+        (Step::Key(key), Kind::Object) => match value.member(key) {
+            (_, true) => return Found::WrongType,
+            (found, false) => found,
         },
         (Step::Index(index), Kind::Array) => value.items().nth(*index),
         _ => return Found::WrongType,
     };
     found.map_or(Found::Missing, Found::Value)
-}
-
-/// Two keys of an object that some parsers take for one.
-struct Ambiguous;
-
-/// The member of an object under a key. Servers that ignore the case of keys may read another key for it, so next to
-/// one that differs only in case nothing can be said.
-fn member<'a>(object: Value<'a>, key: &str) -> Result<Option<Value<'a>>, Ambiguous> {
-    let mut found = None;
-    for (name, value) in object.members() {
-        let name = name.decode();
-        if name == key {
-            found = Some(value);
-        } else if is_case_variant(&name, key) {
-            return Err(Ambiguous);
-        }
-    }
-    Ok(found)
 }
 
 fn parse_steps(mut rest: &str) -> Result<Vec<Step>, PathError> {
