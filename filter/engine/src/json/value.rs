@@ -239,21 +239,31 @@ impl<'d> Value<'d> {
     /// The member under `key`, and whether another key differs from it only in case. Rules look up every path of a call
     /// this way, so a key that cannot be meant is passed over by its first byte.
     pub fn member(&self, key: &str) -> (Option<Value<'d>>, bool) {
-        let wanted = key.as_bytes().first().map(u8::to_ascii_lowercase);
+        /// All bits of an ASCII letter but the one that tells its case.
+        const CASELESS: u8 = 0xdf;
+        let is_plain = |byte: u8| byte.is_ascii() && byte != b'\\';
+        let wanted = key
+            .as_bytes()
+            .first()
+            .copied()
+            .filter(|byte| is_plain(*byte));
+        let text = self.text.as_bytes();
         let (mut found, mut has_variant) = (None, false);
         let mut members = self.members();
-        while let Some((name, value)) = members.next_with_key() {
-            let node = name.node();
-            let first = self.text.as_bytes().get(node.start as usize);
-            let first = first.map(u8::to_ascii_lowercase);
-            let is_plain =
-                |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii() && byte != b'\\');
-            if first != wanted && is_plain(first) && is_plain(wanted) {
+        while members.index < members.end {
+            let name = members.index;
+            let value = name.saturating_add(1);
+            let node = self.at(name).node();
+            members.index = (self.at(value).node().next as usize).max(value.saturating_add(1));
+            if let (Some(wanted), Some(&first)) = (wanted, text.get(node.start as usize))
+                && (first ^ wanted) & CASELESS != 0
+                && is_plain(first)
+            {
                 continue;
             }
-            let name = name.as_str().unwrap_or_default();
+            let name = self.at(name).as_str().unwrap_or_default();
             if *name == *key {
-                found = Some(value);
+                found = Some(self.at(value));
             } else if is_case_variant(&name, key) {
                 has_variant = true;
             }
