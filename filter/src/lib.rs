@@ -9,8 +9,11 @@
     reason = "the entry point that the SDK declares has none; this crate exports nothing else"
 )]
 
+mod console;
 mod host;
 mod metrics;
+mod plugin;
+mod recorder;
 mod root;
 mod store;
 mod stream;

@@ -12,7 +12,7 @@ use toolgate_engine::pep::Reply;
 use toolgate_engine::time::Timestamp;
 
 use crate::host::{self, Buffer, Map};
-use crate::root::Plugin;
+use crate::plugin::Plugin;
 use crate::store::SharedData;
 
 /// Where the request is.
@@ -60,7 +60,7 @@ impl Stream {
     pub fn new(context: u32, plugin: Option<Rc<Plugin>>) -> Self {
         let id = plugin
             .as_ref()
-            .map(|plugin| plugin.next_id())
+            .map(|plugin| plugin.recorder.next_id())
             .unwrap_or_default();
         Stream {
             context,

@@ -1,0 +1,125 @@
+//! A gate that is live: its configuration, and the streams it has to look after without being called for them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use toolgate_engine::config::Gate;
+use toolgate_engine::exchange::{self, Exchange, Step};
+use toolgate_engine::time::Timestamp;
+
+use crate::host;
+use crate::recorder::Recorder;
+use crate::store::SharedData;
+
+/// What all streams of a gate share.
+pub struct Plugin {
+    /// The configuration.
+    pub gate: Gate,
+    /// Where records go.
+    pub recorder: Recorder,
+    /// Streams whose headers are held and whose body has not begun, with the second by which it has to.
+    awaited: RefCell<BTreeMap<u32, i64>>,
+    /// Streams whose reply is over although the server goes on.
+    closing: RefCell<BTreeSet<u32>>,
+}
+
+impl Plugin {
+    /// A gate without streams.
+    pub fn new(gate: Gate, recorder: Recorder) -> Self {
+        Plugin {
+            gate,
+            recorder,
+            awaited: RefCell::default(),
+            closing: RefCell::default(),
+        }
+    }
+
+    /// The headers of this stream are held until its body comes.
+    pub fn await_body(&self, context: u32) {
+        let deadline =
+            host::now().map(|now| now.seconds().saturating_add(self.gate.http.body_timeout));
+        if let (Ok(mut awaited), Ok(deadline)) = (self.awaited.try_borrow_mut(), deadline) {
+            awaited.insert(context, deadline);
+        }
+    }
+
+    /// The body of this stream has begun, or never will.
+    pub fn body_came(&self, context: u32) {
+        if let Ok(mut awaited) = self.awaited.try_borrow_mut() {
+            awaited.remove(&context);
+        }
+    }
+
+    /// The reply of this stream is over: it is closed on the next tick, when what was said last has left.
+    pub fn close_soon(&self, context: u32) {
+        if let Ok(mut closing) = self.closing.try_borrow_mut() {
+            closing.insert(context);
+        }
+    }
+
+    /// The stream is gone.
+    pub fn forget(&self, context: u32) {
+        self.body_came(context);
+        if let Ok(mut closing) = self.closing.try_borrow_mut() {
+            closing.remove(&context);
+        }
+    }
+
+    /// Closes streams whose reply is over.
+    pub fn close_cut(&self) {
+        let contexts = self
+            .closing
+            .try_borrow_mut()
+            .map(|mut closing| std::mem::take(&mut *closing))
+            .unwrap_or_default();
+        for context in contexts {
+            if host::set_effective_context(context).is_ok() {
+                let _open = host::close_downstream();
+            }
+        }
+    }
+
+    /// Answers streams whose body does not come: without `allow_on_headers_stop_iteration` the host never delivers
+    /// it, and the caller would wait for the host's own timeout of minutes.
+    pub fn end_overdue(&self) {
+        let Ok(now) = host::now() else { return };
+        let overdue: Vec<u32> = match self.awaited.try_borrow() {
+            Ok(awaited) => {
+                let late = awaited
+                    .iter()
+                    .filter(|(_, deadline)| **deadline < now.seconds());
+                late.map(|(context, _)| *context).collect()
+            }
+            Err(_) => return,
+        };
+        for context in overdue {
+            self.body_came(context);
+            if host::set_effective_context(context).is_err() {
+                continue;
+            }
+            let mut exchange = Exchange::new(self.recorder.next_id());
+            let mut cx = exchange::Context {
+                gate: &self.gate,
+                store: &mut SharedData,
+                now,
+            };
+            if let Step::Reply(reply) = exchange.body_timed_out(&mut cx) {
+                // If even this fails the host's own timeout ends the stream.
+                let _paused = host::send_local_response(reply.status, &reply.headers, &reply.body);
+            }
+            self.publish(&exchange, now);
+        }
+    }
+
+    /// Leaves the records of a decision.
+    pub fn publish(&self, exchange: &Exchange, began: Timestamp) {
+        self.recorder
+            .publish(&self.gate.audit, exchange.records(), began);
+    }
+
+    /// Leaves the records again, with what became known after the decision.
+    pub fn publish_end(&self, exchange: &Exchange) {
+        self.recorder
+            .publish_end(&self.gate.audit, exchange.records());
+    }
+}

@@ -1,0 +1,81 @@
+//! Where records of decisions go: filter state for the access log, the proxy's log, metrics.
+
+use std::cell::Cell;
+
+use toolgate_engine::audit::{self, Record};
+use toolgate_engine::config::Audit;
+use toolgate_engine::time::Timestamp;
+
+use crate::host::{self, Level};
+use crate::metrics::Metrics;
+use crate::store;
+
+/// Names exchanges and leaves their records. One for each configuration that a VM has taken.
+pub struct Recorder {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Begins every decision id: when this VM was configured, and its number.
+    instance: String,
+    /// Exchanges so far.
+    sequence: Cell<u64>,
+}
+
+impl Recorder {
+    /// `None` on a host without a clock or shared data.
+    pub fn new() -> Option<Self> {
+        let now = host::now().ok()?;
+        let number = store::next_vm_number()?;
+        Some(Recorder {
+            metrics: Metrics::define(),
+            instance: format!("{:x}-{number:x}", now.seconds()),
+            sequence: Cell::new(0),
+        })
+    }
+
+    /// An id no other exchange of this proxy has.
+    pub fn next_id(&self) -> String {
+        let next = self.sequence.get().wrapping_add(1);
+        self.sequence.set(next);
+        format!("{}-{next:x}", self.instance)
+    }
+
+    /// Leaves the records of a decision that was begun at `began`.
+    pub fn publish(&self, audit: &Audit, records: &[Record], began: Timestamp) {
+        if records.is_empty() {
+            return;
+        }
+        let lines = lines(audit, records);
+        for (record, line) in records.iter().zip(&lines) {
+            self.metrics.count(record);
+            if audit.log {
+                host::log(Level::Info, &format!("toolgate-audit {line}"));
+            }
+        }
+        set_filter_state(&lines);
+        if let Ok(now) = host::now() {
+            let nanos = now.nanos().saturating_sub(began.nanos());
+            self.metrics.time(nanos.checked_div(1000).unwrap_or(0));
+        }
+    }
+
+    /// Hands the records to the access log once more, with what became known after the decision.
+    pub fn publish_end(&self, audit: &Audit, records: &[Record]) {
+        for record in records {
+            self.metrics.count_end(record);
+        }
+        if !records.is_empty() {
+            set_filter_state(&lines(audit, records));
+        }
+    }
+}
+
+fn lines(audit: &Audit, records: &[Record]) -> Vec<String> {
+    let line = |record: &Record| record.line(audit.max_bytes);
+    records.iter().map(line).collect()
+}
+
+/// Filter state `wasm.toolgate`, for the access log.
+fn set_filter_state(lines: &[String]) {
+    // A host without filter state still has the log.
+    let _unavailable = host::set_property("toolgate", audit::join(lines).as_bytes());
+}
