@@ -33,4 +33,11 @@ impl Store for Memory {
         }
         Ok(())
     }
+
+    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
+        let version = self.values.get(key).map_or(1, |(_, version)| version + 1);
+        self.values
+            .insert(key.to_owned(), (value.to_vec(), version));
+        Ok(())
+    }
 }

@@ -36,11 +36,15 @@ struct NoStore;
 
 impl Store for NoStore {
     fn load(&mut self, _: &str) -> Result<Option<(Vec<u8>, Version)>, StoreLost> {
-        Err(StoreLost)
+        Ok(None)
     }
 
     fn save(&mut self, _: &str, _: &[u8], _: Option<Version>) -> Result<(), SaveError> {
         Err(SaveError::Failed)
+    }
+
+    fn put(&mut self, _: &str, _: &[u8]) -> Result<(), StoreLost> {
+        Err(StoreLost)
     }
 }
 

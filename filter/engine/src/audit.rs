@@ -283,11 +283,14 @@ pub fn clip(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
-/// JSON escapes control characters; the line ends and format characters JSON allows are escaped here, so that
-/// a record is one line for every reader and moves no cursor.
 fn to_line(record: &Record) -> String {
     // Serializing text and numbers cannot fail.
-    let json = serde_json::to_string(record).unwrap_or_default();
+    one_line(serde_json::to_string(record).unwrap_or_default())
+}
+
+/// JSON escapes control characters; the line ends and format characters JSON allows are escaped here, so that
+/// the text is one line for every reader and moves no cursor.
+pub(crate) fn one_line(json: String) -> String {
     let plain = |char: char| !is_unprintable(char);
     if json.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
         return json;

@@ -26,9 +26,11 @@
     )
 )]
 
+pub mod approvals;
 pub mod audit;
 pub mod config;
 pub mod console;
+pub mod control;
 pub mod counters;
 pub mod exchange;
 pub mod identity;

@@ -64,6 +64,7 @@ object! { ROOT "configuration" "The configuration of a gate, or of a console."
         "methods": Shape::Object(&METHODS), "Exceptions to the table of MCP's methods.";
         "http": Shape::Object(&HTTP), "How HTTP is handled.";
         "counters": Shape::Object(&COUNTERS), "Where counters live.";
+        "approvals": Shape::Object(&APPROVALS), "How people are asked.";
         "results": Shape::Object(&RESULTS), "How replies are handled.";
         "audit": Shape::Object(&AUDIT), "What is recorded of a decision.";
         "console": Shape::Object(&CONSOLE), "Who may look, decide and stop. In a document without a policy this listener is the console; beside one it is only checked.";
@@ -98,6 +99,7 @@ object! { ENTRY "entry" "The rules on one tool, prompt or resource. Without any 
         "deny_if": BLOCKS, "Blocks of which none may hold.";
         "limits": List(&Shape::Object(&LIMIT)), "Counters that calls are charged to.";
         "approval": Shape::Object(&APPROVAL), "When a person is asked.";
+        "approvers": NAMES, "Groups of which one may decide, where the approval names none; left out: anybody.";
         "rules": List(&Shape::Object(&RULE)), "Rules as Intercept writes them; not beside `require`, `deny_if` or `limits`.";
     }
 }
@@ -156,6 +158,7 @@ object! { APPROVAL "approval" "When a person is asked."
         "when": CONDITIONS, "Ask only if all of these hold or cannot be evaluated; left out: always.";
         "timeout": DURATION, "How long the question stays open; left out: 30m.";
         "hold": DURATION, "How long the request is held; left out: 45s.";
+        "approvers": NAMES, "Groups of which one may decide; left out: anybody.";
         "on_deny": Text, "What the agent is told meanwhile.";
     }
 }
@@ -171,6 +174,7 @@ object! { RULE "rule" "A rule as Intercept writes it: its conditions must hold."
         "spend": Shape::Object(&SPEND), "Caps on an amount.";
         "arguments": Map(&Shape::Object(&ARGUMENT)), "Values an argument may have.";
         "approval_timeout": DURATION, "With `require_approval`: how long the question stays open.";
+        "approvers": NAMES, "With `require_approval`: groups of which one may decide; left out: anybody.";
     }
 }
 
@@ -290,6 +294,27 @@ object! { COUNTERS "counters" "Where counters live."
     }
 }
 
+object! { APPROVALS "approvals" "How people are asked."
+    {
+        "mode": Choice(&["hold", "mrtr"]), "mrtr: clients of 2026-07-28 wait by retrying with a signed `requestState`; needs `key`. Left out: hold.";
+        "key": Text, "Signs what is handed to clients: at least 32 bytes of text that nobody can guess.";
+        "max_pending": Integer(1, 4096), "Most questions that are open at a time; left out: 256.";
+        "max_held": Integer(0, 65_536), "Most requests one worker holds; left out: 256.";
+        "notify": Shape::Object(&NOTIFY), "Who is told of questions and answers.";
+    }
+}
+
+object! { NOTIFY "notify" "A webhook, signed."
+    needs &["cluster", "path", "hmac_secret"];
+    {
+        "cluster": Text, "The proxy's cluster.";
+        "path": Form("^/", "a path"), "The path of the webhook.";
+        "authority": Text, "Its host name; left out: the cluster's name.";
+        "hmac_secret": Text, "Signs the body: at least 16 bytes of text that nobody can guess.";
+        "timeout": DURATION, "How long an announcement may take, from 1s to 60s; left out: 5s.";
+    }
+}
+
 object! { RESULTS "results" "How replies are handled."
     {
         "max_json_bytes": Integer(1024, 268_435_456), "Largest reply, or event of a stream, that is inspected.";
@@ -301,6 +326,7 @@ object! { AUDIT "audit" "What is recorded of a decision."
         "log": Boolean, "Also write each record to the proxy's log.";
         "args": Choice(&["none", "keys", "full"]), "How much of the arguments is recorded.";
         "claims": NAMES, "Claims of the caller to record.";
+        "recent": Integer(0, 64), "Recent decisions each worker keeps for the console; left out: 64.";
         "max_bytes": Integer(1024, 1_048_576), "Longest record.";
     }
 }

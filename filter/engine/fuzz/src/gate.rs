@@ -34,6 +34,10 @@ impl Store for Empty {
     fn save(&mut self, _: &str, _: &[u8], _: Option<Version>) -> Result<(), SaveError> {
         Ok(())
     }
+
+    fn put(&mut self, _: &str, _: &[u8]) -> Result<(), StoreLost> {
+        Ok(())
+    }
 }
 
 /// Runs one step of an exchange.

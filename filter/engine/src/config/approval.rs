@@ -1,7 +1,8 @@
-//! `approval: {when, timeout, hold}`.
+//! `approval: {when, timeout, hold, approvers}`.
 
 use super::conditions::read_conditions;
 use super::reader::{Field, Reader};
+use crate::json::Kind;
 use crate::policy::{Approval, Rule};
 use crate::time::parse_duration;
 
@@ -26,6 +27,10 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>, base: &str) -> Option<
     let hold = object
         .take("hold")
         .and_then(|field| read_duration(reader, &field));
+    let approvers = object
+        .take("approvers")
+        .map(|field| read_approvers(reader, &field))
+        .unwrap_or_default();
     let on_deny = object.take("on_deny").and_then(|field| reader.text(&field));
     object.finish(reader);
     let pointer = format!("{base}/approval");
@@ -40,7 +45,21 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>, base: &str) -> Option<
         when,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
         hold: hold.unwrap_or(DEFAULT_HOLD),
+        approvers,
     })
+}
+
+/// Reads the groups of which one may decide.
+pub(super) fn read_approvers(reader: &mut Reader, field: &Field<'_>) -> Vec<Box<str>> {
+    let groups = reader.list(field);
+    // None at all would be nobody to its author, and anybody to the gate.
+    if groups.is_empty() && field.value.kind() == Kind::Array {
+        reader.expected(field, "at least one group");
+    }
+    groups
+        .iter()
+        .filter_map(|group| reader.name(group).map(Into::into))
+        .collect()
 }
 
 /// Reads a duration, as seconds.

@@ -7,7 +7,7 @@ use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader, escape};
 use super::{
     Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, Results, approval,
-    canonical, console, identity, json_v1, rules,
+    approvals, canonical, console, identity, json_v1, rules,
 };
 use crate::counters::Table;
 use crate::identity::{Attributes, Identity, Servers, Source};
@@ -99,6 +99,11 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .take("counters")
         .map(|field| read_counters(reader, field))
         .unwrap_or_default();
+    let mut approvals = object
+        .take("approvals")
+        .map(|field| approvals::read(reader, field, http.hold_request_headers))
+        .unwrap_or_default();
+    approvals.used = policies.iter().any(Policy::asks);
     let results = object
         .take("results")
         .map(|field| read_results(reader, field))
@@ -124,6 +129,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         methods,
         http,
         counters,
+        approvals,
         results,
         audit,
     }
@@ -364,6 +370,9 @@ impl CatalogReader<'_> {
                 .approvals
                 .extend(approval::read(self.reader, field, base));
         }
+        if let Some(field) = object.take("approvers") {
+            entry.approvers = approval::read_approvers(self.reader, &field);
+        }
         if let Some(field) = object.take_list("rules") {
             let mixed = ["require", "deny_if", "limits"]
                 .into_iter()
@@ -520,6 +529,9 @@ fn read_audit(reader: &mut Reader, field: Field<'_>) -> Audit {
         for item in reader.list(&field) {
             audit.claims.extend(reader.name(&item).map(Into::into));
         }
+    }
+    if let Some(field) = object.take("recent") {
+        audit.recent = reader.integer(&field, 0, 64).unwrap_or(audit.recent);
     }
     if let Some(field) = object.take("max_bytes") {
         audit.max_bytes = reader

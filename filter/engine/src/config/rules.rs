@@ -95,6 +95,9 @@ fn read_rule(
     let timeout = object
         .take("approval_timeout")
         .and_then(|field| approval::read_duration(reader, &field));
+    let approvers = object
+        .take("approvers")
+        .map(|field| approval::read_approvers(reader, &field));
     let naming = Naming {
         pointer: pointer.into(),
         on_deny,
@@ -109,6 +112,9 @@ fn read_rule(
             at,
             "`approval_timeout` goes with `action: require_approval`",
         );
+    }
+    if approvers.is_some() && action != Action::RequireApproval {
+        reader.error(at, "`approvers` goes with `action: require_approval`");
     }
     match action {
         Action::Deny => {
@@ -132,6 +138,7 @@ fn read_rule(
                 when: std::mem::take(&mut conditions),
                 timeout,
                 hold: DEFAULT_HOLD,
+                approvers: approvers.unwrap_or_default(),
             };
             entry.approvals.push(asked);
         }

@@ -44,4 +44,41 @@ pub trait Store {
     /// [`SaveError::Conflict`] when it is not, [`SaveError::Failed`] when the store is lost.
     fn save(&mut self, key: &str, value: &[u8], expected: Option<Version>)
     -> Result<(), SaveError>;
+
+    /// Stores `value` whatever is there: for what has one writer, or where the last one counts.
+    ///
+    /// # Errors
+    /// [`StoreLost`] when it could not be stored.
+    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost>;
+}
+
+/// Compare-and-swap attempts before a store is taken for lost. Each failure means another worker got
+/// through, so this many in a row cannot be contention.
+const ATTEMPTS: usize = 1000;
+
+/// Reads a value, changes it, and stores it if nobody else did in between; else begins again. `change` gets an empty
+/// slice where there is nothing yet, and leaves everything as it is by answering `None`.
+///
+/// # Errors
+/// [`StoreLost`] when the value can neither be read nor stored.
+pub fn change(
+    store: &mut dyn Store,
+    key: &str,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Result<(), StoreLost> {
+    for _ in 0..ATTEMPTS {
+        let (value, version) = match store.load(key)? {
+            Some((value, version)) => (value, Some(version)),
+            None => (Vec::new(), None),
+        };
+        let Some(changed) = change(&value) else {
+            return Ok(());
+        };
+        match store.save(key, &changed, version) {
+            Ok(()) => return Ok(()),
+            Err(SaveError::Conflict) => {}
+            Err(SaveError::Failed) => return Err(StoreLost),
+        }
+    }
+    Err(StoreLost)
 }

@@ -4,16 +4,12 @@ use sha2::{Digest, Sha256};
 
 use super::bucket::{self, Entry};
 use super::window::{Span, Window};
-use super::{SaveError, Store, StoreLost};
+use super::{ATTEMPTS, SaveError, Store, StoreLost};
 use crate::time::Timestamp;
 
 /// Counters a bucket holds at most. Large enough that the fullest of a thousand buckets is not full long
 /// before the table is: at half load one in 10^4 overflows.
 const BUCKET_LEN: usize = 64;
-
-/// Compare-and-swap attempts before a store is taken for lost. Each failure means another worker got
-/// through, so this many in a row cannot be contention.
-const ATTEMPTS: usize = 1000;
 
 /// How far a clock may be put back, in seconds, without opening an allowance anew in a table that is not full.
 const GRACE: i64 = 7200;
@@ -37,7 +33,8 @@ impl CounterKey {
         CounterKey(*key)
     }
 
-    fn bucket(self, buckets: u32) -> u32 {
+    /// A place for it among so many.
+    pub(crate) fn place(self, buckets: u32) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_be_bytes([a, b, c, d])
             .checked_rem(buckets)
@@ -291,7 +288,7 @@ impl Table {
         format!(
             "toolgate.counters.{}.{}",
             self.buckets,
-            key.bucket(self.buckets)
+            key.place(self.buckets)
         )
     }
 }
@@ -397,6 +394,12 @@ mod tests {
                 return Err(SaveError::Conflict);
             }
             let next = current.map_or(1, |version| version.0 + 1);
+            self.values.insert(key.to_owned(), (value.to_vec(), next));
+            Ok(())
+        }
+
+        fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
+            let next = self.values.get(key).map_or(1, |(_, version)| version + 1);
             self.values.insert(key.to_owned(), (value.to_vec(), next));
             Ok(())
         }

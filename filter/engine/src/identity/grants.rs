@@ -66,12 +66,37 @@ pub struct Grant {
 #[derive(Debug, Default)]
 pub struct Grants {
     by_token: HashMap<TokenHash, Grant>,
+    /// The first ones, in the order of the document.
+    first: Vec<TokenHash>,
 }
 
 impl Grants {
+    /// Most grants that operators are shown.
+    pub const LISTED: usize = 500;
+
     /// Adds a grant; false if its token is another's.
     pub fn insert(&mut self, token: TokenHash, grant: Grant) -> bool {
+        if self.first.len() < Grants::LISTED {
+            self.first.push(token);
+        }
         self.by_token.insert(token, grant).is_none()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_token.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_token.is_empty()
+    }
+
+    /// The first [`Grants::LISTED`] of them, in the order of the document.
+    pub fn listed(&self) -> impl Iterator<Item = &Grant> {
+        self.first
+            .iter()
+            .filter_map(|token| self.by_token.get(token))
     }
 
     /// The grant of a token.

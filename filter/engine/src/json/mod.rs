@@ -19,6 +19,7 @@ mod fold;
 mod reader;
 mod text;
 mod value;
+mod write;
 
 pub use canonical::{canonical, compact, write_text};
 pub use decimal::{Decimal, MAX_EXPONENT};
@@ -27,3 +28,4 @@ pub use fold::impersonated;
 pub use reader::{JsonError, JsonErrorKind, Limits};
 pub use text::Text;
 pub use value::{Document, Kind, Members, Value};
+pub use write::{ObjectWriter, quoted};

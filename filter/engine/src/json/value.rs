@@ -271,6 +271,22 @@ impl<'d> Value<'d> {
         (found, has_variant)
     }
 
+    /// The text under `key`, if it is one.
+    pub fn text_at(&self, key: &str) -> Option<String> {
+        self.get(key)?.as_str().map(Cow::into_owned)
+    }
+
+    /// The whole number under `key`, if it is one that fits.
+    pub fn integer_at(&self, key: &str) -> Option<i64> {
+        self.get(key)?.raw().parse().ok()
+    }
+
+    /// Whether `true` stands under `key`.
+    pub fn flag_at(&self, key: &str) -> bool {
+        self.get(key)
+            .is_some_and(|value| value.kind() == Kind::True)
+    }
+
     /// Deep equality: key order free, numbers by value, text after unescaping, no coercion between types.
     pub fn equals(&self, other: &Value<'_>) -> bool {
         let mut pending = vec![(*self, *other)];

@@ -33,6 +33,15 @@ pub struct Policy {
     pub counts_sessions: bool,
 }
 
+impl Policy {
+    /// Whether any rule asks a person.
+    pub fn asks(&self) -> bool {
+        [&self.tools, &self.prompts, &self.resources]
+            .into_iter()
+            .any(Catalog::asks)
+    }
+}
+
 /// What happens to what no entry names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Posture {
@@ -90,17 +99,23 @@ impl Catalog {
             .chain(&mut self.wildcard)
     }
 
+    /// Every entry, that of `"*"` included.
+    fn all_entries(&self) -> impl Iterator<Item = &Entry> {
+        let prefixes = self.prefixes.iter().map(|(_, entry)| entry);
+        self.entries.values().chain(prefixes).chain(&self.wildcard)
+    }
+
+    fn asks(&self) -> bool {
+        self.all_entries().any(|entry| !entry.approvals.is_empty())
+    }
+
     /// Whether any name at all might be kept out of a list.
     pub fn may_unlist(&self) -> bool {
-        let own = self
-            .entries
-            .values()
-            .chain(self.prefixes.iter().map(|(_, entry)| entry));
         self.default == Posture::Deny
             || self.hide_all
             || !self.hidden.is_empty()
             || !self.hidden_prefixes.is_empty()
-            || own.chain(&self.wildcard).any(Entry::may_unlist)
+            || self.all_entries().any(Entry::may_unlist)
     }
 }
 
@@ -117,6 +132,8 @@ pub struct Entry {
     pub limits: Vec<Limit>,
     /// When a person has to be asked.
     pub approvals: Vec<Approval>,
+    /// Groups that may decide where the approval names none.
+    pub approvers: Vec<Box<str>>,
     /// Counters its conditions read, each with the key under which paths find it.
     pub reads: Vec<Arc<Counter>>,
     /// Decide and record, but never refuse.
@@ -171,6 +188,8 @@ pub struct Approval {
     pub timeout: i64,
     /// How long the request itself is held, in seconds.
     pub hold: i64,
+    /// Groups that may decide; those of the entry, if there are none.
+    pub approvers: Vec<Box<str>>,
 }
 
 /// What a refusal names: where the rule stands and what to tell the agent.

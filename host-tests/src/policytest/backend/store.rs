@@ -40,4 +40,14 @@ impl Store for Memory {
             .insert(key.to_owned(), (value.to_vec(), self.saved));
         Ok(())
     }
+
+    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
+        if self.down {
+            return Err(StoreLost);
+        }
+        self.saved += 1;
+        self.values
+            .insert(key.to_owned(), (value.to_vec(), self.saved));
+        Ok(())
+    }
 }
