@@ -2,6 +2,7 @@
 
 use super::Audit;
 use super::reader::{Field, Object, Reader};
+use crate::approvals;
 use crate::identity::TokenHash;
 
 /// A console: the page and the interface for people, without any policy.
@@ -24,8 +25,24 @@ pub struct Approver {
     pub token: TokenHash,
     /// Groups that `approvers` of an entry may name.
     pub groups: Vec<Box<str>>,
-    /// Ids of grants that are this person's own: nobody decides for themselves.
-    pub grants: Vec<Box<str>>,
+    /// Ids of callers that are this person's own, the person's own id included: nobody approves for themselves.
+    pub own: Vec<Box<str>>,
+}
+
+impl Approver {
+    /// As questions know who decides them.
+    pub fn decides(&self) -> approvals::Approver<'_> {
+        approvals::Approver {
+            id: &self.id,
+            groups: &self.groups,
+            own: &self.own,
+        }
+    }
+
+    /// Whether a grant is this person's own.
+    pub fn owns(&self, grant: &str) -> bool {
+        self.own.iter().any(|own| **own == *grant)
+    }
 }
 
 /// The approver that `console.token_sha256` makes.
@@ -46,7 +63,7 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>) -> Vec<Approver> {
             id: ANYBODY.into(),
             token,
             groups: Vec::new(),
-            grants: Vec::new(),
+            own: vec![ANYBODY.into()],
         });
     }
     let items = listed.map(|field| reader.list(&field)).unwrap_or_default();
@@ -83,18 +100,20 @@ fn read_approver(reader: &mut Reader, field: Field<'_>) -> Option<Approver> {
         .take("token_sha256")
         .and_then(|field| read_token(reader, &field));
     let groups = read_names(reader, &mut object, "groups");
-    let grants = read_names(reader, &mut object, "grants");
+    let mut own = read_names(reader, &mut object, "grants");
     for key in ["id", "token_sha256"] {
         if !object.has(key) {
             reader.error(&at, format!("an approver needs `{key}`"));
         }
     }
     object.finish(reader);
+    let id: Box<str> = id?.into();
+    own.push(id.clone());
     Some(Approver {
-        id: id?.into(),
+        id,
         token: token?,
         groups,
-        grants,
+        own,
     })
 }
 

@@ -3,10 +3,10 @@
 //! A pure function from a request to its reply. All it knows stands in the shared store, where the gates of the
 //! proxy keep their questions and their switches; nothing here reaches a gate in any other way.
 
-#![allow(dead_code, reason = "the interface comes with the next commits")]
-
+mod act;
 mod api;
 mod page;
+mod query;
 mod reply;
 mod request;
 

@@ -1,7 +1,7 @@
 //! What the console says, and the headers it says it with.
 
 use super::request::Refusal;
-use crate::json::write_text;
+use crate::json::ObjectWriter;
 use crate::pep::Reply;
 
 /// On every reply: nothing is cached, framed, sniffed, shared with other origins or told to other sites.
@@ -31,24 +31,24 @@ pub(super) fn with(status: u32, content_type: &str, policy: &str, body: Vec<u8>)
     }
 }
 
-/// A reply with a JSON object: its members as text.
-pub(super) fn json(status: u32, members: &str) -> Reply {
-    let body = ["{", members, "}"].concat();
+/// A reply with a JSON object.
+pub(super) fn json(status: u32, object: &str) -> Reply {
     let policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    with(status, "application/json", policy, body.into_bytes())
+    with(
+        status,
+        "application/json",
+        policy,
+        object.as_bytes().to_vec(),
+    )
 }
 
 /// What a refused request is answered with.
 pub(super) fn error(refusal: &Refusal) -> Reply {
-    let mut members = String::new();
-    for (key, value) in [
-        ("error", refusal.word),
-        ("message", refusal.message),
-        ("hint", refusal.hint),
-    ] {
-        member(&mut members, key, value);
-    }
-    let mut reply = json(refusal.status, &members);
+    let mut object = ObjectWriter::default();
+    object.text("error", refusal.word);
+    object.text("message", refusal.message);
+    object.text("hint", refusal.hint);
+    let mut reply = json(refusal.status, &object.finish());
     match refusal.status {
         401 => reply.headers.push((
             "www-authenticate",
@@ -58,33 +58,4 @@ pub(super) fn error(refusal: &Refusal) -> Reply {
         _ => {}
     }
     reply
-}
-
-/// Adds the name of a member, with the comma before it.
-pub(super) fn key(out: &mut String, name: &str) {
-    if !out.is_empty() && !out.ends_with('{') {
-        out.push(',');
-    }
-    write_text(name, out);
-    out.push(':');
-}
-
-/// Adds a member with a text.
-pub(super) fn member(out: &mut String, name: &str, value: &str) {
-    key(out, name);
-    write_text(value, out);
-}
-
-/// Adds a member with a text, or null.
-pub(super) fn optional(out: &mut String, name: &str, value: Option<&str>) {
-    match value {
-        Some(value) => member(out, name, value),
-        None => raw(out, name, "null"),
-    }
-}
-
-/// Adds a member whose value is JSON already.
-pub(super) fn raw(out: &mut String, name: &str, json: &str) {
-    key(out, name);
-    out.push_str(json);
 }

@@ -64,8 +64,7 @@ pub fn compact(value: Value<'_>) -> String {
     out
 }
 
-/// Adds a text as a JSON string.
-pub fn write_text(text: &str, out: &mut String) {
+fn write_text(text: &str, out: &mut String) {
     // Writing a str to a String as JSON cannot fail.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }

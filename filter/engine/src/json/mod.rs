@@ -21,7 +21,7 @@ mod text;
 mod value;
 mod write;
 
-pub use canonical::{canonical, compact, write_text};
+pub use canonical::{canonical, compact};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
 pub use fold::impersonated;

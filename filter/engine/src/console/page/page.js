@@ -66,7 +66,7 @@ function setOut(pre, text) {
   }
 }
 
-const seconds = (time) => (Date.parse(time) - Date.now() - skew) / 1000;
+const seconds = (time) => time - (Date.now() + skew) / 1000;
 function span(s) {
   s = Math.max(0, Math.ceil(s));
   if (s < 60) return s + " s";
@@ -75,7 +75,7 @@ function span(s) {
   return Math.floor(s / 86400) + " days";
 }
 const clock = (time) => {
-  const date = new Date(time);
+  const date = new Date(typeof time === "number" ? time * 1000 : time);
   if (isNaN(date)) return String(time ?? "");
   const today = date.toDateString() === new Date().toDateString();
   return today ? date.toLocaleTimeString() : date.toLocaleString();
@@ -112,7 +112,7 @@ async function refresh() {
     const [now, list] = await Promise.all([ask("state"), ask("approvals")]);
     if (turn !== turns) return;
     failures = 0;
-    skew = Date.parse(now.now) - Date.now();
+    skew = now.now * 1000 + 500 - Date.now();
     state = now;
     $("lost").hidden = true;
     showState();
@@ -149,8 +149,8 @@ function showState() {
   put($("drift"), "Workers run " + live.size + " different configurations: an update may still be on its way, or was refused by some.");
 
   const rows = [];
-  if (gate) rows.push(["Configuration", gate.digest], ["Mode", gate.mode], ["Grants", String(gate.grants_total)], ["Live since", clock(gate.at)]);
-  rows.push(["Open questions", String(state.pending)], ["You", you.id + (you.groups.length ? " (" + you.groups.join(", ") + ")" : "")]);
+  if (gate) rows.push(["Configuration", gate.digest], ["Mode", gate.mode], ["Grants", String(gate.grants_total)]);
+  rows.push(["You", you.id + (you.groups.length ? " (" + you.groups.join(", ") + ")" : "")]);
   const facts = $("gate").querySelector("dl");
   if (facts.dataset.rows !== JSON.stringify(rows)) {
     facts.dataset.rows = JSON.stringify(rows);
@@ -219,8 +219,8 @@ function showCards({ approvals, total }) {
   none.hidden = cards.size > 0 && total <= approvals.length;
   put(none, total > approvals.length ? "and " + (total - approvals.length) + " more, shown as these are decided" : "Nothing waits for a person.\nCalls that need approval appear here by themselves.");
   if (known && fresh.length) {
-    const [{ tool, principal }] = fresh;
-    put($("news"), (fresh.length === 1 ? "New approval: " + short(tool, 60) + " by " + short(principal, 60) : fresh.length + " new approvals") + ". " + total + " waiting.");
+    const [{ target, principal }] = fresh;
+    put($("news"), (fresh.length === 1 ? "New approval: " + short(target, 60) + " by " + short(principal, 60) : fresh.length + " new approvals") + ". " + total + " waiting.");
   }
   known = true;
 }
@@ -230,12 +230,12 @@ function makeCard(question) {
   const part = (name) => node.querySelector(name);
   const card = { node, question, part };
   if (known) node.classList.add("new");
-  node.setAttribute("aria-label", short(question.tool, 60) + " by " + short(question.principal, 60));
-  add(part(".tool"), short(question.tool));
+  node.setAttribute("aria-label", short(question.target, 60) + " by " + short(question.principal, 60));
+  add(part(".tool"), short(question.target));
   add(part(".server"), question.server ?? "");
   const who = part(".who");
   el(who, "b", "", short(question.label ?? question.principal));
-  const about = [question.label && short(question.principal), question.source, question.grant && question.grant !== question.principal && "grant " + question.grant, question.policy && "policy " + question.policy, "asked " + clock(question.created)];
+  const about = [question.label && short(question.principal), question.source, question.session && "session " + short(question.session, 40), question.policy && "policy " + question.policy, "asked " + clock(question.created)];
   add(who, " · " + about.filter(Boolean).join(" · "));
   const pre = part("pre"), more = part(".more"), text = question.arguments ?? "";
   const MOST = 4000;
@@ -257,10 +257,11 @@ function makeCard(question) {
   add(why, short(question.reason ?? "", 600) + " ");
   el(why, "span", "mono", question.rule);
   if (question.approvers.length) add(why, " · for " + question.approvers.join(", "));
-  if (!question.may_decide) {
+  if (question.why_not) {
     part(".blocked").hidden = false;
-    add(part(".blocked"), question.why_not ?? "You cannot decide this one.");
-    part(".act").hidden = true;
+    add(part(".blocked"), question.why_not);
+    part(".act").hidden = !question.may_decide;
+    part(".yes").hidden = !question.may_approve;
   }
   const input = part("input");
   input.oninput = () => input.removeAttribute("aria-invalid");
@@ -277,7 +278,7 @@ function makeCard(question) {
 
 function tick(card) {
   if (card.over) return;
-  const left = seconds(card.question.expires), held = card.question.held_until ? seconds(card.question.held_until) : 0;
+  const left = seconds(card.question.expires), held = seconds(card.question.held_until);
   put(card.part(".left"), (held > 0 ? "agent waits " + span(held) + " · " : "") + (left > 0 ? span(left) + " left" : "expired"));
   card.part(".left").classList.toggle("soon", left < 60 || held > 0 && held < 15);
 }
@@ -330,6 +331,9 @@ function step(by, from) {
 
 // ---- Decisions and counters
 
+// What people do here is named after what they did.
+const outcome = (record) => record.source === "console" && record.decision !== "reject" ? record.method.slice(8) : record.decision.replace("_", " ");
+
 async function showDecisions() {
   const query = new URLSearchParams({ limit: view === "counters" ? 500 : 100 });
   if (view === "decisions") for (const name of ["outcome", "tool", "caller"]) {
@@ -344,7 +348,7 @@ async function showDecisions() {
   }
   if (view === "decisions") table($("decisions"), decisions, (record) => record.decision_id + record.decision, (record) => [
     ["num", clock(record.time)],
-    ["", record.decision, (cell) => el(cell, "span", "chip " + (OUTCOMES[record.decision] ?? ""), record.decision.replace("_", " "))],
+    ["", record.decision, (cell) => el(cell, "span", "chip " + (OUTCOMES[record.decision] ?? ""), outcome(record))],
     ["mono", short(record.target ?? record.method ?? "", 80)],
     ["", short(record.principal ?? "", 60)],
     ["wide", JSON.stringify([record.rule, record.reason, record.approval]), (cell) => {
