@@ -13,11 +13,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 const WASM: &str = "target/wasm32-wasip1/release/toolgate.wasm";
 const UPSTREAM: &str = "{address: 127.0.0.1, port_value: 3000}";
 const LISTENER: &str = "{address: 127.0.0.1, port_value: 10000}";
+const CONSOLE: &str = "{address: 127.0.0.1, port_value: 10001}";
+const WEBHOOK: &str = "{address: 127.0.0.1, port_value: 3001}";
 const ADMIN: &str = "{address: 127.0.0.1, port_value: 9901}";
 const ANY_PORT: &str = "{address: 127.0.0.1, port_value: 0}";
 const ACCESS_LOG: &str = "/dev/stdout";
-const ECDS_FILE: &str = "envoy/ecds/toolgate.yaml";
-const ECDS_DIRECTORY: &str = "{path: envoy/ecds}";
+/// Directories with a configuration whose filter stands in a file that Envoy watches.
+const ECDS: &str = "envoy/ecds";
+const APPROVALS: &str = "envoy/approvals";
 const FILTER_FILE: &str = "toolgate.yaml";
 
 /// A configuration for [`Envoy::start`](super::Envoy::start).
@@ -54,9 +57,18 @@ impl Config {
 
     /// `envoy/ecds/`: the same with the filter in a file that Envoy watches.
     pub fn ecds() -> Result<Self> {
+        Self::watched(ECDS)
+    }
+
+    /// `envoy/approvals/`: the same with a console.
+    pub fn approvals() -> Result<Self> {
+        Self::watched(APPROVALS)
+    }
+
+    fn watched(directory: &str) -> Result<Self> {
         Ok(Self {
-            filter: Some(read(ECDS_FILE)?),
-            ..read("envoy/ecds/envoy.yaml")?.into()
+            filter: Some(read(&format!("{directory}/{FILTER_FILE}"))?),
+            ..read(&format!("{directory}/envoy.yaml"))?.into()
         })
     }
 
@@ -69,6 +81,11 @@ impl Config {
     /// Sends what is allowed to this address.
     pub fn upstream(self, address: SocketAddr) -> Result<Self> {
         self.replace(UPSTREAM, &socket(address))
+    }
+
+    /// Announces approvals to this address.
+    pub fn webhook(self, address: SocketAddr) -> Result<Self> {
+        self.replace(WEBHOOK, &socket(address))
     }
 
     /// Listens here, not on a free port.
@@ -123,15 +140,22 @@ impl Config {
         let mut text = self
             .envoy
             .replace(LISTENER, &listener)
+            .replace(CONSOLE, ANY_PORT)
             .replace(ADMIN, ANY_PORT)
             .replace(ACCESS_LOG, &path("access.log")?);
         if let Some(filter) = &self.filter {
             // A directory of its own: Envoy watches all of it, and the logs are next door.
             fs::create_dir_all(directory.join("ecds"))?;
             publish(directory, filter)?;
-            text = text
-                .replace(ECDS_FILE, &path(&format!("ecds/{FILTER_FILE}"))?)
-                .replace(ECDS_DIRECTORY, &format!("{{path: {}}}", path("ecds")?));
+            let here = path("ecds")?;
+            for shipped in [ECDS, APPROVALS] {
+                text = text
+                    .replace(
+                        &format!("{shipped}/{FILTER_FILE}"),
+                        &format!("{here}/{FILTER_FILE}"),
+                    )
+                    .replace(&format!("{{path: {shipped}}}"), &format!("{{path: {here}}}"));
+            }
         }
         Ok(text)
     }
@@ -216,6 +240,16 @@ mod tests {
             format!("{before}{after}")
         };
         assert_eq!(rest("envoy/envoy.yaml"), rest("envoy/ecds/envoy.yaml"));
+
+        // Taken out of the one with a console, the console leaves the other.
+        let text = read("envoy/approvals/envoy.yaml").unwrap();
+        let (gate, rest_of) = text.split_once("  - name: console\n").unwrap();
+        let (_, clusters) = rest_of.split_once("\n  clusters:\n").unwrap();
+        let (clusters, _) = clusters.split_once("  - name: approvals_webhook").unwrap();
+        let without = format!("{gate}  clusters:\n{clusters}").replace(APPROVALS, ECDS);
+        let (_, without) = without.split_once("\nnode:").unwrap();
+        let ecds = read("envoy/ecds/envoy.yaml").unwrap();
+        assert_eq!(ecds.split_once("\nnode:").unwrap().1, without);
     }
 
     #[test]

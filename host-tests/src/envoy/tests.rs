@@ -81,6 +81,12 @@ fn the_shipped_configurations_start_as_they_stand() {
         let envoy = Envoy::start(production, &options).unwrap();
         assert!(envoy.listener("mcp").is_some(), "{version}");
 
+        let approvals = Config::approvals().unwrap().wasm(&wasm).unwrap();
+        let envoy = Envoy::start(approvals, &options).unwrap();
+        for listener in ["mcp", "console"] {
+            assert!(envoy.listener(listener).is_some(), "{listener}, {version}");
+        }
+
         let ecds = Config::ecds().unwrap().wasm(&wasm).unwrap();
         let envoy = Envoy::start(ecds.clone(), &options).unwrap();
         let updates = || {
