@@ -33,6 +33,7 @@ pub mod console;
 pub mod control;
 pub mod counters;
 pub mod exchange;
+mod hmac;
 pub mod identity;
 pub mod json;
 pub mod mcp;

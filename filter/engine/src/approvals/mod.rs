@@ -22,6 +22,8 @@ mod notify;
 mod question;
 mod table;
 
+#[cfg(test)]
+pub(crate) use binding::hex;
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, cancel, was_cancelled};
 pub use notify::{Event, delivered, due, failed};

@@ -3,9 +3,11 @@
 //! Any worker may announce: it takes an event on lease, and gives it back or lets the lease run out if the announcement
 //! fails. The question comes first, its answer after it.
 
+use super::binding::hex;
 use super::question::Question;
 use super::table::{edit, slots, stored};
 use crate::counters::{Store, StoreLost};
+use crate::hmac::hmac_sha256;
 use crate::json::ObjectWriter;
 use crate::time::Timestamp;
 
@@ -30,6 +32,22 @@ pub struct Event {
     /// Which try this is, from 1.
     pub tries: i64,
     announced: i64,
+}
+
+impl Event {
+    /// What `x-toolgate-signature` says: `t=<seconds>,v1=<hex>`, the second the HMAC-SHA256 of `<seconds>.<body>` under the
+    /// webhook's secret. The time is within what is signed, so that receivers can refuse what was sent long ago.
+    pub fn signature(&self, secret: &str, now: Timestamp) -> String {
+        let seconds = now.seconds().to_string();
+        let parts = [seconds.as_bytes(), b".", self.body.as_bytes()];
+        let code = hex(&hmac_sha256(secret.as_bytes(), &parts));
+        ["t=", &seconds, ",v1=", &code].concat()
+    }
+
+    /// The same for every try of the same event, and for no other: receivers drop what they have seen.
+    pub fn key(&self) -> String {
+        [&*self.approval, "-", self.kind].concat()
+    }
 }
 
 /// Takes events that have to be announced now, each on a lease of 30 seconds; questions whose time is over are closed
