@@ -1,7 +1,10 @@
 // The checks of the client matrix, written once for both TypeScript clients; cases.json holds what they expect.
 //
-// A client hands over `connect(url, token)`, which sends the bearer token, if there is one, and resolves to {version, era, listTools, call, listen?, close} and answers
+// A client hands over `connect(url, token)`, which sends the bearer token, if there is one, and resolves to {version, era, listTools, call, read, prompt, listen?, close} and answers
 // sampling with cases.sample.answer and elicitation with cases.elicit.answer. One JSON line is printed for each check.
+//
+// With --drive the steps of a file are taken instead, and everything the application gets is printed: one JSON line for
+// each reply, notification and question.
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +18,7 @@ const { values: options } = parseArgs({
         cases: { type: 'string' },
         gated: { type: 'boolean', default: false },
         token: { type: 'string' },
+        drive: { type: 'string' },
     },
 });
 
@@ -25,6 +29,7 @@ let failures = 0;
 
 /** Runs every check against --url, then ends the process: 0 when all held, 1 otherwise. */
 export async function run(client, connect) {
+    if (options.drive !== undefined) return drive(connect);
     const check = (name, body) => report(client, name, body);
 
     let session;
@@ -40,6 +45,33 @@ export async function run(client, connect) {
         await check('close', () => session.close());
     }
     process.exit(failures === 0 ? 0 : 1);
+}
+
+/** Prints what reached the application, if that is what is wanted; `at` is when, in milliseconds. */
+export function observe(kind, value) {
+    if (options.drive !== undefined) console.log(JSON.stringify({ [kind]: value, at: Date.now() }));
+}
+
+async function drive(connect) {
+    const session = await connect(options.url, options.token);
+    for (const [step, wanted] of JSON.parse(readFileSync(options.drive, 'utf8')).entries()) {
+        try {
+            observe('reply', { step, reply: await limited(() => take(session, wanted)) });
+        } catch (error) {
+            observe('error', { step, error: { code: error.code, message: error.message, data: error.data } });
+        }
+    }
+    await session.close();
+    process.exit(0);
+}
+
+function take(session, { call, read, prompt, task, progress, arguments: args = {} }) {
+    const onprogress = progress ? ({ progress, message }) => observe('progress', { progress, message }) : undefined;
+    if (call !== undefined) return session.call(call, args, onprogress);
+    if (read !== undefined) return session.read(read);
+    if (prompt !== undefined) return session.prompt(prompt);
+    if (task !== undefined) return session.task(task, args);
+    return session.listTools();
 }
 
 async function allowedChecks(check, session) {
@@ -191,17 +223,21 @@ async function report(client, name, body) {
     let ok = true;
     let detail;
     try {
-        const limit = AbortSignal.timeout(cases.timeout_seconds * 1000);
-        const timeout = new Promise((_, reject) => {
-            limit.addEventListener('abort', () => reject(new Error(`no answer in ${cases.timeout_seconds} s`)));
-        });
-        detail = await Promise.race([body(), timeout]);
+        detail = await limited(body);
     } catch (error) {
         ok = false;
         failures += 1;
         detail = error instanceof Unexpected ? error.message : `exception: ${error?.stack ?? error}`;
     }
     console.log(JSON.stringify({ client, era: options.era, check: name, ok, detail: detail ?? '' }));
+}
+
+async function limited(body) {
+    const limit = AbortSignal.timeout(cases.timeout_seconds * 1000);
+    const timeout = new Promise((_, reject) => {
+        limit.addEventListener('abort', () => reject(new Error(`no answer in ${cases.timeout_seconds} s`)));
+    });
+    return Promise.race([body(), timeout]);
 }
 
 class Unexpected extends Error {}

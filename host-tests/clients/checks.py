@@ -1,9 +1,12 @@
 """The checks of the client matrix, written once for both Python clients; cases.json holds what they expect.
 
 A client hands over `connect(url, token)`, an async context manager that sends the bearer token, if there is one, and yields a session with `version`, `era`, `list_tools`,
-`call` and, from 2026-07-28 on, `listen`; it answers sampling with cases["sample"]["answer"] and elicitation with
+`call`, `read`, `prompt` and, from 2026-07-28 on, `listen`; it answers sampling with cases["sample"]["answer"] and elicitation with
 cases["elicit"]["answer"]. `call` returns the reply as the plain JSON object the protocol describes. One JSON line is
 printed for each check.
+
+With --drive the steps of a file are taken instead, and everything the application gets is printed: one JSON line for each
+reply, notification and question.
 """
 
 import argparse
@@ -22,6 +25,7 @@ parser.add_argument("--baseline")
 parser.add_argument("--cases", required=True)
 parser.add_argument("--gated", action="store_true")
 parser.add_argument("--token")
+parser.add_argument("--drive")
 options = parser.parse_args()
 
 with open(options.cases, encoding="utf-8") as file:
@@ -45,8 +49,49 @@ def shown(reply):
 
 def run(client, connect):
     """Runs every check against --url, then ends the process: 0 when all held, 1 otherwise."""
-    anyio.run(run_checks, client, connect)
+    anyio.run(*([drive, connect] if options.drive else [run_checks, client, connect]))
     sys.exit(1 if failures else 0)
+
+
+def observe(kind, value):
+    """Prints what reached the application, if that is what is wanted; `at` is when, in milliseconds."""
+    if options.drive:
+        print(json.dumps({kind: plain(value), "at": time.time() * 1000}, ensure_ascii=False), flush=True)
+
+
+def plain(value):
+    """A reply of an SDK as the JSON it was."""
+    return value.model_dump(by_alias=True, mode="json", exclude_unset=True) if hasattr(value, "model_dump") else value
+
+
+async def drive(connect):
+    with open(options.drive, encoding="utf-8") as file:
+        steps = json.load(file)
+    async with connect(options.url, options.token) as session:
+        for number, step in enumerate(steps):
+            try:
+                with anyio.fail_after(cases["timeout_seconds"]):
+                    observe("reply", {"step": number, "reply": plain(await take(session, step))})
+            except Exception as error:
+                inner = getattr(error, "error", None)
+                shown = plain(inner) if inner is not None else {"message": f"{type(error).__name__}: {error}"}
+                observe("error", {"step": number, "error": shown})
+
+
+async def take(session, step):
+    async def progressed(progress, total, message):
+        observe("progress", {"progress": progress, "message": message})
+
+    (kind, name), arguments = next(iter(step.items())), step.get("arguments", {})
+    if kind == "call":
+        return await session.call(name, arguments, progressed if step.get("progress") else None)
+    if kind == "read":
+        return await session.read(name)
+    if kind == "prompt":
+        return await session.prompt(name)
+    if kind == "task":
+        return await session.task(name, arguments)
+    return await session.list_tools()
 
 
 async def run_checks(client, connect):

