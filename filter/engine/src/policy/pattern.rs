@@ -5,6 +5,9 @@
 //! one of them has is refused by name. `(?i)` folds ASCII letters only.
 
 use std::fmt;
+use std::ops::Range;
+
+use crate::redact::detect::{Budget, TooMuchWork};
 
 /// Compiled size a pattern may have, in bytes. `(a{1000}){1000}` is over it.
 const SIZE_LIMIT: usize = 64 * 1024;
@@ -56,6 +59,25 @@ impl Pattern {
     /// Whether the pattern is found anywhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
+    }
+
+    /// Everything it finds in `text`, without empty matches.
+    ///
+    /// # Errors
+    /// It takes more work than the budget allows.
+    pub fn find_all(
+        &self,
+        text: &str,
+        budget: &mut Budget,
+    ) -> std::result::Result<Vec<Range<usize>>, TooMuchWork> {
+        let mut found = Vec::new();
+        budget.spend(self.work(text))?;
+        for span in self.regex.find_iter(text).map(|found| found.range()) {
+            if !span.is_empty() {
+                found.push(span);
+            }
+        }
+        Ok(found)
     }
 
     /// The pattern as the engine underneath reads it: the same meaning, in a syntax others read too.

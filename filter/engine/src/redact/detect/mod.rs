@@ -3,9 +3,16 @@
 //! A text is looked through once. What is found is sorted and never overlaps; where findings overlap they become one,
 //! so that nothing any rule found survives, and the one that begins first (then the longest, then the earlier rule) names it.
 
+mod links;
+mod numbers;
+mod text;
+mod tokens;
+
 use std::ops::Range;
 
 use crate::policy::{Pattern, UrlTest};
+use numbers::{Groups, card, iban, ipv4, phone, ssn};
+use text::{DIGIT, Text, is};
 
 /// What a built-in detector looks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,25 +71,45 @@ impl Kind {
 
     /// The kind of this name; `url` without allowed hosts.
     pub fn named(name: &str) -> Option<Kind> {
-        Some(match name {
-            "email" => Kind::Email,
-            "phone" => Kind::Phone,
-            "credit_card" => Kind::CreditCard,
-            "iban" => Kind::Iban,
-            "ssn" => Kind::Ssn,
-            "ipv4" => Kind::Ipv4,
-            "jwt" => Kind::Jwt,
-            "private_key" => Kind::PrivateKey,
-            "aws_key" => Kind::AwsKey,
-            "github_token" => Kind::GithubToken,
-            "slack_token" => Kind::SlackToken,
-            "stripe_key" => Kind::StripeKey,
-            "google_api_key" => Kind::GoogleApiKey,
-            "url" => Kind::Url {
+        let place = Kind::NAMES.iter().position(|known| *known == name)?;
+        Some(match place {
+            EMAIL => Kind::Email,
+            PHONE => Kind::Phone,
+            CREDIT_CARD => Kind::CreditCard,
+            IBAN => Kind::Iban,
+            SSN => Kind::Ssn,
+            IPV4 => Kind::Ipv4,
+            JWT => Kind::Jwt,
+            PRIVATE_KEY => Kind::PrivateKey,
+            AWS_KEY => Kind::AwsKey,
+            GITHUB_TOKEN => Kind::GithubToken,
+            SLACK_TOKEN => Kind::SlackToken,
+            STRIPE_KEY => Kind::StripeKey,
+            GOOGLE_API_KEY => Kind::GoogleApiKey,
+            _ => Kind::Url {
                 allow_hosts: Vec::new(),
             },
-            _ => return None,
         })
+    }
+
+    /// Where its name stands in [`Kind::NAMES`].
+    fn place(&self) -> usize {
+        match self {
+            Kind::Email => EMAIL,
+            Kind::Phone => PHONE,
+            Kind::CreditCard => CREDIT_CARD,
+            Kind::Iban => IBAN,
+            Kind::Ssn => SSN,
+            Kind::Ipv4 => IPV4,
+            Kind::Jwt => JWT,
+            Kind::PrivateKey => PRIVATE_KEY,
+            Kind::AwsKey => AWS_KEY,
+            Kind::GithubToken => GITHUB_TOKEN,
+            Kind::SlackToken => SLACK_TOKEN,
+            Kind::StripeKey => STRIPE_KEY,
+            Kind::GoogleApiKey => GOOGLE_API_KEY,
+            Kind::Url { .. } => URL,
+        }
     }
 }
 
@@ -176,16 +203,83 @@ impl Budget {
 pub struct TooMuchWork;
 
 /// The rules that apply to one reply, ready to run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Detectors {
     rules: Vec<Rule>,
+    /// By kind as in [`Kind::NAMES`], the first rule that looks for it. Links have [`Self::links`].
+    named: [Option<usize>; URL],
+    links: Vec<(usize, UrlTest)>,
+    /// The bytes at which a scanner begins.
+    triggers: [bool; 256],
 }
+
+// Places in [`Kind::NAMES`].
+const EMAIL: usize = 0;
+const PHONE: usize = 1;
+const CREDIT_CARD: usize = 2;
+const IBAN: usize = 3;
+const SSN: usize = 4;
+const IPV4: usize = 5;
+const JWT: usize = 6;
+const PRIVATE_KEY: usize = 7;
+const AWS_KEY: usize = 8;
+const GITHUB_TOKEN: usize = 9;
+const SLACK_TOKEN: usize = 10;
+const STRIPE_KEY: usize = 11;
+const GOOGLE_API_KEY: usize = 12;
+const URL: usize = 13;
+
+/// The bytes at which each kind's scanner begins, as in [`Kind::NAMES`]: rare ones, where there is a choice.
+const TRIGGERS: [&[u8]; 14] = [
+    b"@%",
+    b"0123456789+(",
+    b"0123456789",
+    b"0123456789",
+    b"0123456789",
+    b"0123456789",
+    b"J",
+    b"B",
+    b"AkK",
+    b"_",
+    b"x/",
+    b"_",
+    b"A",
+    b":/",
+];
 
 impl Detectors {
     /// Prepares rules. Where two look for the same kind, the first names what is found; of several `url` rules each has to
     /// allow a link.
     pub fn new(rules: Vec<Rule>) -> Detectors {
-        Detectors { rules }
+        let mut all = Detectors {
+            named: [None; URL],
+            links: Vec::new(),
+            triggers: [false; 256],
+            rules: Vec::new(),
+        };
+        for (index, rule) in rules.iter().enumerate() {
+            let Target::Named(kind) = &rule.target else {
+                continue;
+            };
+            let place = kind.place();
+            if let Kind::Url { allow_hosts } = kind {
+                let hosts = Some(allow_hosts.clone());
+                let test = UrlTest {
+                    hosts,
+                    schemes: None,
+                };
+                all.links.push((index, test));
+            } else if let Some(rule) = all.named.get_mut(place) {
+                rule.get_or_insert(index);
+            }
+            for byte in TRIGGERS.get(place).copied().unwrap_or_default() {
+                if let Some(trigger) = all.triggers.get_mut(usize::from(*byte)) {
+                    *trigger = true;
+                }
+            }
+        }
+        all.rules = rules;
+        all
     }
 
     /// Whether there is nothing to look for.
@@ -213,7 +307,158 @@ impl Detectors {
     /// # Errors
     /// The own patterns would take more work than the budget allows.
     pub fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<Match>, TooMuchWork> {
-        let _ = (text, budget, UrlTest::host);
-        Ok(Vec::new())
+        let mut found = Scan {
+            rules: self,
+            text: Text(text.as_bytes()),
+            found: Vec::new(),
+            key_ends: true,
+        }
+        .run();
+        for (kind, rule) in self.rules.iter().enumerate() {
+            let Target::Own(pattern) = &rule.target else {
+                continue;
+            };
+            let own = pattern.find_all(text, budget)?;
+            found = join(found, own, kind);
+        }
+        Ok(found)
     }
+}
+
+/// One text on its way through the named detectors.
+struct Scan<'s> {
+    rules: &'s Detectors,
+    text: Text<'s>,
+    found: Vec<Match>,
+    /// Whether there may be the last line of a private key further on.
+    key_ends: bool,
+}
+
+impl Scan<'_> {
+    fn run(mut self) -> Vec<Match> {
+        let triggers = &self.rules.triggers;
+        let trigger = |byte: &u8| triggers.get(usize::from(*byte)) == Some(&true);
+        let mut place = 0_usize;
+        while let Some(rest) = self.text.0.get(place..)
+            && let Some(offset) = rest.iter().position(trigger)
+        {
+            place = place.saturating_add(offset);
+            let next = self.look(place);
+            place = place.saturating_add(1).max(next);
+        }
+        self.found
+    }
+
+    /// Looks at a trigger; returns where to go on at the earliest.
+    fn look(&mut self, place: usize) -> usize {
+        let text = self.text;
+        match text.at(place) {
+            b'0'..=b'9' => self.digits(place),
+            b'+' | b'(' => {
+                if is(text.at(place.saturating_add(1)), DIGIT) || text.has(place, b"+(") {
+                    self.add(PHONE, |text| phone(text, &Groups::read(text, place)));
+                }
+            }
+            b'@' | b'%' => self.add(EMAIL, |text| links::email(text, place)),
+            b':' => self.link(place),
+            b'/' => {
+                if text.at(place.saturating_add(1)) == b'/' {
+                    self.link(place);
+                }
+                self.add(SLACK_TOKEN, |text| tokens::slack_webhook(text, place));
+            }
+            b'_' => {
+                self.add(GITHUB_TOKEN, |text| tokens::github(text, place));
+                self.add(STRIPE_KEY, |text| tokens::stripe(text, place));
+            }
+            b'A' => {
+                self.add(AWS_KEY, |text| tokens::aws_id(text, place));
+                self.add(GOOGLE_API_KEY, |text| tokens::google(text, place));
+            }
+            b'k' | b'K' => self.add(AWS_KEY, |text| tokens::aws_secret(text, place)),
+            b'x' => self.add(SLACK_TOKEN, |text| tokens::slack(text, place)),
+            b'J' => self.add(JWT, |text| tokens::jwt(text, place)),
+            _ => {
+                let before = self.found.len();
+                let mut ends = self.key_ends;
+                self.add(PRIVATE_KEY, |text| {
+                    tokens::private_key(text, place, &mut ends)
+                });
+                self.key_ends = ends;
+                if self.found.len() > before {
+                    // Nothing in it matters any more.
+                    return self.found.last().map_or(0, |found| found.span.end);
+                }
+            }
+        }
+        0
+    }
+
+    /// The number that begins here, if one does.
+    fn digits(&mut self, place: usize) {
+        if is(self.text.before(place, 1), DIGIT) {
+            return;
+        }
+        if !self.text.begins_word(place) {
+            self.add(IBAN, |text| iban(text, place));
+            return;
+        }
+        let groups = Groups::read(self.text, place);
+        self.add(CREDIT_CARD, |text| card(text, &groups));
+        self.add(SSN, |text| ssn(text, &groups));
+        self.add(IPV4, |text| ipv4(text, &groups));
+        self.add(PHONE, |text| phone(text, &groups));
+    }
+
+    /// A link whose `:`, or whose first slash, is here.
+    fn link(&mut self, place: usize) {
+        let rules = self.rules;
+        for (kind, test) in &rules.links {
+            if let Some(span) = links::url(self.text, place, test) {
+                push(&mut self.found, Match { span, kind: *kind });
+            }
+        }
+    }
+
+    /// Runs a scanner if a rule asks for its kind.
+    fn add(&mut self, place: usize, scan: impl FnOnce(Text<'_>) -> Option<Range<usize>>) {
+        if let Some(kind) = self.rules.named.get(place).copied().flatten()
+            && let Some(span) = scan(self.text)
+        {
+            push(&mut self.found, Match { span, kind });
+        }
+    }
+}
+
+/// Adds a match that ends behind all others begin. What overlaps becomes one.
+fn push(found: &mut Vec<Match>, mut next: Match) {
+    while let Some(last) = found.pop_if(|last| last.span.end > next.span.start) {
+        let (start, end) = (
+            last.span.start.min(next.span.start),
+            last.span.end.max(next.span.end),
+        );
+        let first = (last.span.start, std::cmp::Reverse(last.span.end), last.kind);
+        if first < (next.span.start, std::cmp::Reverse(next.span.end), next.kind) {
+            next.kind = last.kind;
+        }
+        next.span = start..end;
+    }
+    found.push(next);
+}
+
+/// Two sorted lists as one.
+fn join(left: Vec<Match>, right: Vec<Range<usize>>, kind: usize) -> Vec<Match> {
+    if right.is_empty() {
+        return left;
+    }
+    let mut all = Vec::with_capacity(left.len().saturating_add(right.len()));
+    let mut left = left.into_iter().peekable();
+    for span in right {
+        while let Some(earlier) = left.next_if(|earlier| earlier.span.start <= span.start) {
+            push(&mut all, earlier);
+        }
+        push(&mut all, Match { span, kind });
+    }
+    left.for_each(|later| push(&mut all, later));
+    all
 }

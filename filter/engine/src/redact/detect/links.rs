@@ -1,0 +1,181 @@
+//! Addresses of people and of pages.
+
+use std::ops::Range;
+
+use super::text::{BASE64_URL, DASH, DELIMITER, DIGIT, LOCAL, LOWER, Text, UPPER, WIDE, WORD, is};
+use crate::policy::UrlTest;
+
+/// Longest local part of an email address.
+const LOCAL_PART: usize = 64;
+
+/// Longest domain.
+const DOMAIN: usize = 253;
+
+/// An email address: `place` is at its `@`, or at the `%40` that stands for it in a query. Letters of alphabets with
+/// two-byte characters (Latin, Greek, Cyrillic, …) belong to it.
+pub fn email(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let domain = match text.at(place) {
+        b'@' => place.saturating_add(1),
+        _ if text.has(place, b"%40") => place.saturating_add(3),
+        _ => return None,
+    };
+    let mut start = local_start(text, place);
+    // Neither the quote nor the bullet before an address is part of it.
+    while start < place && !is(text.at(start), WORD | WIDE) {
+        start = start.saturating_add(1);
+    }
+    let end = domain_end(text, domain)?;
+    let name = text.0.get(start..place)?;
+    // Remotes of Git (`git@host.org:path`), images for dense screens (`icon@2x.png`), and products of matrices.
+    let remote = name == b"git" && text.at(end) == b':';
+    let image = is(text.at(domain), DIGIT)
+        && text.at(domain.saturating_add(1)) == b'x'
+        && text.at(domain.saturating_add(2)) == b'.';
+    let call = text.at(end) == b'(';
+    let ends_plain = !matches!(text.before(place, 1), b'.' | b'\'');
+    (!name.is_empty() && ends_plain && !remote && !image && !call).then_some(start..end)
+}
+
+fn local_start(text: Text<'_>, place: usize) -> usize {
+    let mut start = text.run_back(place, BASE64_URL | LOCAL | WIDE, LOCAL_PART);
+    // Symbols, and characters of three and four bytes, end it.
+    let narrow = text.0.get(start..place).unwrap_or_default();
+    if let Some(last) = narrow
+        .iter()
+        .rposition(|byte| *byte == 0xc2 || *byte >= 0xe0)
+    {
+        start = start.saturating_add(last).saturating_add(1);
+    }
+    // Within a character.
+    while (0x80..0xc0).contains(&text.at(start)) {
+        start = start.saturating_add(1);
+    }
+    start
+}
+
+/// Where the domain that begins here ends: labels of letters, digits and hyphens, the last one of letters.
+fn domain_end(text: Text<'_>, place: usize) -> Option<usize> {
+    let mut end = None;
+    let mut label = place;
+    loop {
+        let stop = label_end(text, label, WORD | DASH);
+        if stop == label || is(text.at(label), DASH) || stop.saturating_sub(place) > DOMAIN {
+            return end;
+        }
+        let top = label_end(text, label, UPPER | LOWER);
+        let long = top.saturating_sub(label) > 1 && !is(text.at(top), DIGIT);
+        if label > place && long {
+            let puny = text.has(label, b"xn--");
+            end = Some(if puny { stop } else { top });
+        }
+        if text.at(stop) != b'.' {
+            return end;
+        }
+        label = stop.saturating_add(1);
+    }
+}
+
+/// Where the run of these classes and of two-byte letters ends.
+fn label_end(text: Text<'_>, place: usize, classes: u8) -> usize {
+    let mut end = text.run(place, classes);
+    while (0xc3..0xe0).contains(&text.at(end)) {
+        end = text.run(end.saturating_add(2), classes);
+    }
+    end
+}
+
+/// A link to a host that is not allowed. `place` is at the `:` of its scheme, or at the first `/` of one without a scheme
+/// (`//host` as the target of a Markdown link or in an attribute).
+///
+/// Links with `http` or `https` count with any number and kind of slashes, as browsers read them; of other schemes, those
+/// with `://` and a host with a dot or with user info. What is no plain URL is not allowed.
+pub fn url(text: Text<'_>, place: usize, test: &UrlTest) -> Option<Range<usize>> {
+    let relative = text.at(place) == b'/';
+    // Whatever is written in front of them: readers that look for links find these schemes anywhere.
+    let web = text
+        .ended_by(place, b"https")
+        .or(text.ended_by(place, b"http"));
+    let http = web.is_some();
+    let (start, after) = if relative {
+        let opened = matches!(text.before(place, 1), b'(' | b'"' | b'\'' | b'=' | b'<')
+            || text.ended_by(place, b"]: ").is_some();
+        domain_end(text, place.saturating_add(2)).filter(|_| opened)?;
+        (place, place)
+    } else {
+        let start = web.unwrap_or_else(|| scheme_start(text, place));
+        (start, place.saturating_add(1))
+    };
+    let rest = text.0.get(after..)?;
+    let slash = |byte: &&u8| matches!(byte, b'/' | b'\\');
+    let slashes = rest.iter().take_while(slash).count();
+    let escaped = rest.starts_with(br"\/\/");
+    let usual = match slashes {
+        2 => rest.starts_with(b"//"),
+        4 => escaped,
+        _ => false,
+    };
+    if slashes == 0 || !(usual || http) || !(relative || is(text.at(start), WORD)) {
+        return None;
+    }
+    let host = after.saturating_add(slashes);
+    let (authority, end) = extent(text, host);
+    let authority = text.0.get(host..authority)?;
+    let authority = match authority.strip_suffix(b"\\") {
+        Some(inner) if escaped => inner,
+        _ => authority,
+    };
+    let user = authority.contains(&b'@');
+    // `[` begins an address of version 6, and nothing else: `https://[redacted:url]` is no link.
+    let hostly = match authority {
+        [b'[', next, ..] => next.is_ascii_hexdigit() || *next == b':',
+        [first, ..] => is(*first, WORD | WIDE | DASH) || *first == b'%',
+        [] => false,
+    };
+    let dotted = |byte: &u8| matches!(byte, b'.' | b'[' | 0x80..);
+    let remote = http || relative || user || authority.iter().any(dotted);
+    if !(user || hostly) || !remote {
+        return None;
+    }
+    let readable = std::str::from_utf8(authority).unwrap_or_default();
+    let allowed = usual && test.matches(&["https://", readable].concat()) == Some(true);
+    (!allowed).then_some(start..end)
+}
+
+fn scheme_start(text: Text<'_>, place: usize) -> usize {
+    let mut start = text.run_back(place, WORD | LOCAL | DASH, 32);
+    while start < place && !is(text.at(start), UPPER | LOWER) {
+        start = start.saturating_add(1);
+    }
+    start
+}
+
+/// Where the authority of a link that begins here ends, and where the link does: before white space, a quote or a closing
+/// bracket that was not opened in it, and without the punctuation of the sentence around it.
+fn extent(text: Text<'_>, host: usize) -> (usize, usize) {
+    let (mut end, mut open) = (host, 0_usize);
+    let mut authority = None;
+    loop {
+        match text.at(end) {
+            b'(' | b'[' | b'{' => open = open.saturating_add(1),
+            b')' | b']' | b'}' => match open.checked_sub(1) {
+                Some(left) => open = left,
+                None => break,
+            },
+            b'/' | b'?' | b'#' => authority = authority.or(Some(end)),
+            // Escapes of a text within a text.
+            b'\\' if authority.is_some() && text.at(end.saturating_add(1)) != b'/' => break,
+            byte if is(byte, DELIMITER) => break,
+            _ => {}
+        }
+        end = end.saturating_add(1);
+    }
+    while end > host
+        && matches!(
+            text.before(end, 1),
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'_' | b'~' | b'|' | b'\\'
+        )
+    {
+        end = end.saturating_sub(1);
+    }
+    (authority.map_or(end, |authority| authority.min(end)), end)
+}

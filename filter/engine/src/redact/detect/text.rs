@@ -1,0 +1,110 @@
+//! Bytes by class: what every scanner reads a text with.
+//!
+//! Everything outside ASCII is no part of a word, except where a scanner says so.
+
+/// `0`–`9`
+pub const DIGIT: u8 = 1;
+/// `A`–`Z`
+pub const UPPER: u8 = 2;
+/// `a`–`z`
+pub const LOWER: u8 = 4;
+/// `-` and `_`, which base64url adds to letters and digits.
+pub const DASH: u8 = 8;
+/// `+`, `/` and `=`, which base64 adds.
+pub const BASE64: u8 = 16;
+/// What the local part of an address may hold besides letters, digits and [`DASH`].
+pub const LOCAL: u8 = 32;
+/// What ends a link: white space, control characters and quotes.
+pub const DELIMITER: u8 = 64;
+/// Beyond ASCII.
+pub const WIDE: u8 = 128;
+
+/// Letters and digits.
+pub const WORD: u8 = DIGIT | UPPER | LOWER;
+/// The alphabet of base64url, of tokens and of names.
+pub const BASE64_URL: u8 = WORD | DASH;
+
+static CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler"
+)]
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        table[index] = match index as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'A'..=b'Z' => UPPER,
+            b'a'..=b'z' => LOWER,
+            b'-' | b'_' => DASH,
+            b'+' => BASE64 | LOCAL,
+            b'/' | b'=' => BASE64,
+            b'.' | b'%' | b'\'' => LOCAL,
+            0..=b' ' | b'"' | b'<' | b'>' | b'`' | 0x7f => DELIMITER,
+            0x80.. => WIDE,
+            _ => 0,
+        };
+        index += 1;
+    }
+    table
+}
+
+/// Whether a byte is in one of these classes.
+pub fn is(byte: u8, classes: u8) -> bool {
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|class| class & classes != 0)
+}
+
+/// A text as scanners see it. NUL stands before its beginning and behind its end.
+#[derive(Clone, Copy)]
+pub struct Text<'t>(pub &'t [u8]);
+
+impl Text<'_> {
+    /// The byte at this place.
+    pub fn at(self, place: usize) -> u8 {
+        self.0.get(place).copied().unwrap_or(0)
+    }
+
+    /// The byte so many places before this one.
+    pub fn before(self, place: usize, back: usize) -> u8 {
+        place.checked_sub(back).map_or(0, |place| self.at(place))
+    }
+
+    /// Whether `word` stands here.
+    pub fn has(self, place: usize, word: &[u8]) -> bool {
+        self.0
+            .get(place..)
+            .is_some_and(|rest| rest.starts_with(word))
+    }
+
+    /// Where `word` begins if it ends here, in whatever case; `word` is in lower case.
+    pub fn ended_by(self, place: usize, word: &[u8]) -> Option<usize> {
+        let start = place.checked_sub(word.len())?;
+        let found = self.0.get(start..place)?;
+        found.eq_ignore_ascii_case(word).then_some(start)
+    }
+
+    /// Where the run of these classes that begins here ends.
+    pub fn run(self, place: usize, classes: u8) -> usize {
+        let rest = self.0.get(place..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| is(**byte, classes)).count();
+        place.saturating_add(length)
+    }
+
+    /// Where the run of these classes that ends here begins, at most so many places back.
+    pub fn run_back(self, place: usize, classes: u8, most: usize) -> usize {
+        let until = self.0.get(..place).unwrap_or_default();
+        let bytes = until.iter().rev().take(most);
+        let length = bytes.take_while(|byte| is(**byte, classes)).count();
+        place.saturating_sub(length)
+    }
+
+    /// Whether no letter or digit stands before this place.
+    pub fn begins_word(self, place: usize) -> bool {
+        !is(self.before(place, 1), WORD)
+    }
+}

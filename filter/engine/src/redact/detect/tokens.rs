@@ -1,0 +1,220 @@
+//! Keys and tokens: what their issuers' prefixes and alphabets give away.
+
+use std::ops::Range;
+
+use super::text::{BASE64, BASE64_URL, DASH, DIGIT, LOCAL, LOWER, Text, UPPER, WORD, is};
+
+/// A JSON Web Token: a header that decodes to an object with `alg`, a payload, a signature. With `enc` in its header it is
+/// an encrypted one, of five parts. `place` is at the `J` of `eyJ`.
+pub fn jwt(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let start = text.ended_by(place, b"ey")?;
+    if !text.has(start, b"eyJ") || is(text.before(start, 1), BASE64_URL) {
+        return None;
+    }
+    let header = text.run(start, BASE64_URL);
+    let mut end = header;
+    let parts = if text.at(header) == b'.' {
+        jwt_parts(text.0.get(start..header)?)?
+    } else {
+        return None;
+    };
+    for part in 1..parts {
+        if text.at(end) != b'.' {
+            return (part > 2).then_some(start..end);
+        }
+        end = text.run(end.saturating_add(1), BASE64_URL);
+    }
+    Some(start..end)
+}
+
+/// How many parts a token with this header has; `None` if it is no header.
+fn jwt_parts(header: &[u8]) -> Option<usize> {
+    let (mut bits, mut count, mut window) = (0_u32, 0_u32, 0_u64);
+    let (mut signed, mut encrypted) = (false, false);
+    for &byte in header {
+        let value = match byte {
+            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
+            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
+            b'-' => 62,
+            _ => 63,
+        };
+        bits = (bits << 6) | u32::from(value);
+        count = count.wrapping_add(6);
+        if count >= 8 {
+            count = count.wrapping_sub(8);
+            window = (window << 8) | u64::from((bits >> count) & 0xff);
+            signed |= window & 0xff_ffff_ffff == word(*b"\"alg\"");
+            encrypted |= window & 0xff_ffff_ffff == word(*b"\"enc\"");
+        }
+    }
+    let closed = window & 0xff == u64::from(b'}');
+    (signed && closed).then_some(if encrypted { 5 } else { 3 })
+}
+
+fn word(letters: [u8; 5]) -> u64 {
+    letters
+        .into_iter()
+        .fold(0, |word, letter| (word << 8) | u64::from(letter))
+}
+
+/// A private key as PEM, or what is left of one: without its last line it goes on to the end of the text. Line ends may be
+/// written as `\n`. `place` is at the `B` of `BEGIN`; `ends` says whether there may be a last line further on, and is
+/// cleared when there is none.
+pub fn private_key(text: Text<'_>, place: usize, ends: &mut bool) -> Option<Range<usize>> {
+    let start = text.ended_by(place, b"-----")?;
+    if !text.has(place, b"BEGIN ") {
+        return None;
+    }
+    let body = private_label(text, place.saturating_add(6))?;
+    let mut at = body;
+    while *ends {
+        let rest = text.0.get(at..).unwrap_or_default();
+        let found = rest.windows(9).position(|window| window == b"-----END ");
+        let Some(offset) = found else {
+            *ends = false;
+            break;
+        };
+        at = at.saturating_add(offset).saturating_add(9);
+        if let Some(end) = private_label(text, at) {
+            return Some(start..end);
+        }
+    }
+    // A text that only speaks of such a line has no key behind it.
+    let rest = text.0.get(body..).unwrap_or_default();
+    let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'\\' | b'"' | b'\'');
+    let mut skipped = rest
+        .iter()
+        .take(16)
+        .take_while(|byte| between(byte))
+        .count();
+    // The letters of `\r\n`.
+    while matches!(rest.get(skipped), Some(b'r' | b'n'))
+        && rest.get(skipped.wrapping_sub(1)) == Some(&b'\\')
+    {
+        skipped = skipped.saturating_add(1);
+        skipped = skipped.saturating_add(usize::from(rest.get(skipped) == Some(&b'\\')));
+    }
+    let first = body.saturating_add(skipped);
+    let length = text.run(first, WORD | BASE64).saturating_sub(first);
+    let headed = text.has(first, b"Proc-Type:") || text.has(first, b"Version:");
+    (length >= 16 || headed).then_some(start..text.0.len())
+}
+
+/// Where the line ends whose label begins here, if it is that of a private key.
+fn private_label(text: Text<'_>, place: usize) -> Option<usize> {
+    let label = text.0.get(place..)?;
+    let label = label.get(..label.len().min(64))?;
+    let length = label.windows(5).position(|window| window == b"-----")?;
+    let label = label.get(..length)?;
+    let plain = label
+        .iter()
+        .all(|byte| is(*byte, UPPER | DIGIT) || *byte == b' ');
+    let private = label.windows(11).any(|window| window == b"PRIVATE KEY");
+    (plain && private).then(|| place.saturating_add(length).saturating_add(5))
+}
+
+/// An access key id of AWS. `place` is at its `A`.
+pub fn aws_id(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let known = text.has(place, b"AKIA") || text.has(place, b"ASIA");
+    let end = place.saturating_add(20);
+    let whole = || text.run(place, UPPER | DIGIT) == end && !is(text.at(end), LOWER | DASH);
+    (known && text.begins_word(place) && whole()).then_some(place..end)
+}
+
+/// A secret access key of AWS behind its name (`aws_secret_access_key`, `SecretAccessKey`, `aws_secret_key`).
+/// `place` is at the `k` of `key`.
+pub fn aws_secret(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let key = place.saturating_add(3);
+    text.ended_by(key, b"key")?;
+    let dash = |place: usize| place.saturating_sub(usize::from(is(text.before(place, 1), DASH)));
+    let label = dash(place);
+    match text.ended_by(label, b"access") {
+        Some(access) => text.ended_by(dash(access), b"secret")?,
+        None => text.ended_by(dash(text.ended_by(label, b"secret")?), b"aws")?,
+    };
+    let mut start = key;
+    let mut assigned = false;
+    while start < key.saturating_add(16) {
+        match text.at(start) {
+            b'=' | b':' | b'>' => assigned = true,
+            b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'`' => {}
+            _ => break,
+        }
+        start = start.saturating_add(1);
+    }
+    let end = start.saturating_add(40);
+    let whole = text.run(start, WORD | BASE64) == end;
+    (assigned && whole).then_some(start..end)
+}
+
+/// A token of GitHub. `place` is at a `_`.
+pub fn github(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let body = place.saturating_add(1);
+    if text.has(body, b"pat_") {
+        let start = text.ended_by(place, b"github")?;
+        return token(text, start, body.saturating_add(4), WORD | DASH, 36);
+    }
+    let start = place.checked_sub(3)?;
+    let known =
+        text.has(start, b"gh") && matches!(text.before(place, 1), b'p' | b'o' | b'u' | b's' | b'r');
+    token(text, start, body, WORD, 36).filter(|_| known)
+}
+
+/// A secret or restricted key of Stripe, or the secret of a webhook. `place` is at a `_`.
+pub fn stripe(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let body = place.saturating_add(1);
+    if text.has(place.saturating_sub(5), b"whsec_") {
+        return token(text, place.checked_sub(5)?, body, WORD | BASE64, 24);
+    }
+    let start = place.checked_sub(2)?;
+    let known = text.has(start, b"sk_") || text.has(start, b"rk_");
+    let mode = text.has(body, b"live_") || text.has(body, b"test_");
+    token(text, start, body.saturating_add(5), WORD, 16).filter(|_| known && mode)
+}
+
+/// A token of Slack. `place` is at its `x`.
+pub fn slack(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let body = place.saturating_add(5);
+    let kind = text.before(body, 2);
+    let known = text.has(place, b"xapp-")
+        || (text.has(place, b"xox") && is(kind, LOWER) && text.before(body, 1) == b'-');
+    if !known {
+        return None;
+    }
+    let found = token(text, place, body, BASE64_URL | LOCAL | BASE64, 18)?;
+    // Every one has the number of a workspace in it; `xoxb-your-token-goes-here` has none.
+    let mut digits = text.0.get(found.clone())?.iter();
+    let end = text.run_back(found.end, LOCAL, 8);
+    digits
+        .any(|byte| is(*byte, DIGIT))
+        .then_some(found.start..end)
+}
+
+/// The address of a webhook of Slack, scheme included. `place` is at the `/` behind the host.
+pub fn slack_webhook(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let host = text.ended_by(place, b"hooks.slack.com")?;
+    let end = text.run(place, BASE64_URL | BASE64);
+    let start = text.ended_by(host, b"https://").unwrap_or(host);
+    (end.saturating_sub(place) >= 24).then_some(start..end)
+}
+
+/// An API key of Google. `place` is at its `A`.
+pub fn google(text: Text<'_>, place: usize) -> Option<Range<usize>> {
+    let end = place.saturating_add(39);
+    let known = text.has(place, b"AIza") && text.begins_word(place);
+    (known && text.run(place, BASE64_URL) == end).then_some(place..end)
+}
+
+/// From `start` to the end of the run of these classes that begins at `body`, if it is long enough and begins a word.
+fn token(
+    text: Text<'_>,
+    start: usize,
+    body: usize,
+    classes: u8,
+    least: usize,
+) -> Option<Range<usize>> {
+    let end = text.run(body, classes);
+    let long = end.saturating_sub(body) >= least;
+    (long && text.begins_word(start)).then_some(start..end)
+}
