@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::config::AuditArgs;
+use crate::config::{AuditArgs, display_nanos};
+use crate::counters::Receipt;
 use crate::json::{Kind, Value, compact};
 use crate::pdp::Denial;
 use crate::pep::Rejection;
+use crate::redact::Tally;
 use crate::time::Timestamp;
 
 /// What became of a message.
@@ -126,6 +128,21 @@ pub struct Record {
     /// Why the reply was withheld.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<String>,
+    /// How much was redacted, in total and by what found it; never what was found.
+    #[serde(skip_serializing_if = "Tally::is_empty", serialize_with = "tally")]
+    pub redactions: Tally,
+    /// How much rules in shadow would have redacted.
+    #[serde(skip_serializing_if = "Tally::is_empty", serialize_with = "tally")]
+    pub would_redact: Tally,
+    /// The rule in shadow that would have withheld the reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_withhold: Option<String>,
+    /// Size of the result as the caller got it, where results are inspected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<usize>,
+    /// SHA-256 of the result as the caller got it, in hex, where `audit.results` is `digest`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_sha256: Option<String>,
 }
 
 /// A counter before and after its charge, as decimals.
@@ -139,6 +156,12 @@ pub struct CounterRecord {
     pub after: String,
     /// Most it may reach.
     pub max: String,
+}
+
+/// The total first, then each kind.
+fn tally<S: serde::Serializer>(tally: &Tally, out: S) -> Result<S::Ok, S::Error> {
+    let kinds = tally.0.iter().map(|(name, count)| (&**name, *count));
+    out.collect_map(std::iter::once(("total", tally.total())).chain(kinds))
 }
 
 /// Longest text taken from a request, in characters.
@@ -237,6 +260,16 @@ impl Record {
         self.rule = Some(denial.rule.to_string());
         self.reason = Some(denial.reason.clone());
         self.retry_after = denial.retry_after;
+    }
+
+    /// Notes what a result added to a counter.
+    pub fn count(&mut self, counter: &str, receipt: &Receipt) {
+        self.counters.push(CounterRecord {
+            counter: counter.to_owned(),
+            before: display_nanos(receipt.before),
+            after: display_nanos(receipt.after),
+            max: "unlimited".to_owned(),
+        });
     }
 
     /// Takes over what `detail` allows of a call's arguments.

@@ -96,9 +96,13 @@ impl Splitter {
         match (judge(value), value) {
             (Ruling::Pass, Some(value)) => out.extend_from_slice(value),
             (Ruling::Pass, None) | (Ruling::Drop, _) => {}
-            (Ruling::Replace(text) | Ruling::Withhold(text) | Ruling::End(text), _) => {
-                out.extend_from_slice(text.as_bytes());
-            }
+            (
+                Ruling::Replace(text)
+                | Ruling::Rewrite(text)
+                | Ruling::Withhold(text)
+                | Ruling::End(text),
+                _,
+            ) => out.extend_from_slice(text.as_bytes()),
         }
         *self = Splitter::new(self.limit);
     }

@@ -61,14 +61,26 @@ impl Watch {
         store: &mut dyn Store,
         text: &[u8],
     ) -> Vec<usize> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        Document::parse(text, &Limits::REPLY)
+            .map(|document| self.answers(counters, store, &document))
+            .unwrap_or_default()
+    }
+
+    /// As [`Watch::observe`], for a document.
+    pub(super) fn answers(
+        &mut self,
+        counters: &Counters,
+        store: &mut dyn Store,
+        document: &Document<'_>,
+    ) -> Vec<usize> {
         let mut refunded = Vec::new();
         if self.is_empty() {
             return refunded;
         }
-        let Ok(document) = Document::parse(text, &Limits::REPLY) else {
-            return refunded;
-        };
-        let (_, messages) = rpc::messages(&document);
+        let (_, messages) = rpc::messages(document);
         for message in messages {
             let Some(index) = self
                 .calls
@@ -142,7 +154,7 @@ fn refund(
 
 /// Whether a message answers the request with this id. Servers may spell a string id with other escapes, but
 /// not a number with other digits.
-fn is_answer(message: Value<'_>, id: &str) -> bool {
+pub(super) fn is_answer(message: Value<'_>, id: &str) -> bool {
     let Ok(expected) = Document::parse(id.as_bytes(), &Limits::WIRE) else {
         return false;
     };

@@ -21,6 +21,27 @@ impl Edits {
         self.replacements.is_empty()
     }
 
+    /// Makes these replacements too.
+    pub fn append(&mut self, mut more: Edits) {
+        self.replacements.append(&mut more.replacements);
+    }
+
+    /// What a part of the text becomes by the replacements in it; `None` if there are none.
+    pub fn within(&self, text: &str, part: Range<usize>) -> Option<String> {
+        let inside = self.replacements.iter();
+        let inside = inside.filter(|(span, _)| part.start <= span.start && span.end <= part.end);
+        let moved = |at: usize| at.saturating_sub(part.start);
+        let edits = Edits {
+            replacements: inside
+                .map(|(span, with)| (moved(span.start)..moved(span.end), with.clone()))
+                .collect(),
+        };
+        if edits.is_empty() {
+            return None;
+        }
+        edits.apply(text.get(part)?)
+    }
+
     /// The text with all replacements made; `None` if two of them overlap or leave the text.
     pub fn apply(self, text: &str) -> Option<String> {
         // Of two that begin in the same place the empty one comes first.

@@ -29,6 +29,31 @@ impl<'d> Text<'d> {
         }
     }
 
+    /// Turns offsets into the text meant, in order, into offsets into the text as written. Those inside a character
+    /// become its end.
+    pub fn raw_offsets(self, offsets: &mut [usize]) {
+        if !self.escaped {
+            return;
+        }
+        let (mut raw, mut meant) = (0_usize, 0_usize);
+        let mut rest = self.raw;
+        for offset in offsets {
+            while meant < *offset && !rest.is_empty() {
+                let plain = rest.find('\\').unwrap_or(rest.len());
+                let (raw_len, meant_len) = if plain > 0 {
+                    let len = plain.min(offset.saturating_sub(meant));
+                    (len, len)
+                } else {
+                    escape_len(rest)
+                };
+                rest = rest.get(raw_len..).unwrap_or_default();
+                raw = raw.saturating_add(raw_len);
+                meant = meant.saturating_add(meant_len);
+            }
+            *offset = raw;
+        }
+    }
+
     /// Whether the text meant is `other`, without allocating in the plain case.
     pub fn is(self, other: &str) -> bool {
         if self.escaped {
@@ -77,6 +102,17 @@ fn unescape(raw: &str) -> String {
     out
 }
 
+/// How long the escape at the beginning of a text is, as written and as meant.
+fn escape_len(text: &str) -> (usize, usize) {
+    match text.strip_prefix("\\u") {
+        Some(hex) => {
+            let (decoded, rest) = unicode_escape(hex);
+            (text.len().saturating_sub(rest.len()), decoded.len_utf8())
+        }
+        None => (2, 1),
+    }
+}
+
 /// Decodes what follows `\u`, a surrogate pair included.
 fn unicode_escape(text: &str) -> (char, &str) {
     let unit = |text: &str| {
@@ -101,5 +137,26 @@ fn unicode_escape(text: &str) -> (char, &str) {
     match pair {
         Some(decoded) => (decoded, rest.get(6..).unwrap_or_default()),
         None => (char::REPLACEMENT_CHARACTER, rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_into_the_text_as_written() {
+        let raw = r#"a\u00e9\ud83d\ude00\n\ud800b"é"#;
+        let text = Text::new(raw, true);
+        let meant = text.decode().into_owned();
+        assert_eq!(meant, "aé😀\n\u{fffd}b\"é");
+        let mut offsets: Vec<usize> = meant.char_indices().map(|(at, _)| at).collect();
+        offsets.push(meant.len());
+        text.raw_offsets(&mut offsets);
+        let parts: Vec<&str> = offsets.windows(2).map(|ends| &raw[ends[0]..ends[1]]).collect();
+        assert_eq!(
+            parts,
+            ["a", r"\u00e9", r"\ud83d\ude00", r"\n", r"\ud800", "b", "\"", "é"]
+        );
     }
 }

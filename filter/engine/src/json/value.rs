@@ -87,6 +87,11 @@ impl<'a> Document<'a> {
         })
     }
 
+    /// The text it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The top value.
     pub fn root(&self) -> Value<'_> {
         Value {

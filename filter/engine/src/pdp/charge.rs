@@ -10,6 +10,9 @@ use crate::json::{Document, Limits};
 use crate::policy::{Cost, Counter, Entry, Facts, Found, Limit, Max, Path, Policy, Scope};
 use crate::time::Timestamp;
 
+/// One, in 10^-9.
+const ONE: i128 = 1_000_000_000;
+
 /// What a limit costs this call, or why it cannot be counted.
 pub(super) fn charge(
     policy: &Policy,
@@ -68,6 +71,23 @@ pub(super) fn charge(
         window: counter.window,
         amount,
         max,
+    })
+}
+
+/// What a result of so many bytes adds to a counter; `None` if that counts by a session there is not.
+pub fn ingest(
+    policy: &Policy,
+    counter: &Counter,
+    principal: &Principal,
+    session: Option<&str>,
+    bytes: usize,
+) -> Option<Charge> {
+    let bytes = i128::try_from(bytes).unwrap_or(i128::MAX);
+    Some(Charge {
+        key: key(policy, counter, principal, session, None)?,
+        window: counter.window,
+        amount: bytes.saturating_mul(ONE),
+        max: i128::MAX,
     })
 }
 

@@ -11,7 +11,7 @@ mod settle;
 #[cfg(feature = "explain")]
 mod trace;
 
-pub use charge::read_counters;
+pub use charge::{ingest, read_counters};
 pub use decide::{AccessRequest, Decision, Denial, Planned, Target, decide, entries, listed};
 pub use session::{is_known as knows_session, remember as remember_session};
 pub use settle::{COUNTERS_LOST, Charged, Settled, peek, permit_protocol, settle};

@@ -4,7 +4,7 @@
 //! `Tools` next to `tools`, an entry without a name) is not shown at all.
 
 use crate::identity::Principal;
-use crate::json::{Decimal, Document, Edits, Kind, Limits, Text, Value};
+use crate::json::{Decimal, Document, Edits, Kind, Text, Value};
 use crate::mcp::List;
 use crate::pdp;
 use crate::policy::Policy;
@@ -30,14 +30,13 @@ pub struct ListFilter<'a> {
 }
 
 impl ListFilter<'_> {
-    /// The text that may be shown in place of `text`, a JSON document; `None` if it may be shown as it is.
+    /// The text that may be shown in place of that of a document; `None` if it may be shown as it is.
     ///
     /// # Errors
     /// [`Unjudgeable`] if it must not be shown.
-    pub fn apply(&self, text: &[u8]) -> Result<Option<String>, Unjudgeable> {
-        let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudgeable)?;
+    pub fn apply(&self, document: &Document<'_>) -> Result<Option<String>, Unjudgeable> {
         let mut edits = Edits::default();
-        let (_, messages) = rpc::messages(&document);
+        let (_, messages) = rpc::messages(document);
         for message in messages {
             if self.asked.is_empty() {
                 self.response(message, &mut edits)?;
@@ -48,8 +47,8 @@ impl ListFilter<'_> {
         if edits.is_empty() {
             return Ok(None);
         }
-        let text = std::str::from_utf8(text).map_err(|_| Unjudgeable)?;
-        edits.apply(text).map(Some).ok_or(Unjudgeable)
+        let shortened = edits.apply(document.text());
+        shortened.map(Some).ok_or(Unjudgeable)
     }
 
     /// A message of a stream that may redeliver anything: lists stand in the result of a response.

@@ -172,9 +172,13 @@ pub fn turned_away(stranger: Stranger, resource_metadata: Option<&str>) -> Reply
     reply
 }
 
-/// The body that takes the place of a reply that could not be judged.
-pub fn withheld(id: Id<'_>, denial: &Denial, prefix: &str) -> String {
-    rpc_error(id, denial, prefix)
+/// What takes the place of a reply that must not be shown. `is_tool` tells that the client expects a tool result.
+pub fn withheld(id: Id<'_>, is_tool: bool, denial: &Denial, prefix: &str) -> String {
+    if is_tool {
+        tool_error(id, denial, prefix)
+    } else {
+        rpc_error(id, denial, prefix)
+    }
 }
 
 fn json(status: u32, body: String) -> Reply {
@@ -187,23 +191,7 @@ fn json(status: u32, body: String) -> Reply {
 
 fn render(answer: &Answer<'_>, prefix: &str) -> Option<String> {
     match answer {
-        Answer::ToolError(id, denial) => {
-            let text = format!("{prefix}{}", denial.reason);
-            let result = ToolResult {
-                result_type: "complete",
-                content: [TextContent {
-                    r#type: "text",
-                    text: &text,
-                }],
-                is_error: true,
-                meta: meta(denial),
-            };
-            let result = serde_json::to_string(&result).ok()?;
-            Some(format!(
-                r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#,
-                id.token()
-            ))
-        }
+        Answer::ToolError(id, denial) => Some(tool_error(*id, denial, prefix)),
         Answer::RpcError(id, denial) => Some(rpc_error(*id, denial, prefix)),
         Answer::UnknownMethod(id) => {
             let rule = Rejection::Method.pointer();
@@ -234,6 +222,25 @@ fn meta(denial: &Denial) -> Meta<'_> {
             retry_after: denial.retry_after,
         },
     }
+}
+
+fn tool_error(id: Id<'_>, denial: &Denial, prefix: &str) -> String {
+    let text = format!("{prefix}{}", denial.reason);
+    let result = ToolResult {
+        result_type: "complete",
+        content: [TextContent {
+            r#type: "text",
+            text: &text,
+        }],
+        is_error: true,
+        meta: meta(denial),
+    };
+    // Serializing text and numbers cannot fail.
+    let result = serde_json::to_string(&result).unwrap_or_default();
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#,
+        id.token()
+    )
 }
 
 fn rpc_error(id: Id<'_>, denial: &Denial, prefix: &str) -> String {

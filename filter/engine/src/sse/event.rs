@@ -72,25 +72,62 @@ impl<'b> Event<'b> {
         self.bytes.as_bytes()
     }
 
-    /// The event with another payload: on one line, in place of its first `data` line; every other line
-    /// stays as it is. `payload` must not hold line ends.
+    /// The event with another payload in place of its `data` lines; every other line stays as it is.
     pub(super) fn with_data(&self, payload: &str) -> String {
-        let mut out = String::with_capacity(self.bytes.len().saturating_add(payload.len()));
+        self.edited(Some(payload), &mut |_| None)
+            .unwrap_or_default()
+    }
+
+    /// The event with this payload, if there is one, in place of its `data` lines, and with its other texts
+    /// changed: `edit` sees comments, types of events and fields of which nothing is known, and says what each becomes.
+    /// `id` and `retry` stay: clients send them back or act on them. `None` where nothing changes.
+    ///
+    /// The payload may have several lines, ended by LF; what `edit` returns must not hold line ends.
+    pub fn edited(
+        &self,
+        payload: Option<&str>,
+        edit: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> Option<String> {
+        let mut out = String::with_capacity(self.bytes.len());
+        let mut changed = payload.is_some();
         let mut written = false;
         for line in self.lines() {
-            if line.field != "data" {
-                out.push_str(line.whole);
-            } else if !written {
-                written = true;
-                out.push_str("data: ");
-                out.push_str(payload);
-                out.push_str(
-                    line.whole
-                        .trim_start_matches(|char| char != '\r' && char != '\n'),
-                );
+            let text = line.whole.trim_end_matches(['\r', '\n']);
+            let end = line.whole.get(text.len()..).unwrap_or_default();
+            match (line.field, payload) {
+                ("data", Some(_)) if written => {}
+                ("data", Some(payload)) => {
+                    written = true;
+                    for (index, part) in payload.split('\n').enumerate() {
+                        if index > 0 {
+                            out.push('\n');
+                        }
+                        out.push_str("data: ");
+                        out.push_str(part);
+                    }
+                    out.push_str(end);
+                }
+                ("data" | "id" | "retry", _) => out.push_str(line.whole),
+                (field, _) => {
+                    // Of a field nobody knows the name is text as well.
+                    let value = match field {
+                        "" | "event" => line.value,
+                        _ => text,
+                    };
+                    match edit(value) {
+                        Some(value_after) => {
+                            changed = true;
+                            let before = text.len().saturating_sub(value.len());
+                            out.push_str(text.get(..before).unwrap_or_default());
+                            out.push_str(&value_after);
+                            out.push_str(end);
+                        }
+                        None => out.push_str(line.whole),
+                    }
+                }
             }
         }
-        out
+        changed.then_some(out)
     }
 
     fn lines(&self) -> impl Iterator<Item = Line<'b>> + use<'b> {

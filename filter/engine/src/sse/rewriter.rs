@@ -12,6 +12,8 @@ pub enum Ruling {
     Pass,
     /// Pass it with another payload.
     Replace(String),
+    /// Pass this in its place, a whole event.
+    Rewrite(String),
     /// Pass this payload as an event of its own in its place.
     Withhold(String),
     /// Pass nothing.
@@ -136,7 +138,9 @@ impl Rewriter {
             (Ruling::Replace(payload), Some(event)) => {
                 out.extend_from_slice(event.with_data(&payload).as_bytes())
             }
-            (Ruling::Withhold(payload), _) | (Ruling::Replace(payload), None) => {
+            (Ruling::Rewrite(text), Some(_)) => out.extend_from_slice(text.as_bytes()),
+            (Ruling::Withhold(payload), _)
+            | (Ruling::Replace(payload) | Ruling::Rewrite(payload), None) => {
                 self.swallow_lf = true;
                 out.extend_from_slice(format!("data: {payload}\n\n").as_bytes());
             }

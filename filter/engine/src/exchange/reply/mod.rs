@@ -1,81 +1,22 @@
-//! The reply to a forwarded request: passed, filtered or withheld.
+//! The reply to a forwarded request: passed, filtered, redacted or withheld.
+//!
+//! [`plan`] says, when the request is forwarded, what has to be done with the reply. Its headers decide how it is
+//! read: whole, event by event, value by value, or not at all. [`judge`] rules on what was read; nothing that cannot
+//! be judged passes.
 
-use super::head::{RequestHead, header};
-use super::{Context, Exchange, Forwarded, Headers, State, record};
+mod judge;
+mod plan;
+
+use super::head::header;
+use super::{Context, Exchange, Headers, State, record};
 use crate::audit::Record;
-use crate::config::{Gate, Mode};
 use crate::identity::{Caller, Principal};
-use crate::json::{Document, Limits};
-use crate::mcp::List;
 use crate::ndjson::Splitter;
 use crate::pdp::{self, Denial};
-use crate::pep::{self, ListFilter, Unjudgeable};
-use crate::policy::Policy;
-use crate::rpc::{self, Id};
+use crate::pep;
+use crate::rpc::Id;
 use crate::sse::{Event, Rewriter, Ruling};
-
-/// What has to be done with the reply. Decided when the request is forwarded.
-#[derive(Debug, Default)]
-pub(super) struct ReplyPlan {
-    /// Lists the request asked for.
-    asked: Vec<List>,
-    /// Ids of the requests it held, to answer under what is withheld.
-    ids: Vec<String>,
-    is_batch: bool,
-    /// A GET: a stream of the server's own making, which may redeliver anything.
-    is_get: bool,
-    /// Whether lists are filtered at all.
-    filtered: bool,
-    /// A GET as clients of the HTTP+SSE transport send it: with neither a session nor a version.
-    may_be_sse_transport: bool,
-}
-
-impl ReplyPlan {
-    /// For a POST with these ids that asked for these lists.
-    pub(super) fn post(
-        gate: &Gate,
-        policy: Option<&Policy>,
-        asked: Vec<List>,
-        ids: Vec<String>,
-        is_batch: bool,
-    ) -> Self {
-        ReplyPlan {
-            asked,
-            ids,
-            is_batch,
-            filtered: filters_lists(gate, policy),
-            ..ReplyPlan::default()
-        }
-    }
-
-    /// For a GET.
-    pub(super) fn get(gate: &Gate, policy: Option<&Policy>, head: &RequestHead) -> Self {
-        ReplyPlan {
-            is_get: true,
-            filtered: filters_lists(gate, policy),
-            may_be_sse_transport: head.session.is_none() && head.mirrors.version.is_none(),
-            ..ReplyPlan::default()
-        }
-    }
-
-    /// Whether the reply has to be read whatever it is, so that it must not be encoded.
-    pub(super) fn must_read(&self) -> bool {
-        self.filtered && (self.is_get || !self.asked.is_empty())
-    }
-
-    /// Whether nothing in the reply concerns the gate.
-    pub(super) fn is_pass(&self) -> bool {
-        !self.filtered && !self.is_get
-    }
-}
-
-/// Whether lists may have to be shortened. A caller without a policy sees empty ones, in shadow too: shadow covers
-/// rules, not their absence.
-fn filters_lists(gate: &Gate, policy: Option<&Policy>) -> bool {
-    let Some(policy) = policy else { return true };
-    let catalogs = [&policy.tools, &policy.prompts, &policy.resources];
-    gate.mode == Mode::Enforce && catalogs.iter().any(|catalog| catalog.may_unlist())
-}
+pub(super) use plan::{Expected, ReplyPlan};
 
 /// What to do with the body of a reply.
 #[derive(Debug, PartialEq, Eq)]
@@ -192,53 +133,38 @@ impl Exchange {
         }
         let encoding = header(headers, "content-encoding");
         let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
+        let has_length = header(headers, "content-length").is_some();
         let limit = cx.gate.results.max_json_bytes;
         let plan = &forwarded.plan;
         let watched = !forwarded.watch.is_empty();
         let asked = plan.filtered && !plan.asked.is_empty();
+        let whole = |is_json, success| (Reading::Whole { is_json, success }, ReplyStep::Hold);
+        let events = || Reading::Events(Rewriter::new(limit));
         let (reading, step) = match media(headers) {
             media if encoded => {
-                let unreadable = asked || (plan.must_read() && media == Media::Events);
+                let read = asked || plan.inspected;
+                let unreadable = read || (plan.must_read() && media == Media::Events);
                 let step = if unreadable {
-                    let denial = Denial::new(
-                        "/results/encoding",
-                        "The list was withheld: its encoding cannot be inspected.",
-                    );
-                    ReplyStep::Replace(withhold(&mut self.records, plan, &denial, cx.gate).into())
+                    let denial = Denial::new("/results/encoding", said(asked, ENCODED));
+                    let body = judge::withhold(&mut self.records, plan, &denial, cx.gate);
+                    ReplyStep::Replace(body.into())
                 } else {
                     ReplyStep::Pass
                 };
                 (Reading::Over, step)
             }
-            Media::Events if plan.may_be_sse_transport => {
-                (Reading::Events(Rewriter::new(limit)), ReplyStep::HoldStart)
-            }
-            Media::Events if !plan.is_pass() => {
-                (Reading::Events(Rewriter::new(limit)), ReplyStep::Rewrite)
-            }
-            Media::Events if watched => (Reading::Events(Rewriter::new(limit)), ReplyStep::Observe),
-            media if asked => {
-                let success = (200..300).contains(&status);
-                (
-                    Reading::Whole {
-                        is_json: media == Media::Json,
-                        success,
-                    },
-                    ReplyStep::Hold,
-                )
-            }
+            Media::Events if plan.may_be_sse_transport => (events(), ReplyStep::HoldStart),
+            Media::Events if !plan.is_pass() => (events(), ReplyStep::Rewrite),
+            Media::Events if watched => (events(), ReplyStep::Observe),
+            media if asked => whole(media == Media::Json, (200..300).contains(&status)),
             // Whatever was asked for, a client may take any response for the list it waits for. With a length
             // the reply is held whole; without one it may be a stream that never ends.
-            Media::Json if plan.filtered && header(headers, "content-length").is_some() => (
-                Reading::Whole {
-                    is_json: true,
-                    success: true,
-                },
-                ReplyStep::Hold,
-            ),
-            Media::Json if plan.filtered => {
+            Media::Json if (plan.filtered || plan.inspected) && has_length => whole(true, true),
+            Media::Json if plan.filtered || plan.inspected => {
                 (Reading::Values(Splitter::new(limit)), ReplyStep::Rewrite)
             }
+            // Clients read what they get, whatever it is called.
+            Media::Other if plan.inspected => whole(false, (200..300).contains(&status)),
             Media::Json if watched => (Reading::Copy(Vec::new()), ReplyStep::Observe),
             _ => (Reading::Over, ReplyStep::Pass),
         };
@@ -255,11 +181,9 @@ impl Exchange {
             return None;
         }
         forwarded.reading = Reading::Over;
-        let denial = Denial::new(
-            "/results/size",
-            "The list was withheld: it is too large to be inspected.",
-        );
-        Some(withhold(&mut self.records, &forwarded.plan, &denial, cx.gate).into())
+        let plan = &forwarded.plan;
+        let denial = Denial::new("/results/size", said(!plan.asked.is_empty(), TOO_LARGE));
+        Some(judge::withhold(&mut self.records, plan, &denial, cx.gate).into())
     }
 
     /// The whole body of a held reply: what to answer in its place, if anything.
@@ -275,24 +199,17 @@ impl Exchange {
         else {
             return None;
         };
-        let refunded = forwarded.watch.observe(&cx.gate.counters, cx.store, body);
-        mark_refunded(&mut self.records, &refunded);
         if body.trim_ascii().is_empty() {
             return None;
         }
-        match forwarded.filter(cx.gate).apply(body) {
-            Ok(None) => None,
-            Ok(Some(text)) => Some(ReplyEdit {
+        match forwarded.judge_body(cx, &self.id, &mut self.records, body, is_json, success) {
+            Ruling::Pass => None,
+            Ruling::Replace(text) | Ruling::Rewrite(text) => Some(ReplyEdit {
                 body: text.into_bytes(),
                 status: None,
             }),
-            // An error page is no list, unless it tries to be.
-            Err(Unjudgeable) if !success && !is_json && !resembles_a_message(body) => None,
-            Err(Unjudgeable) if forwarded.plan.asked.is_empty() && holds_no_list(body) => None,
-            Err(Unjudgeable) => {
-                let denial = unreadable();
-                Some(withhold(&mut self.records, &forwarded.plan, &denial, cx.gate).into())
-            }
+            Ruling::Withhold(text) | Ruling::End(text) => Some(text.into()),
+            Ruling::Drop => Some(String::new().into()),
         }
     }
 
@@ -312,7 +229,7 @@ impl Exchange {
                 let denial = sse_transport();
                 self.records.push(self.sse_transport_record(cx));
                 self.state = State::Done;
-                let body = pep::withheld(Id::NULL, &denial, &cx.gate.http.denial_prefix);
+                let body = pep::withheld(Id::NULL, false, &denial, &cx.gate.http.denial_prefix);
                 Start::Refuse(ReplyEdit {
                     body: body.into_bytes(),
                     status: Some(400),
@@ -339,7 +256,7 @@ impl Exchange {
         let out = match &mut reading {
             Reading::Events(rewriter) => {
                 let mut judge = |event: Option<Event<'_>>| {
-                    forwarded.judge(cx, &self.id, &mut self.records, event)
+                    forwarded.judge_event(cx, &self.id, &mut self.records, event)
                 };
                 let mut out = rewriter.push(chunk, &mut judge);
                 if end {
@@ -348,8 +265,9 @@ impl Exchange {
                 out
             }
             Reading::Values(splitter) => {
-                let mut judge =
-                    |value: Option<&[u8]>| forwarded.judge_value(cx, &mut self.records, value);
+                let mut judge = |value: Option<&[u8]>| {
+                    forwarded.judge_value(cx, &self.id, &mut self.records, value)
+                };
                 let mut out = splitter.push(chunk, &mut judge);
                 if end {
                     out.extend(splitter.finish(&mut judge));
@@ -401,99 +319,12 @@ impl Exchange {
     }
 }
 
-impl Forwarded {
-    fn filter<'a>(&'a self, gate: &'a Gate) -> ListFilter<'a> {
-        ListFilter {
-            policy: self.principal.policy(gate),
-            principal: &self.principal,
-            asked: &self.plan.asked,
-        }
-    }
+const ENCODED: &str = "was withheld: its encoding cannot be inspected.";
+const TOO_LARGE: &str = "was withheld: it is too large to be inspected.";
 
-    /// Rules on one event of a stream.
-    fn judge(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: &str,
-        records: &mut Vec<Record>,
-        event: Option<Event<'_>>,
-    ) -> Ruling {
-        let data = event.as_ref().map(|event| event.data());
-        if let Some(data) = &data {
-            let refunded = self
-                .watch
-                .observe(&cx.gate.counters, cx.store, data.as_bytes());
-            mark_refunded(records, &refunded);
-        }
-        let plan = &self.plan;
-        if plan.is_get
-            && event
-                .as_ref()
-                .is_some_and(|event| event.name() == "endpoint")
-        {
-            let denial = sse_transport();
-            records.push(refused_transport(cx, self.principal.clone(), id));
-            return Ruling::End(pep::withheld(
-                Id::NULL,
-                &denial,
-                &cx.gate.http.denial_prefix,
-            ));
-        }
-        if !plan.filtered {
-            return Ruling::Pass;
-        }
-        let text = match (&event, &data) {
-            (Some(event), _) if event.is_ambiguous() => Err(event.bytes()),
-            (Some(_), Some(data)) if data.is_empty() => return Ruling::Pass,
-            (Some(_), Some(data)) => Ok(data.as_bytes()),
-            _ => return self.withheld(cx, records),
-        };
-        match text {
-            // JSON has no line ends inside strings: those between tokens may be spaces.
-            Ok(text) => match self.filtered(cx, records, text) {
-                Ruling::Replace(text) => Ruling::Replace(text.replace(['\r', '\n'], " ")),
-                ruling => ruling,
-            },
-            Err(bytes) if self.plan.asked.is_empty() && holds_no_list(bytes) => Ruling::Pass,
-            Err(_) => self.withheld(cx, records),
-        }
-    }
-
-    /// Rules on one value of a JSON stream.
-    fn judge_value(
-        &mut self,
-        cx: &mut Context<'_>,
-        records: &mut [Record],
-        value: Option<&[u8]>,
-    ) -> Ruling {
-        let Some(value) = value else {
-            return self.withheld(cx, records);
-        };
-        let refunded = self.watch.observe(&cx.gate.counters, cx.store, value);
-        mark_refunded(records, &refunded);
-        self.filtered(cx, records, value)
-    }
-
-    /// Rules on a message that may hold a list. Where none was asked for, only what might be one has to be
-    /// readable.
-    fn filtered(&self, cx: &Context<'_>, records: &mut [Record], text: &[u8]) -> Ruling {
-        match self.filter(cx.gate).apply(text) {
-            Ok(None) => Ruling::Pass,
-            Ok(Some(text)) => Ruling::Replace(text),
-            Err(Unjudgeable) if self.plan.asked.is_empty() && holds_no_list(text) => Ruling::Pass,
-            Err(Unjudgeable) => self.withheld(cx, records),
-        }
-    }
-
-    fn withheld(&self, cx: &Context<'_>, records: &mut [Record]) -> Ruling {
-        let body = withhold(records, &self.plan, &unreadable(), cx.gate);
-        // On a GET nothing is owed that it could be the answer to.
-        if self.plan.ids.is_empty() {
-            Ruling::Drop
-        } else {
-            Ruling::Withhold(body)
-        }
-    }
+fn said(is_list: bool, what: &str) -> String {
+    let noun = if is_list { "The list " } else { "The result " };
+    format!("{noun}{what}")
 }
 
 fn sse_transport() -> Denial {
@@ -502,57 +333,20 @@ fn sse_transport() -> Denial {
 }
 
 fn refused_transport(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
-    let caller = Caller {
-        principal,
-        server: None,
-        removals: Vec::new(),
-    };
-    let mut record = record::of(cx, None, Some(&caller), id);
+    let mut record = untied_record(cx, principal, id);
     let denial = sse_transport();
     record.reject_by(denial.rule.to_string(), &denial.reason);
     record
 }
 
-fn unreadable() -> Denial {
-    Denial::new(
-        "/results/unreadable",
-        "A reply was withheld: it cannot be read safely.",
-    )
-}
-
-/// Whether nothing in a text can be a list of MCP's, under any spelling of the list's key.
-fn holds_no_list(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return false;
+/// A record of what a stream brought that belongs to no request.
+fn untied_record(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
+    let caller = Caller {
+        principal,
+        server: None,
+        removals: Vec::new(),
     };
-    let plain = text.is_ascii() && !text.contains("\\u");
-    let text = text.to_ascii_lowercase();
-    plain
-        && !List::ALL
-            .iter()
-            .any(|list| text.contains(&list.key().to_ascii_lowercase()))
-}
-
-/// The body that takes the place of a reply, and a note in the records.
-fn withhold(records: &mut [Record], plan: &ReplyPlan, denial: &Denial, gate: &Gate) -> String {
-    for record in records {
-        record.withheld = Some(denial.rule.to_string());
-    }
-    let error = |id: &String| {
-        let document = Document::parse(id.as_bytes(), &Limits::WIRE);
-        let id = document
-            .as_ref()
-            .ok()
-            .and_then(|document| rpc::read_id(document.root()));
-        pep::withheld(id.unwrap_or(Id::NULL), denial, &gate.http.denial_prefix)
-    };
-    match plan.ids.as_slice() {
-        ids if plan.is_batch => {
-            format!("[{}]", ids.iter().map(error).collect::<Vec<_>>().join(","))
-        }
-        [id, ..] => error(id),
-        [] => pep::withheld(Id::NULL, denial, &gate.http.denial_prefix),
-    }
+    record::of(cx, None, Some(&caller), id)
 }
 
 fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
@@ -577,14 +371,4 @@ fn media(headers: &Headers) -> Media {
     } else {
         Media::Other
     }
-}
-
-/// Whether an unreadable error page might be read as a message by some client.
-fn resembles_a_message(body: &[u8]) -> bool {
-    let start = body.trim_ascii_start();
-    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    matches!(text.first(), Some(b'{' | b'['))
-        || body
-            .windows(5)
-            .any(|window| window.eq_ignore_ascii_case(b"data:"))
 }

@@ -1,0 +1,537 @@
+//! What was read of a reply, judged: charges given back, lists filtered, results redacted, counted or withheld.
+//!
+//! One document at a time, whether it is a whole body, the payload of an event or one value of a stream. What cannot be
+//! judged is withheld: a tool result that says so in place of a tool result, an error in place of anything else, nothing
+//! in place of what answers no request.
+
+use sha2::{Digest, Sha256};
+
+use super::super::watch::Watch;
+use super::super::{Context, Forwarded};
+use super::plan::Expected;
+use super::{ReplyPlan, mark_refunded, refused_transport, sse_transport, untied_record};
+use crate::audit::Record;
+use crate::config::Gate;
+use crate::json::{Document, Edits, Limits, Value, hex};
+use crate::mcp::List;
+use crate::pdp::{self, Denial};
+use crate::pep::{self, ListFilter};
+use crate::redact::detect::Budget;
+use crate::redact::{self, Findings, ResultRules, Tally, Uninspected};
+use crate::rpc::{self, Id};
+use crate::sse::{Event, Ruling};
+
+/// A reply, or a part of one, must not be shown.
+struct Withheld(Denial);
+
+/// Why a text is not shown as JSON.
+enum Unjudged {
+    /// It is none.
+    NotJson,
+    /// It must not be shown.
+    Withheld(Denial),
+}
+
+impl From<Withheld> for Unjudged {
+    fn from(Withheld(denial): Withheld) -> Self {
+        Unjudged::Withheld(denial)
+    }
+}
+
+impl From<Uninspected> for Withheld {
+    fn from(why: Uninspected) -> Self {
+        match why {
+            Uninspected::Ambiguous => unreadable(),
+            Uninspected::TooMuchWork => {
+                let reason = "A reply was withheld: it would take too long to inspect.";
+                Withheld(Denial::new("/results/work", reason))
+            }
+        }
+    }
+}
+
+fn unreadable() -> Withheld {
+    let reason = "A reply was withheld: it cannot be read safely.";
+    Withheld(Denial::new("/results/unreadable", reason))
+}
+
+/// What is done with one message.
+enum Fate {
+    /// It may be shown, with these changes.
+    Shown(Edits),
+    /// It must not be shown.
+    Refused(Denial),
+}
+
+impl Forwarded {
+    /// Rules on a whole body.
+    pub(super) fn judge_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        body: &[u8],
+        is_json: bool,
+        success: bool,
+    ) -> Ruling {
+        let judged = self.judge_json(cx, id, records, body);
+        let judged = judged.or_else(|why| match why {
+            Unjudged::Withheld(denial) => Err(Withheld(denial)),
+            Unjudged::NotJson => {
+                // An error page is no list, unless it tries to be.
+                let page = !is_json && !resembles_a_message(body);
+                let reads = self.plan.inspected && !page;
+                if (page && !success) || (self.may_be_text(body) && !reads) {
+                    self.judge_text(cx, id, records, body)
+                } else {
+                    Err(unreadable())
+                }
+            }
+        });
+        match judged {
+            // Somebody waits for an answer.
+            Ok(Ruling::Drop) => Ruling::Withhold(withhold(
+                records,
+                &self.plan,
+                &unreadable().0,
+                cx.gate,
+            )),
+            Ok(ruling) => ruling,
+            Err(Withheld(denial)) => {
+                Ruling::Withhold(withhold(records, &self.plan, &denial, cx.gate))
+            }
+        }
+    }
+
+    /// Rules on one event of a stream.
+    pub(super) fn judge_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        event: Option<Event<'_>>,
+    ) -> Ruling {
+        let Some(event) = event else {
+            return if self.plan.filtered || self.plan.inspected {
+                self.withheld(cx, records, &unreadable().0)
+            } else {
+                Ruling::Pass
+            };
+        };
+        let data = event.data();
+        if self.plan.is_get && event.name() == "endpoint" {
+            let denial = sse_transport();
+            records.push(refused_transport(cx, self.principal.clone(), id));
+            let prefix = &cx.gate.http.denial_prefix;
+            return Ruling::End(pep::withheld(Id::NULL, false, &denial, prefix));
+        }
+        let reads = self.plan.filtered || self.plan.inspected;
+        if !reads {
+            self.give_back(cx, records, data.as_bytes());
+            return Ruling::Pass;
+        }
+        let judged = if event.is_ambiguous() {
+            self.give_back(cx, records, data.as_bytes());
+            if self.may_be_text(event.bytes()) && !self.plan.inspected {
+                Ok(Ruling::Pass)
+            } else {
+                Err(unreadable())
+            }
+        } else if data.is_empty() {
+            Ok(Ruling::Pass)
+        } else {
+            match self.judge_part(cx, id, records, data.as_bytes()) {
+                // JSON has no line ends inside strings: those between tokens may be spaces.
+                Ok((Ruling::Replace(text), true)) => {
+                    Ok(Ruling::Replace(text.replace(['\r', '\n'], " ")))
+                }
+                judged => judged.map(|(ruling, _)| ruling),
+            }
+        };
+        let ruling = match judged {
+            Ok(ruling) => ruling,
+            Err(Withheld(denial)) => return self.withheld(cx, records, &denial),
+        };
+        if !self.plan.inspected {
+            return ruling;
+        }
+        let payload = match &ruling {
+            Ruling::Pass => None,
+            Ruling::Replace(payload) => Some(payload.as_str()),
+            _ => return ruling,
+        };
+        match self.edit_lines(cx, id, records, &event, payload) {
+            Ok(Some(text)) => Ruling::Rewrite(text),
+            Ok(None) => Ruling::Pass,
+            Err(Withheld(denial)) => self.withheld(cx, records, &denial),
+        }
+    }
+
+    /// Rules on one value of a JSON stream.
+    pub(super) fn judge_value(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        value: Option<&[u8]>,
+    ) -> Ruling {
+        let judged = match value {
+            None => Err(unreadable()),
+            Some(value) => self.judge_part(cx, id, records, value).map(|(ruling, _)| ruling),
+        };
+        judged.unwrap_or_else(|Withheld(denial)| self.withheld(cx, records, &denial))
+    }
+
+    /// Rules on a part of a stream, and tells whether it is JSON.
+    fn judge_part(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        text: &[u8],
+    ) -> Result<(Ruling, bool), Withheld> {
+        match self.judge_json(cx, id, records, text) {
+            Ok(ruling) => Ok((ruling, true)),
+            Err(Unjudged::Withheld(denial)) => Err(Withheld(denial)),
+            Err(Unjudged::NotJson)
+                if self.may_be_text(text) && !(self.plan.inspected && begins_json(text)) =>
+            {
+                Ok((self.judge_text(cx, id, records, text)?, false))
+            }
+            Err(Unjudged::NotJson) => Err(unreadable()),
+        }
+    }
+
+    /// Rules on a JSON document: the messages in it.
+    fn judge_json(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        text: &[u8],
+    ) -> Result<Ruling, Unjudged> {
+        let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudged::NotJson)?;
+        let refunded = self
+            .watch
+            .answers(&cx.gate.counters, cx.store, &document);
+        mark_refunded(records, &refunded);
+        let filtered = match self.filter(cx.gate).apply(&document) {
+            _ if !self.plan.filtered => None,
+            Ok(filtered) => filtered,
+            // Where no list was asked for only what might be one has to be readable.
+            Err(_) if self.may_be_text(text) => None,
+            Err(_) => return Err(unreadable().into()),
+        };
+        if !self.plan.inspected {
+            return Ok(filtered.map_or(Ruling::Pass, Ruling::Replace));
+        }
+        let Some(filtered) = filtered else {
+            return Ok(self.inspect(cx, id, records, &document)?);
+        };
+        let document =
+            Document::parse(filtered.as_bytes(), &Limits::REPLY).map_err(|_| unreadable())?;
+        match self.inspect(cx, id, records, &document)? {
+            Ruling::Pass => Ok(Ruling::Replace(filtered)),
+            ruling => Ok(ruling),
+        }
+    }
+
+    /// Inspects every message of a document.
+    fn inspect(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        document: &Document<'_>,
+    ) -> Result<Ruling, Withheld> {
+        let (is_array, messages) = rpc::messages(document);
+        let mut budget = Budget::new(Budget::REPLY);
+        let mut edits = Edits::default();
+        for message in messages {
+            let expected = self.plan.answered(message);
+            match self.inspect_message(cx, id, records, (document, message), &mut budget)? {
+                Fate::Shown(more) => edits.append(more),
+                Fate::Refused(denial) => match expected {
+                    Some(expected) => {
+                        note_withheld(records, Some(expected), &denial);
+                        let refusal = refusal(expected, &denial, cx.gate);
+                        edits.replace(message.span(), refusal);
+                    }
+                    None if is_array => return Err(Withheld(denial)),
+                    None => {
+                        self.touch(cx, id, records);
+                        note_withheld(records, None, &denial);
+                        return Ok(Ruling::Drop);
+                    }
+                },
+            }
+        }
+        if edits.is_empty() {
+            return Ok(Ruling::Pass);
+        }
+        let text = edits.apply(document.text()).ok_or_else(unreadable)?;
+        Ok(Ruling::Replace(text))
+    }
+
+    fn inspect_message(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        (document, message): (&Document<'_>, Value<'_>),
+        budget: &mut Budget,
+    ) -> Result<Fate, Withheld> {
+        let expected = self.plan.answered(message);
+        let is_response = message.get("method").is_none();
+        let rules: &ResultRules = match expected {
+            Some(expected) => &expected.rules,
+            None if is_response => &self.plan.untied,
+            None => self.plan.ambient(),
+        };
+        let payload = message.get("result").or_else(|| message.get("error"));
+        let payload =
+            payload.or_else(|| message.get("params").and_then(|params| params.get("result")));
+        let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
+        let Findings {
+            edits,
+            tally,
+            denied,
+        } = redact::message(&rules.enforced, message, is_result, budget)?;
+        let mut apart = Budget::new(Budget::REPLY);
+        let observed = redact::message(&rules.observed, message, is_result, &mut apart);
+        let record = expected.map_or(0, |expected| expected.record);
+        let shadow = observed
+            .as_ref()
+            .ok()
+            .filter(|found| found.denied.is_some() || !found.tally.is_empty());
+        if !tally.is_empty() || shadow.is_some() {
+            self.touch(cx, id, records);
+        }
+        if let (Some(record), Some(found)) = (records.get_mut(record), shadow) {
+            record.would_redact.merge(&found.tally);
+            if let Some(rule) = found.denied {
+                record.would_withhold = Some(rule.pointer.to_string());
+            }
+        }
+        if let Some(rule) = denied {
+            return Ok(Fate::Refused(Denial::by(rule)));
+        }
+        if let Some(payload) = payload.filter(|_| is_result) {
+            let shown = edits.within(document.text(), payload.span());
+            let shown = shown.as_deref().unwrap_or(payload.raw());
+            for count in &rules.counts {
+                let counted = self.count(cx, records.get_mut(record), count, shown.len());
+                if let Err(denial) = counted {
+                    return Ok(Fate::Refused(denial));
+                }
+            }
+            if let Some(record) = records.get_mut(record) {
+                record.result_bytes = Some(shown.len());
+                if cx.gate.audit.result_digest {
+                    record.result_sha256 = Some(hex(&Sha256::digest(shown.as_bytes())));
+                }
+            }
+        }
+        if let Some(record) = records.get_mut(record) {
+            record.redactions.merge(&tally);
+        }
+        Ok(Fate::Shown(edits))
+    }
+
+    /// Adds a result to a counter. What cannot be counted is not shown: other rules rely on it.
+    fn count(
+        &self,
+        cx: &mut Context<'_>,
+        record: Option<&mut Record>,
+        count: &redact::Count,
+        bytes: usize,
+    ) -> Result<(), Denial> {
+        let Some(policy) = self.principal.policy(cx.gate) else {
+            return Ok(());
+        };
+        let session = self.session.as_deref();
+        let charge = pdp::ingest(policy, &count.counter, &self.principal, session, bytes);
+        let Some(charge) = charge else {
+            return Ok(());
+        };
+        match cx.gate.counters.table.reserve(cx.store, cx.now, &[charge]) {
+            Ok(receipts) => {
+                if let (Some(record), Some(receipt)) = (record, receipts.first()) {
+                    record.count(&count.counter.name, receipt);
+                }
+                Ok(())
+            }
+            Err(_) if cx.gate.counters.allow_on_store_error => Ok(()),
+            Err(_) => Err(Denial::new(
+                &count.pointer,
+                "A result was withheld: it cannot be counted.",
+            )),
+        }
+    }
+
+    /// Rules on what is no JSON: text, or nothing anybody can judge.
+    fn judge_text(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        text: &[u8],
+    ) -> Result<Ruling, Withheld> {
+        if !self.plan.inspected {
+            return Ok(Ruling::Pass);
+        }
+        let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
+        let mut budget = Budget::new(Budget::REPLY);
+        let redacted = self.redact_text(cx, id, records, text, &mut budget)?;
+        Ok(redacted.map_or(Ruling::Pass, Ruling::Replace))
+    }
+
+    fn redact_text(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        text: &str,
+        budget: &mut Budget,
+    ) -> Result<Option<String>, Withheld> {
+        let rules = self.plan.ambient();
+        let (mut tally, mut observed) = (Tally::default(), Tally::default());
+        let redacted = redact::text(&rules.enforced, text, budget, &mut tally)?;
+        let mut apart = Budget::new(Budget::REPLY);
+        let _only_recorded = redact::text(&rules.observed, text, &mut apart, &mut observed);
+        if !tally.is_empty() || !observed.is_empty() {
+            self.touch(cx, id, records);
+            if let Some(record) = records.first_mut() {
+                record.redactions.merge(&tally);
+                record.would_redact.merge(&observed);
+            }
+        }
+        Ok(redacted)
+    }
+
+    /// The event with another payload and with its other texts redacted; `None` if nothing of it changes.
+    fn edit_lines(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        event: &Event<'_>,
+        payload: Option<&str>,
+    ) -> Result<Option<String>, Withheld> {
+        let mut budget = Budget::new(Budget::REPLY);
+        let mut failed = None;
+        let edited = event.edited(payload, &mut |text| {
+            let redacted = self.redact_text(cx, id, records, text, &mut budget);
+            redacted.unwrap_or_else(|withheld| {
+                failed = Some(withheld);
+                None
+            })
+        });
+        failed.map_or(Ok(edited), Err)
+    }
+
+    /// Makes sure that there is a record to note something in: a stream of the server's own making has none.
+    fn touch(&self, cx: &Context<'_>, id: &str, records: &mut Vec<Record>) {
+        if records.is_empty() {
+            records.push(untied_record(cx, self.principal.clone(), id));
+        }
+    }
+
+    /// What was charged for calls that this shows not to have run is given back.
+    fn give_back(&mut self, cx: &mut Context<'_>, records: &mut [Record], text: &[u8]) {
+        let Forwarded { watch, .. } = self;
+        let refunded = Watch::observe(watch, &cx.gate.counters, cx.store, text);
+        mark_refunded(records, &refunded);
+    }
+
+    fn filter<'a>(&'a self, gate: &'a Gate) -> ListFilter<'a> {
+        ListFilter {
+            policy: self.principal.policy(gate),
+            principal: &self.principal,
+            asked: &self.plan.asked,
+        }
+    }
+
+    /// Whether what cannot be read as JSON, or not as one thing, holds no list that has to be filtered.
+    fn may_be_text(&self, text: &[u8]) -> bool {
+        !self.plan.filtered || (self.plan.asked.is_empty() && holds_no_list(text))
+    }
+
+    fn withheld(&self, cx: &Context<'_>, records: &mut [Record], denial: &Denial) -> Ruling {
+        let body = withhold(records, &self.plan, denial, cx.gate);
+        // On a GET nothing is owed that it could be the answer to.
+        if self.plan.expected.is_empty() {
+            Ruling::Drop
+        } else {
+            Ruling::Withhold(body)
+        }
+    }
+}
+
+/// Whether nothing in a text can be a list of MCP's, under any spelling of the list's key.
+fn holds_no_list(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let plain = text.is_ascii() && !text.contains("\\u");
+    let text = text.to_ascii_lowercase();
+    plain
+        && !List::ALL
+            .iter()
+            .any(|list| text.contains(&list.key().to_ascii_lowercase()))
+}
+
+/// Whether a lenient client might read a text as JSON.
+fn begins_json(text: &[u8]) -> bool {
+    let start = text.trim_ascii_start();
+    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+}
+
+/// Whether an unreadable error page might be read as a message by some client.
+fn resembles_a_message(body: &[u8]) -> bool {
+    begins_json(body)
+        || body
+            .windows(5)
+            .any(|window| window.eq_ignore_ascii_case(b"data:"))
+}
+
+/// The body that takes the place of a reply, and a note in the records.
+pub(super) fn withhold(
+    records: &mut [Record],
+    plan: &ReplyPlan,
+    denial: &Denial,
+    gate: &Gate,
+) -> String {
+    for record in records {
+        record.withheld = Some(denial.rule.to_string());
+    }
+    let refusals: Vec<String> = plan
+        .expected
+        .iter()
+        .map(|expected| refusal(expected, denial, gate))
+        .collect();
+    match refusals.as_slice() {
+        all if plan.is_batch => format!("[{}]", all.join(",")),
+        [first, ..] => first.clone(),
+        [] => pep::withheld(Id::NULL, false, denial, &gate.http.denial_prefix),
+    }
+}
+
+/// What one request is answered in place of what was withheld.
+fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
+    let document = Document::parse(expected.id.as_bytes(), &Limits::WIRE);
+    let id = document
+        .as_ref()
+        .ok()
+        .and_then(|document| rpc::read_id(document.root()));
+    let prefix = &gate.http.denial_prefix;
+    pep::withheld(id.unwrap_or(Id::NULL), expected.is_tool, denial, prefix)
+}
+
+fn note_withheld(records: &mut [Record], expected: Option<&Expected>, denial: &Denial) {
+    let index = expected.map_or(0, |expected| expected.record);
+    if let Some(record) = records.get_mut(index) {
+        record.withheld = Some(denial.rule.to_string());
+    }
+}
