@@ -197,6 +197,11 @@ impl Record {
             status: None,
             refunded: false,
             withheld: None,
+            redactions: Tally::default(),
+            would_redact: Tally::default(),
+            would_withhold: None,
+            result_bytes: None,
+            result_sha256: None,
         }
     }
 

@@ -154,7 +154,10 @@ impl Config {
                         &format!("{shipped}/{FILTER_FILE}"),
                         &format!("{here}/{FILTER_FILE}"),
                     )
-                    .replace(&format!("{{path: {shipped}}}"), &format!("{{path: {here}}}"));
+                    .replace(
+                        &format!("{{path: {shipped}}}"),
+                        &format!("{{path: {here}}}"),
+                    );
             }
         }
         Ok(text)

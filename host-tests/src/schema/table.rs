@@ -41,6 +41,26 @@ const CONDITIONS: Shape = Some(&Shape::Object(&CONDITION));
 const BLOCKS: Shape = List(&Shape::Object(&BLOCK));
 const ENTRIES: Shape = Either(&[Map(&ENTRY_OR_NULL), Null]);
 const ENTRY_OR_NULL: Shape = Either(&[Shape::Object(&ENTRY), Null]);
+const DETECTORS: Shape = Choice(&[
+    "email",
+    "phone",
+    "credit_card",
+    "iban",
+    "ssn",
+    "ipv4",
+    "jwt",
+    "private_key",
+    "aws_key",
+    "github_token",
+    "slack_token",
+    "stripe_key",
+    "google_api_key",
+    "url",
+]);
+const DETECTOR: Shape = Shape::Object(&NAMED);
+const REPLACEMENT: Shape = Form(r"^[^\x00-\x1f\x7f]*$", "text without control characters");
+const REDACT: Shape = List(&Either(&[DETECTORS, Shape::Object(&REDACTION)]));
+const FORBIDDEN: Shape = List(&Shape::Object(&FORBID));
 const SECTION_SHAPE: Shape = Shape::Object(&SECTION);
 
 object! { ROOT "configuration" "The configuration of a gate, or of a console."
@@ -101,6 +121,70 @@ object! { ENTRY "entry" "The rules on one tool, prompt or resource. Without any 
         "approval": Shape::Object(&APPROVAL), "When a person is asked.";
         "approvers": NAMES, "Groups of which one may decide, where the approval names none; left out: anybody.";
         "rules": List(&Shape::Object(&RULE)), "Rules as Intercept writes them; not beside `require`, `deny_if` or `limits`.";
+        "result": Shape::Object(&RESULT), "What is done with its results, in addition to `results`.";
+    }
+}
+
+object! { RESULT "result" "What is done with results."
+    {
+        "redact": REDACT, "What is replaced in them.";
+        "deny_if": FORBIDDEN, "What withholds them.";
+        "max_bytes": Integer(1, 268_435_456), "The largest; larger ones are withheld.";
+        "count": Shape::Object(&COUNT), "The counter their bytes are added to.";
+    }
+}
+
+object! { REDACTION "redaction" "What is replaced, one of these."
+    needs_one &["regex", "path", "email", "phone", "credit_card", "iban", "ssn", "ipv4", "jwt", "private_key", "aws_key", "github_token", "slack_token", "stripe_key", "google_api_key", "url"];
+    {
+        "regex": Text, "Whatever this finds.";
+        "path": Text, "What stands there, from the result: `structuredContent.ssn`, `content[*].text`.";
+        "with": REPLACEMENT, "With `regex` or `path`: what stands there instead; left out: [redacted].";
+        "email": DETECTOR, "Addresses of mail.";
+        "phone": DETECTOR, "Telephone numbers.";
+        "credit_card": DETECTOR, "Card numbers.";
+        "iban": DETECTOR, "Account numbers.";
+        "ssn": DETECTOR, "Social security numbers.";
+        "ipv4": DETECTOR, "Addresses of hosts.";
+        "jwt": DETECTOR, "JSON web tokens.";
+        "private_key": DETECTOR, "Private keys in PEM.";
+        "aws_key": DETECTOR, "Keys of AWS.";
+        "github_token": DETECTOR, "Tokens of GitHub.";
+        "slack_token": DETECTOR, "Tokens of Slack.";
+        "stripe_key": DETECTOR, "Keys of Stripe.";
+        "google_api_key": DETECTOR, "Keys of Google.";
+        "url": Shape::Object(&LINKS), "Links to other hosts.";
+    }
+}
+
+object! { NAMED "detector" "How a detector does its work."
+    {
+        "with": REPLACEMENT, "What stands there instead; left out: [redacted:NAME].";
+    }
+}
+
+object! { LINKS "links" "Links to other hosts."
+    {
+        "allow_hosts": NAMES, "Hosts whose links stay; `.acme.com` means acme.com and its subdomains.";
+        "with": REPLACEMENT, "What stands there instead; left out: [redacted:url].";
+    }
+}
+
+object! { FORBID "forbidden" "What withholds a result, one of `regex` and `contains`."
+    needs_one &["regex", "contains"];
+    {
+        "regex": Text, "Whatever this finds.";
+        "contains": Text, "This text.";
+        "on_deny": Text, "What the agent is told.";
+    }
+}
+
+object! { COUNT "count" "A counter that the bytes of results are added to."
+    needs &["counter", "window"];
+    {
+        "counter": Text, "Its name; conditions read it as `counters.<name>`.";
+        "window": WINDOW, "When it starts again.";
+        "scope": Choice(&["grant", "policy", "server", "session"]), "Who shares it; left out: grant, the caller.";
     }
 }
 
@@ -315,8 +399,12 @@ object! { NOTIFY "notify" "A webhook, signed."
     }
 }
 
-object! { RESULTS "results" "How replies are handled."
+object! { RESULTS "results" "How replies are handled, whatever they answer."
     {
+        "redact": REDACT, "What is replaced in them.";
+        "deny_if": FORBIDDEN, "What withholds them.";
+        "max_bytes": Integer(1, 268_435_456), "The largest result; larger ones are withheld.";
+        "count": Shape::Object(&COUNT), "The counter the bytes of results are added to.";
         "max_json_bytes": Integer(1024, 268_435_456), "Largest reply, or event of a stream, that is inspected.";
     }
 }
@@ -325,6 +413,7 @@ object! { AUDIT "audit" "What is recorded of a decision."
     {
         "log": Boolean, "Also write each record to the proxy's log.";
         "args": Choice(&["none", "keys", "full"]), "How much of the arguments is recorded.";
+        "results": Choice(&["none", "digest"]), "digest: record the SHA-256 of results.";
         "claims": NAMES, "Claims of the caller to record.";
         "recent": Integer(0, 64), "Recent decisions each worker keeps for the console; left out: 64.";
         "max_bytes": Integer(1024, 1_048_576), "Longest record.";

@@ -22,7 +22,6 @@ mod notify;
 mod question;
 mod table;
 
-#[cfg(test)]
 pub(crate) use binding::hex;
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, cancel, was_cancelled};

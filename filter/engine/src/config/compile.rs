@@ -5,10 +5,12 @@ use sha2::{Digest, Sha256};
 use super::error::ConfigErrors;
 use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader, escape};
+use super::results::Shared;
 use super::{
-    Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, Results, approval,
-    approvals, canonical, console, identity, json_v1, rules,
+    Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, approval,
+    approvals, canonical, console, identity, json_v1, results, rules,
 };
+use crate::approvals::hex;
 use crate::counters::Table;
 use crate::identity::{Attributes, Identity, Servers, Source};
 use crate::json::{Document, Limits};
@@ -65,13 +67,20 @@ fn read_console(reader: &mut Reader, mut object: Object<'_>, document: &Document
 
 /// SHA-256 over the canonical document, in hex.
 fn digest(document: &Document<'_>) -> String {
-    let digest = Sha256::digest(canonical(document.root()).as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(canonical(document.root()).as_bytes()))
 }
 
 fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_>) -> Gate {
     read_head(reader, &mut object);
-    let (policies, named_policies) = read_policies(reader, &mut object);
+    let shared = object
+        .take("results")
+        .map(|field| results::read(reader, field))
+        .unwrap_or_default();
+    let mode = object
+        .take("mode")
+        .and_then(|field| reader.choice(&field, &MODES))
+        .unwrap_or_default();
+    let (policies, named_policies) = read_policies(reader, &mut object, &shared, mode);
     let servers = identity::read_servers(reader, &mut object);
     let names = identity::PolicyNames {
         policies: &policies,
@@ -79,10 +88,6 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     };
     let identity = identity::read(reader, &mut object, &names, &servers);
     let attributes = needed_attributes(&identity, &servers);
-    let mode = object
-        .take("mode")
-        .and_then(|field| reader.choice(&field, &MODES))
-        .unwrap_or_default();
     let stopped = object
         .take("stopped")
         .and_then(|field| reader.boolean(&field))
@@ -104,10 +109,6 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .map(|field| approvals::read(reader, field, http.hold_request_headers))
         .unwrap_or_default();
     approvals.used = policies.iter().any(Policy::asks);
-    let results = object
-        .take("results")
-        .map(|field| read_results(reader, field))
-        .unwrap_or_default();
     let audit = object
         .take("audit")
         .map(|field| read_audit(reader, field))
@@ -130,7 +131,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         http,
         counters,
         approvals,
-        results,
+        results: shared.of_gate(mode),
         audit,
     }
 }
@@ -178,9 +179,14 @@ const INLINE: [&str; 6] = [
 ];
 
 /// The policies, and whether they have names.
-fn read_policies(reader: &mut Reader, object: &mut Object<'_>) -> (Vec<Policy>, bool) {
+fn read_policies(
+    reader: &mut Reader,
+    object: &mut Object<'_>,
+    shared: &Shared,
+    mode: Mode,
+) -> (Vec<Policy>, bool) {
     let Some(field) = object.take("policies") else {
-        return (vec![read_policy(reader, object, "")], false);
+        return (vec![read_policy(reader, object, "", shared, mode)], false);
     };
     if let Some(key) = INLINE.into_iter().find(|key| object.has(key)) {
         reader.error(
@@ -203,7 +209,7 @@ fn read_policies(reader: &mut Reader, object: &mut Object<'_>) -> (Vec<Policy>, 
         if let Some(field) = object.take("description") {
             reader.text(&field);
         }
-        policies.push(read_policy(reader, &mut object, &name));
+        policies.push(read_policy(reader, &mut object, &name, shared, mode));
         object.finish(reader);
     }
     (policies, true)
@@ -227,8 +233,15 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
     order::distinct(needed.into_iter())
 }
 
-fn read_policy(reader: &mut Reader, object: &mut Object<'_>, name: &str) -> Policy {
+fn read_policy(
+    reader: &mut Reader,
+    object: &mut Object<'_>,
+    name: &str,
+    shared: &Shared,
+    mode: Mode,
+) -> Policy {
     let mut counters = CounterBook::default();
+    let shared = shared.of_policy(reader, &mut counters);
     let default = object
         .take("default")
         .and_then(|field| reader.choice(&field, &POSTURES))
@@ -263,7 +276,7 @@ fn read_policy(reader: &mut Reader, object: &mut Object<'_>, name: &str) -> Poli
         tools,
         prompts,
         resources,
-        counts_sessions: false,
+        ..Policy::default()
     };
     for catalog in [&policy.tools, &policy.prompts, &policy.resources] {
         check_meeting(reader, catalog);
@@ -275,6 +288,7 @@ fn read_policy(reader: &mut Reader, object: &mut Object<'_>, name: &str) -> Poli
     ];
     counters.resolve(reader, catalogs.into_iter().flat_map(Catalog::entries_mut));
     policy.counts_sessions = counters.counts_sessions();
+    results::resolve(&mut policy, &shared, mode);
     policy
 }
 
@@ -365,6 +379,10 @@ impl CatalogReader<'_> {
             .take("mode")
             .and_then(|field| self.reader.choice(&field, &MODES));
         entry.shadow = mode == Some(Mode::Shadow);
+        if let Some(field) = object.take("result") {
+            let own = results::read_own(self.reader, self.counters, field, base);
+            entry.own_result = own.map(Box::new);
+        }
         if let Some(field) = object.take("approval") {
             entry
                 .approvals
@@ -495,20 +513,6 @@ fn read_counters(reader: &mut Reader, field: Field<'_>) -> Counters {
     counters
 }
 
-fn read_results(reader: &mut Reader, field: Field<'_>) -> Results {
-    let mut results = Results::default();
-    let Some(mut object) = reader.object(field) else {
-        return results;
-    };
-    if let Some(field) = object.take("max_json_bytes") {
-        results.max_json_bytes = reader
-            .integer(&field, 1024, 256 << 20)
-            .unwrap_or(results.max_json_bytes);
-    }
-    object.finish(reader);
-    results
-}
-
 fn read_audit(reader: &mut Reader, field: Field<'_>) -> Audit {
     let mut audit = Audit::default();
     let Some(mut object) = reader.object(field) else {
@@ -524,6 +528,10 @@ fn read_audit(reader: &mut Reader, field: Field<'_>) -> Audit {
             ("full", AuditArgs::Full),
         ];
         audit.args = reader.choice(&field, &choices).unwrap_or_default();
+    }
+    if let Some(field) = object.take("results") {
+        let choices = [("none", false), ("digest", true)];
+        audit.result_digest = reader.choice(&field, &choices).unwrap_or_default();
     }
     if let Some(field) = object.take("claims") {
         for item in reader.list(&field) {

@@ -188,8 +188,12 @@ pub(super) fn read_list(reader: &mut Reader, field: &Field<'_>) -> Option<List> 
     Some(list)
 }
 
+/// What a host has to be.
+pub(super) const HOSTS: &str =
+    "a host such as `acme.com`, or `.acme.com` with its subdomains; no scheme, port or `*`";
+
 /// Reads the words of a `url` test; one that could never match would be a rule that does nothing.
-fn read_words(
+pub(super) fn read_words(
     reader: &mut Reader,
     field: &Field<'_>,
     expected: &str,
@@ -212,14 +216,9 @@ fn read_words(
 fn read_url(reader: &mut Reader, field: Field<'_>) -> Option<UrlTest> {
     let at = field.at.clone();
     let mut object = reader.object(field)?;
-    let hosts = object.take("host_in").map(|field| {
-        read_words(
-            reader,
-            &field,
-            "a host such as `acme.com`, or `.acme.com` with its subdomains; no scheme, port or `*`",
-            UrlTest::host,
-        )
-    });
+    let hosts = object
+        .take("host_in")
+        .map(|field| read_words(reader, &field, HOSTS, UrlTest::host));
     let schemes = object
         .take("scheme_in")
         .map(|field| read_words(reader, &field, "a scheme such as `https`", UrlTest::scheme));

@@ -70,7 +70,7 @@ impl CounterBook {
                         .map(|name| name.trim_start_matches("state.").to_owned());
                     reader.error_with(
                         &at,
-                        format!("no limit declares a counter `{shown}`"),
+                        format!("no limit or `count` declares a counter `{shown}`"),
                         suggestion,
                     );
                 }

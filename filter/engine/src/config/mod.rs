@@ -16,6 +16,7 @@ mod limits;
 mod lint;
 pub(crate) mod protobuf;
 mod reader;
+mod results;
 mod rules;
 mod wording;
 
@@ -29,10 +30,13 @@ pub(crate) use limits::display_nanos;
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
 pub use protobuf::struct_to_json;
 
+use std::sync::Arc;
+
 use crate::Names;
 use crate::counters::Table;
 use crate::identity::{Identity, Servers};
 use crate::policy::Policy;
+use crate::redact::ResultRules;
 
 /// A compiled configuration: everything the data path needs, immutable.
 #[derive(Debug)]
@@ -189,12 +193,15 @@ pub struct Notify {
 pub struct Results {
     /// Largest JSON reply, or event of a stream, that is inspected, in bytes. Larger ones are withheld.
     pub max_json_bytes: usize,
+    /// What applies to every reply: lists and housekeeping, and callers without a policy.
+    pub rules: Arc<ResultRules>,
 }
 
 impl Default for Results {
     fn default() -> Self {
         Results {
             max_json_bytes: 4 << 20,
+            rules: Arc::default(),
         }
     }
 }
@@ -212,6 +219,8 @@ pub struct Audit {
     pub claims: Vec<Box<str>>,
     /// Recent decisions each VM keeps for operators to see.
     pub recent: usize,
+    /// Record the SHA-256 of results.
+    pub result_digest: bool,
 }
 
 impl Default for Audit {
@@ -222,6 +231,7 @@ impl Default for Audit {
             max_bytes: 8192,
             claims: Vec::new(),
             recent: 64,
+            result_digest: false,
         }
     }
 }

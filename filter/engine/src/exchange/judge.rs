@@ -1,7 +1,9 @@
 //! The body of a request: every message in it is judged, and all of them together forwarded or refused.
 
+use std::sync::Arc;
+
 use super::head::RequestHead;
-use super::reply::ReplyPlan;
+use super::reply::{Expected, ReplyPlan};
 use super::watch::Watch;
 use super::{Context, record};
 use crate::audit::{Outcome, Record, clip};
@@ -12,6 +14,7 @@ use crate::mcp::{Asks, List, Method, is_normal};
 use crate::order;
 use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target};
 use crate::pep::{self, Answer, Rejection, Reply};
+use crate::redact::ResultRules;
 use crate::rpc::{self, Call, Id, Message};
 
 /// Most messages of a batch.
@@ -31,6 +34,8 @@ pub(super) enum Ruling {
         watch: Watch,
         /// The reply may issue a session that counters have to know.
         learns_session: bool,
+        /// The session results are counted by, if the gate knows it.
+        session: Option<String>,
     },
     Refuse(Reply),
 }
@@ -41,7 +46,17 @@ struct Opinion<'d, 'p> {
     id: Option<Id<'d>>,
     /// Absent for messages that leave no record: notifications that pass, answers to servers.
     record: Option<Record>,
+    /// What its answer is, and what applies to that.
+    answer: Awaited,
     verdict: Verdict<'d, 'p>,
+}
+
+/// What the answer to a request is by the policy's terms.
+#[derive(Default)]
+struct Awaited {
+    rules: Arc<ResultRules>,
+    is_tool: bool,
+    is_result: bool,
 }
 
 enum Verdict<'d, 'p> {
@@ -146,7 +161,7 @@ pub(super) fn body(
             }
         }
     }
-    conclude(cx, principal, opinions, is_batch, modern)
+    conclude(cx, (principal, session), opinions, is_batch, modern)
 }
 
 /// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.
@@ -176,7 +191,7 @@ fn repeats_an_id(messages: &[Message<'_>]) -> bool {
 }
 
 /// The session of a request, where counters need it and the gate saw it issued to this caller.
-fn known_session<'h>(
+pub(super) fn known_session<'h>(
     cx: &mut Context<'_>,
     head: &'h RequestHead,
     principal: &Principal,
@@ -210,6 +225,7 @@ fn opinion<'d, 'p>(
             return Ok(Opinion {
                 id: None,
                 record: None,
+                answer: Awaited::default(),
                 verdict: Verdict::Pass,
             });
         }
@@ -225,8 +241,21 @@ fn opinion<'d, 'p>(
         Ok(Opinion {
             id,
             record: Some(record),
+            answer: Awaited::default(),
             verdict: Verdict::Refuse(answer),
         })
+    };
+    let policy = principal.policy(gate);
+    let housekeeping = |any: bool| {
+        let rules = match policy {
+            Some(policy) if any => &policy.all_results,
+            _ => &gate.results.rules,
+        };
+        Awaited {
+            rules: Arc::clone(rules),
+            is_tool: name == "tasks/result",
+            is_result: any,
+        }
     };
     let switched_off = gate.methods.deny.contains(&name);
     let method = Method::find(&name).filter(|_| !switched_off);
@@ -235,6 +264,7 @@ fn opinion<'d, 'p>(
             return Ok(Opinion {
                 id,
                 record: id.map(|_| record),
+                answer: housekeeping(true),
                 verdict: Verdict::Pass,
             });
         }
@@ -245,6 +275,7 @@ fn opinion<'d, 'p>(
             return Ok(Opinion {
                 id,
                 record: None,
+                answer: Awaited::default(),
                 verdict: Verdict::Pass,
             });
         }
@@ -260,6 +291,10 @@ fn opinion<'d, 'p>(
             return Ok(Opinion {
                 id,
                 record: Some(record),
+                // What a task or a subscription tells of may be the result of any target.
+                answer: housekeeping(
+                    name.starts_with("tasks/") || name.starts_with("subscriptions/"),
+                ),
                 verdict: Verdict::Pass,
             });
         }
@@ -267,6 +302,7 @@ fn opinion<'d, 'p>(
             return Ok(Opinion {
                 id,
                 record: Some(record),
+                answer: housekeeping(false),
                 verdict: Verdict::List(list),
             });
         }
@@ -333,9 +369,24 @@ fn opinion<'d, 'p>(
             Verdict::Refuse(refusal(request_id, denial, tool, task))
         }
     };
+    let named = named.as_str().unwrap_or_default();
+    let rules = policy.map_or(&gate.results.rules, |policy| {
+        target.catalog(policy).results(&named)
+    });
+    let runs = matches!(method.name, "tools/call" | "prompts/get" | "resources/read");
+    let answer = if runs {
+        Awaited {
+            rules: Arc::clone(rules),
+            is_tool: tool && !task,
+            is_result: true,
+        }
+    } else {
+        housekeeping(false)
+    };
     Ok(Opinion {
         id,
         record: Some(record),
+        answer,
         verdict,
     })
 }
@@ -435,7 +486,7 @@ fn completion_target<'d>(call: &Call<'d>) -> Option<(Target, Option<Value<'d>>)>
 /// All messages together: charges everything, or refuses everything.
 fn conclude(
     cx: &mut Context<'_>,
-    principal: &Principal,
+    (principal, session): (&Principal, Option<&str>),
     mut opinions: Vec<Opinion<'_, '_>>,
     is_batch: bool,
     modern: bool,
@@ -455,7 +506,9 @@ fn conclude(
             })
             .collect();
         match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
-            Ok(settled) => return forward(gate, principal, opinions, settled, is_batch),
+            Ok(settled) => {
+                return forward(gate, (principal, session), opinions, settled, is_batch);
+            }
             Err((index, denial)) => {
                 if let Some(opinion) = opinions.get_mut(index)
                     && let (Verdict::Allow { tool, task, .. }, Some(id)) =
@@ -501,7 +554,7 @@ fn conclude(
 
 fn forward(
     gate: &Gate,
-    principal: &Principal,
+    (principal, session): (&Principal, Option<&str>),
     opinions: Vec<Opinion<'_, '_>>,
     settled: pdp::Settled,
     is_batch: bool,
@@ -509,7 +562,7 @@ fn forward(
     let mut records = Vec::new();
     let mut watch = Watch::default();
     let mut lists = Vec::new();
-    let mut ids = Vec::new();
+    let mut expected = Vec::new();
     let mut learns_session = false;
     let policy = principal.policy(gate);
     for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
@@ -533,17 +586,30 @@ fn forward(
             records.push(record);
         }
         if let Some(id) = opinion.id {
-            ids.push(id.token().to_owned());
-            watch.expect(id, charged, records.len().saturating_sub(1));
+            let record = records.len().saturating_sub(1);
+            let Awaited {
+                rules,
+                is_tool,
+                is_result,
+            } = opinion.answer;
+            expected.push(Expected {
+                id: id.token().to_owned(),
+                record,
+                rules,
+                is_tool,
+                is_result,
+            });
+            watch.expect(id, charged, record);
         }
     }
-    let plan = ReplyPlan::post(gate, policy, lists, ids, is_batch);
+    let plan = ReplyPlan::post(gate, policy, lists, expected, is_batch);
     Judged {
         ruling: Ruling::Forward {
             permit: settled.permit,
             plan,
             watch,
             learns_session,
+            session: session.map(str::to_owned),
         },
         records,
     }

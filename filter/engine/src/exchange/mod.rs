@@ -79,6 +79,8 @@ struct Forwarded {
     plan: ReplyPlan,
     watch: Watch,
     learns_session: bool,
+    /// The session results are counted by, if the gate knows it.
+    session: Option<String>,
     reading: Reading,
 }
 
@@ -237,12 +239,13 @@ impl Exchange {
             } else {
                 ReplyPlan::default()
             };
+            let session = judge::known_session(cx, &head, &caller.principal).map(str::to_owned);
             return self.forward(
                 caller,
                 pdp::permit_protocol(),
-                plan,
-                Watch::default(),
+                (plan, Watch::default()),
                 false,
+                session,
             );
         }
         let judged = judge::body(cx, &head, &caller, &self.id, body);
@@ -253,7 +256,8 @@ impl Exchange {
                 plan,
                 watch,
                 learns_session,
-            } => self.forward(caller, permit, plan, watch, learns_session),
+                session,
+            } => self.forward(caller, permit, (plan, watch), learns_session, session),
             judge::Ruling::Refuse(reply) => {
                 self.state = State::Done;
                 Step::Reply(reply)
@@ -265,9 +269,9 @@ impl Exchange {
         &mut self,
         caller: Caller,
         permit: Permit,
-        plan: ReplyPlan,
-        watch: Watch,
+        (plan, watch): (ReplyPlan, Watch),
         learns_session: bool,
+        session: Option<String>,
     ) -> Step {
         let mut removals = caller.removals;
         if plan.must_read() || !watch.is_empty() {
@@ -281,6 +285,7 @@ impl Exchange {
                 plan,
                 watch,
                 learns_session,
+                session,
                 reading: Reading::Waiting,
             })
         };

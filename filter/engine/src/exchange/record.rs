@@ -9,7 +9,6 @@ use crate::config::display_nanos;
 use crate::identity::{Caller, Principal};
 use crate::json::compact;
 use crate::pdp::Charged;
-use crate::redact::Tally;
 
 /// A record with what is known of every request.
 pub(super) fn of(

@@ -25,6 +25,7 @@ pub use canonical::{canonical, compact};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
 pub use fold::impersonated;
+pub(crate) use fold::is_case_variant;
 pub use reader::{JsonError, JsonErrorKind, Limits};
 pub use text::Text;
 pub use value::{Document, Kind, Members, Value};

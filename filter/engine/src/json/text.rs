@@ -153,10 +153,22 @@ mod tests {
         let mut offsets: Vec<usize> = meant.char_indices().map(|(at, _)| at).collect();
         offsets.push(meant.len());
         text.raw_offsets(&mut offsets);
-        let parts: Vec<&str> = offsets.windows(2).map(|ends| &raw[ends[0]..ends[1]]).collect();
+        let parts: Vec<&str> = offsets
+            .windows(2)
+            .map(|ends| &raw[ends[0]..ends[1]])
+            .collect();
         assert_eq!(
             parts,
-            ["a", r"\u00e9", r"\ud83d\ude00", r"\n", r"\ud800", "b", "\"", "é"]
+            [
+                "a",
+                r"\u00e9",
+                r"\ud83d\ude00",
+                r"\n",
+                r"\ud800",
+                "b",
+                "\"",
+                "é"
+            ]
         );
     }
 }

@@ -45,7 +45,7 @@ impl Target {
     }
 
     /// The rules on targets of this kind.
-    pub(super) fn catalog(self, policy: &Policy) -> &Catalog {
+    pub fn catalog(self, policy: &Policy) -> &Catalog {
         match self {
             Target::Tool => &policy.tools,
             Target::Prompt => &policy.prompts,

@@ -16,6 +16,7 @@ pub use pattern::{Pattern, PatternError};
 pub use url::UrlTest;
 
 use crate::counters::Window;
+use crate::redact::{ResultRules, ResultSpec};
 use crate::{NameMap, Names};
 
 /// One policy.
@@ -31,6 +32,8 @@ pub struct Policy {
     pub resources: Catalog,
     /// Whether a counter has scope session, so that sessions have to be remembered.
     pub counts_sessions: bool,
+    /// What applies to results that cannot be tied to a target: everything any of them asks for.
+    pub all_results: Arc<ResultRules>,
 }
 
 impl Policy {
@@ -69,6 +72,8 @@ pub struct Catalog {
     pub prefixes: Vec<(Box<str>, Entry)>,
     /// The rules of `"*"`, which apply after the target's own and rescue nothing.
     pub wildcard: Option<Entry>,
+    /// What applies to the results of targets without an entry.
+    pub results: Arc<ResultRules>,
 }
 
 impl Catalog {
@@ -88,6 +93,12 @@ impl Catalog {
             let covering = |(prefix, _): &&(Box<str>, Entry)| name.starts_with(&**prefix);
             self.prefixes.iter().find(covering).map(|(_, entry)| entry)
         })
+    }
+
+    /// What applies to the results of this target.
+    pub fn results(&self, name: &str) -> &Arc<ResultRules> {
+        self.entry(name)
+            .map_or(&self.results, |entry| &entry.results)
     }
 
     /// Every entry, that of `"*"` included.
@@ -138,6 +149,10 @@ pub struct Entry {
     pub reads: Vec<Arc<Counter>>,
     /// Decide and record, but never refuse.
     pub shadow: bool,
+    /// Its `result`, as written.
+    pub own_result: Option<Box<ResultSpec>>,
+    /// What applies to its results: its own, that of `"*"`, and what applies to all.
+    pub results: Arc<ResultRules>,
 }
 
 impl Entry {

@@ -149,6 +149,26 @@ impl Path {
         })
     }
 
+    /// Reads a path that begins at an object of which nothing is known: `structuredContent.ssn`, `content[*].text`.
+    ///
+    /// # Errors
+    /// What was expected where.
+    pub fn steps_of(text: &str) -> Result<Vec<Step>, PathError> {
+        let rooted = if text.starts_with('[') {
+            text.to_owned()
+        } else {
+            format!(".{text}")
+        };
+        let steps = parse_steps(&rooted)?;
+        if steps.len() > Self::MAX_STEPS {
+            return Err(PathError(format!(
+                "a path has at most {} steps",
+                Self::MAX_STEPS
+            )));
+        }
+        Ok(steps)
+    }
+
     /// Whether it has a `[*]`.
     pub fn has_each(&self) -> bool {
         self.steps.contains(&Step::Each)

@@ -169,9 +169,11 @@ pub fn text(
 /// The result objects of a message.
 fn results(message: Value<'_>) -> impl Iterator<Item = Value<'_>> {
     let result = message.get("result");
-    let nested = |outer: Option<Value<'_>>| outer.and_then(|outer| outer.get("result"));
-    let found = [result, nested(result), nested(message.get("params"))];
-    found.into_iter().flatten()
+    let of_task = result.and_then(|result| result.get("result"));
+    let of_notification = message
+        .get("params")
+        .and_then(|params| params.get("result"));
+    [result, of_task, of_notification].into_iter().flatten()
 }
 
 /// Shows every value that a path leads to. Clients that ignore the case of keys read another one too.
@@ -406,6 +408,8 @@ fn inner(value: Value<'_>) -> Range<usize> {
 /// A text as it stands between the quotes of a JSON string.
 fn escaped(text: &str) -> String {
     let quoted = serde_json::to_string(text).unwrap_or_default();
-    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     inner.unwrap_or_default().to_owned()
 }

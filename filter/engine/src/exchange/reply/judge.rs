@@ -10,9 +10,10 @@ use super::super::watch::Watch;
 use super::super::{Context, Forwarded};
 use super::plan::Expected;
 use super::{ReplyPlan, mark_refunded, refused_transport, sse_transport, untied_record};
+use crate::approvals::hex;
 use crate::audit::Record;
 use crate::config::Gate;
-use crate::json::{Document, Edits, Limits, Value, hex};
+use crate::json::{Document, Edits, Limits, Value};
 use crate::mcp::List;
 use crate::pdp::{self, Denial};
 use crate::pep::{self, ListFilter};
@@ -90,12 +91,9 @@ impl Forwarded {
         });
         match judged {
             // Somebody waits for an answer.
-            Ok(Ruling::Drop) => Ruling::Withhold(withhold(
-                records,
-                &self.plan,
-                &unreadable().0,
-                cx.gate,
-            )),
+            Ok(Ruling::Drop) => {
+                Ruling::Withhold(withhold(records, &self.plan, &unreadable().0, cx.gate))
+            }
             Ok(ruling) => ruling,
             Err(Withheld(denial)) => {
                 Ruling::Withhold(withhold(records, &self.plan, &denial, cx.gate))
@@ -177,7 +175,9 @@ impl Forwarded {
     ) -> Ruling {
         let judged = match value {
             None => Err(unreadable()),
-            Some(value) => self.judge_part(cx, id, records, value).map(|(ruling, _)| ruling),
+            Some(value) => self
+                .judge_part(cx, id, records, value)
+                .map(|(ruling, _)| ruling),
         };
         judged.unwrap_or_else(|Withheld(denial)| self.withheld(cx, records, &denial))
     }
@@ -211,9 +211,7 @@ impl Forwarded {
         text: &[u8],
     ) -> Result<Ruling, Unjudged> {
         let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudged::NotJson)?;
-        let refunded = self
-            .watch
-            .answers(&cx.gate.counters, cx.store, &document);
+        let refunded = self.watch.answers(&cx.gate.counters, cx.store, &document);
         mark_refunded(records, &refunded);
         let filtered = match self.filter(cx.gate).apply(&document) {
             _ if !self.plan.filtered => None,
@@ -289,8 +287,11 @@ impl Forwarded {
             None => self.plan.ambient(),
         };
         let payload = message.get("result").or_else(|| message.get("error"));
-        let payload =
-            payload.or_else(|| message.get("params").and_then(|params| params.get("result")));
+        let payload = payload.or_else(|| {
+            message
+                .get("params")
+                .and_then(|params| params.get("result"))
+        });
         let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
         let Findings {
             edits,
