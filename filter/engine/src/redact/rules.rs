@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::detect::{Detectors, Rule as DetectorRule};
+use super::detect::{Detectors, Rule as DetectorRule, Target};
+use crate::Names;
 use crate::policy::{Counter, Pattern, Rule, Step};
 
 /// What stands under `results`, or under the `result` of one entry.
@@ -109,9 +110,17 @@ impl ResultRules {
 impl RuleSet {
     fn of<'s>(specs: impl Iterator<Item = &'s ResultSpec>) -> RuleSet {
         let mut set = RuleSet::default();
-        let mut redact = Vec::new();
+        let (mut redact, mut seen) = (Vec::new(), Names::default());
         for spec in specs {
-            redact.extend(spec.redact.iter().cloned());
+            for rule in &spec.redact {
+                let again = match &rule.target {
+                    Target::Own(pattern) => seen.insert(pattern.source(), ()).is_some(),
+                    Target::Named(_) => false,
+                };
+                if !again {
+                    redact.push(rule.clone());
+                }
+            }
             set.paths.extend(spec.paths.iter().cloned());
             set.deny_if.extend(spec.deny_if.iter().cloned());
             let smaller = match (&set.max_bytes, &spec.max_bytes) {

@@ -247,6 +247,12 @@ const TRIGGERS: [&[u8]; 14] = [
     b":/",
 ];
 
+impl Default for Detectors {
+    fn default() -> Self {
+        Detectors::new(Vec::new())
+    }
+}
+
 impl Detectors {
     /// Prepares rules. Where two look for the same kind, the first names what is found; of several `url` rules each has to
     /// allow a link.
