@@ -5,6 +5,7 @@
 //! call returns a [`Result`], every value is bytes.
 
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use toolgate_engine::time::Timestamp;
 
@@ -42,6 +43,8 @@ pub enum Map {
     Request = 0,
     /// Reply headers.
     Reply = 2,
+    /// Headers of the answer to a call of our own.
+    CallReply = 6,
 }
 
 /// Kinds of metrics, by their number in the ABI.
@@ -62,6 +65,8 @@ pub enum Metric {
 pub enum Level {
     /// What an operator may want to keep.
     Info = 2,
+    /// What an operator should look at.
+    Warning = 3,
     /// What an operator has to mend.
     Critical = 5,
 }
@@ -325,6 +330,20 @@ fn serialize_pairs(pairs: &[(&str, String)]) -> Vec<u8> {
         bytes.push(0);
     }
     bytes
+}
+
+/// Sends a request of our own to a cluster and returns the number its answer comes under; `timeout` in seconds.
+///
+/// The one call that is the SDK's: it hands answers over only for calls that it made itself.
+pub fn http_call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: &[u8],
+    timeout: i64,
+) -> Result<u32> {
+    let timeout = Duration::from_secs(timeout.unsigned_abs());
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout)
+        .map_err(|status| Failure::Other(status as u32))
 }
 
 /// Cuts the connection to the caller: the last resort when a reply can neither be judged nor replaced.

@@ -17,6 +17,7 @@ mod recorder;
 mod root;
 mod store;
 mod stream;
+mod webhook;
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));

@@ -16,6 +16,7 @@ pub struct Metrics {
     /// What happens less often, by name.
     counters: HashMap<String, u32>,
     decision_time: Option<u32>,
+    held: Option<u32>,
 }
 
 impl Metrics {
@@ -31,7 +32,7 @@ impl Metrics {
         let names = rejections
             .chain(strangers)
             .chain(no_server)
-            .chain([WITHHELD, REFUNDED].map(str::to_owned));
+            .chain([WITHHELD, REFUNDED, SENT, UNSENT].map(str::to_owned));
         let define = |name: String| {
             Some((
                 name.clone(),
@@ -46,21 +47,26 @@ impl Metrics {
             decisions: Outcome::ALL.map(decided),
             counters: names.filter_map(define).collect(),
             decision_time: host::define_metric(Metric::Histogram, "toolgate.decision_time_us").ok(),
+            held: host::define_metric(Metric::Gauge, "toolgate.held").ok(),
         }
     }
 
-    /// Publishes which configuration is live: a rejected update leaves the last good one, and only this tells.
-    pub fn publish_digest(digest: &str) {
+    /// Publishes which configuration is live, and how many were before it in this proxy's VMs: a rejected update leaves
+    /// the last good one, and only this tells.
+    pub fn publish_configuration(digest: &str, generation: u64) {
         /// Doubles, and so every metrics store, hold 48 bits exactly.
         const HEX_DIGITS: usize = 12;
         let value = digest
             .get(..HEX_DIGITS)
             .and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        if let (Ok(id), Some(value)) = (
-            host::define_metric(Metric::Gauge, "toolgate.config_digest"),
-            value,
-        ) {
-            host::record_metric(id, value);
+        let gauges = [
+            ("toolgate.config_digest", value),
+            ("toolgate.config_generation", Some(generation)),
+        ];
+        for (name, value) in gauges {
+            if let (Ok(id), Some(value)) = (host::define_metric(Metric::Gauge, name), value) {
+                host::record_metric(id, value);
+            }
         }
     }
 
@@ -92,6 +98,18 @@ impl Metrics {
         }
     }
 
+    /// Counts an announcement that arrived, or did not.
+    pub fn announced(&self, arrived: bool) {
+        self.increment(if arrived { SENT } else { UNSENT });
+    }
+
+    /// Says how many calls wait for a person, in all workers.
+    pub fn held(&self, calls: usize) {
+        if let (Some(id), Ok(calls)) = (self.held, u64::try_from(calls)) {
+            host::record_metric(id, calls);
+        }
+    }
+
     fn increment(&self, name: &str) {
         if let Some(id) = self.counters.get(name) {
             host::increment_metric(*id);
@@ -101,6 +119,8 @@ impl Metrics {
 
 const WITHHELD: &str = "toolgate.withheld";
 const REFUNDED: &str = "toolgate.refunded";
+const SENT: &str = "toolgate.webhook.sent";
+const UNSENT: &str = "toolgate.webhook.failed";
 
 fn rejected(word: &str) -> String {
     format!("toolgate.reject.{}", word.replace('/', "."))

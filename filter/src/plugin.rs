@@ -1,15 +1,21 @@
 //! A gate that is live: its configuration, and the streams it has to look after without being called for them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate_engine::config::Gate;
+use toolgate_engine::control::{self, Worker};
 use toolgate_engine::exchange::{self, Exchange, Step};
 use toolgate_engine::time::Timestamp;
 
 use crate::host;
+use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use crate::store::SharedData;
+use crate::webhook::Webhook;
+
+/// How often streams are looked after, in milliseconds.
+pub const TICK: u32 = 1000;
 
 /// What all streams of a gate share.
 pub struct Plugin {
@@ -21,16 +27,59 @@ pub struct Plugin {
     awaited: RefCell<BTreeMap<u32, i64>>,
     /// Streams whose reply is over although the server goes on.
     closing: RefCell<BTreeSet<u32>>,
+    /// Announces questions and their answers.
+    webhook: Webhook,
+    /// The second of the last tick.
+    second: Cell<i64>,
 }
 
 impl Plugin {
-    /// A gate without streams.
+    /// A gate without streams. Tells operators that it is live.
     pub fn new(gate: Gate, recorder: Recorder) -> Self {
+        // Otherwise operators see the one before.
+        let _unseen = control::publish(&mut SharedData, &gate);
+        Metrics::publish_configuration(&gate.digest, recorder.number);
         Plugin {
             gate,
             recorder,
             awaited: RefCell::default(),
             closing: RefCell::default(),
+            webhook: Webhook::default(),
+            second: Cell::new(-1),
+        }
+    }
+
+    /// What is to be done without a stream's callback; most of it once a second.
+    pub fn tick(&self) {
+        let Ok(now) = host::now() else { return };
+        if self.second.replace(now.seconds()) == now.seconds() {
+            return;
+        }
+        self.beat(now);
+        if let Some(notify) = &self.gate.approvals.notify {
+            self.webhook.send(notify, &self.recorder.metrics, now);
+        }
+        self.end_overdue(now);
+        self.close_cut();
+    }
+
+    /// The answer to a call of our own: its status, none where it failed.
+    pub fn call_answered(&self, call: u32, status: Option<u16>) {
+        if let Ok(now) = host::now() {
+            self.webhook
+                .answered(call, status, &self.recorder.metrics, now);
+        }
+    }
+
+    /// Says that this VM is alive and what it holds, and how much all of them do.
+    fn beat(&self, now: Timestamp) {
+        let worker = Worker::of(&self.gate, self.recorder.number, now, 0);
+        control::beat(&mut SharedData, &worker);
+        if let Ok(workers) = control::workers(&mut SharedData, now) {
+            let held = workers.iter().map(|worker| worker.held);
+            self.recorder
+                .metrics
+                .held(held.fold(0, usize::saturating_add));
         }
     }
 
@@ -66,7 +115,7 @@ impl Plugin {
     }
 
     /// Closes streams whose reply is over.
-    pub fn close_cut(&self) {
+    fn close_cut(&self) {
         let contexts = self
             .closing
             .try_borrow_mut()
@@ -81,8 +130,7 @@ impl Plugin {
 
     /// Answers streams whose body does not come: without `allow_on_headers_stop_iteration` the host never delivers
     /// it, and the caller would wait for the host's own timeout of minutes.
-    pub fn end_overdue(&self) {
-        let Ok(now) = host::now() else { return };
+    fn end_overdue(&self, now: Timestamp) {
         let overdue: Vec<u32> = match self.awaited.try_borrow() {
             Ok(awaited) => {
                 let late = awaited

@@ -1,23 +1,28 @@
-//! Where records of decisions go: filter state for the access log, the proxy's log, metrics.
+//! Where records of decisions go: filter state for the access log, the proxy's log, metrics, the console.
 
 use std::cell::Cell;
 
 use toolgate_engine::audit::{self, Record};
 use toolgate_engine::config::Audit;
+use toolgate_engine::control;
 use toolgate_engine::time::Timestamp;
 
 use crate::host::{self, Level};
 use crate::metrics::Metrics;
-use crate::store;
+use crate::store::{self, SharedData};
 
 /// Names exchanges and leaves their records. One for each configuration that a VM has taken.
 pub struct Recorder {
     /// The metrics.
     pub metrics: Metrics,
+    /// A number no other configuration of this proxy has had.
+    pub number: u64,
     /// Begins every decision id: when this VM was configured, and its number.
     instance: String,
     /// Exchanges so far.
     sequence: Cell<u64>,
+    /// Records so far.
+    written: Cell<u64>,
 }
 
 impl Recorder {
@@ -27,8 +32,10 @@ impl Recorder {
         let number = store::next_vm_number()?;
         Some(Recorder {
             metrics: Metrics::define(),
+            number,
             instance: format!("{:x}-{number:x}", now.seconds()),
             sequence: Cell::new(0),
+            written: Cell::new(0),
         })
     }
 
@@ -47,6 +54,10 @@ impl Recorder {
         let lines = lines(audit, records);
         for (record, line) in records.iter().zip(&lines) {
             self.metrics.count(record);
+            let written = self.written.get();
+            self.written.set(written.wrapping_add(1));
+            let size = u64::try_from(audit.recent).unwrap_or(0);
+            control::remember(&mut SharedData, self.number, written, size, line);
             if audit.log {
                 host::log(Level::Info, &format!("toolgate-audit {line}"));
             }

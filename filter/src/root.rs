@@ -5,16 +5,13 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use toolgate_engine::config::Configured;
+use toolgate_engine::exchange::header;
 
 use crate::console;
-use crate::host::{self, Buffer, Level};
-use crate::metrics::Metrics;
-use crate::plugin::Plugin;
+use crate::host::{self, Buffer, Level, Map};
+use crate::plugin::{Plugin, TICK};
 use crate::recorder::Recorder;
 use crate::stream::Stream;
-
-/// How often streams are looked after, in milliseconds.
-const TICK: u32 = 1000;
 
 /// What this root is.
 #[derive(Default)]
@@ -34,7 +31,20 @@ pub struct Root {
     role: Role,
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, call: u32, headers: usize, _body: usize, _trailers: usize) {
+        // A call that failed is answered without headers.
+        let found = if headers > 0 {
+            host::headers(Map::CallReply).ok()
+        } else {
+            None
+        };
+        let status = found.and_then(|headers| status(&headers));
+        if let Role::Gate(plugin) = &self.role {
+            plugin.call_answered(call, status);
+        }
+    }
+}
 
 impl RootContext for Root {
     /// False refuses the configuration: the host does not start with it, or keeps the last good one.
@@ -69,7 +79,6 @@ impl RootContext for Root {
         }
         match configured {
             Configured::Gate(gate) => {
-                Metrics::publish_digest(&gate.digest);
                 say_live("configuration", &gate.digest);
                 self.role = Role::Gate(Rc::new(Plugin::new(*gate, recorder)));
             }
@@ -83,8 +92,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Role::Gate(plugin) = &self.role {
-            plugin.end_overdue();
-            plugin.close_cut();
+            plugin.tick();
         }
     }
 
@@ -107,4 +115,9 @@ fn complain(message: &str) {
 
 fn say_live(what: &str, digest: &str) {
     host::log(Level::Info, &format!("toolgate: {what} {digest} is live"));
+}
+
+fn status(headers: &[(Vec<u8>, Vec<u8>)]) -> Option<u16> {
+    let status = header(headers, ":status")?;
+    std::str::from_utf8(status).ok()?.parse().ok()
 }
