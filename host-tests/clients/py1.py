@@ -51,6 +51,8 @@ class Session:
         observe("task", created)
         async for status in tasks.poll_task(created.task.taskId):
             observe("task", status)
+            if status.status == "input_required":
+                break  # the question comes with the result
         return await tasks.get_task_result(created.task.taskId, CallToolResult)
 
 

@@ -121,6 +121,7 @@ PLACES = {
     "task result (get)": (None, "result.result.content.*.text"),
     "task error (get)": (None, "result.error.message"),
     "task input (get)": (None, "result.inputRequests.person.params.message"),
+    "task input schema (get)": (None, "result.inputRequests.person.params.requestedSchema.properties.answer.description"),
     "task (notification)": ("notifications/tasks", "params.result.content.*.text"),
     "sse comment": (None, "sse.comment"),
     "sse unknown field": (None, "sse.note"),

@@ -102,22 +102,26 @@ def brief() -> PromptResult:
 
 
 class Comments:
-    """Says the secrets in every event stream where no JSON is: in a comment, and in a field nobody knows."""
+    """Says the secrets in every event stream where no JSON is: in a comment, and in a field nobody knows.
+
+    The latter not to rmcp, known by the user agent it does not name: it ends a stream with such a field.
+    """
 
     def __init__(self, app):
         self.app = app
 
     async def __call__(self, scope, receive, send):
-        is_stream = False
+        is_stream, kinds = False, [":"]
+        if any(name == b"user-agent" for name, _ in scope.get("headers", [])):
+            kinds.append("note:")
 
         async def commented(message):
             nonlocal is_stream
             if message["type"] == "http.response.start":
-                kinds = [value for name, value in message["headers"] if name == b"content-type"]
-                is_stream = any(kind.startswith(b"text/event-stream") for kind in kinds)
+                types = [value for name, value in message["headers"] if name == b"content-type"]
+                is_stream = any(value.startswith(b"text/event-stream") for value in types)
             elif is_stream and message.get("body"):
-                lines = script["lines"]
-                said = "".join(f": {line}\r\n" for line in lines) + "".join(f"note: {line}\r\n" for line in lines)
+                said = "".join(f"{kind} {line}\r\n" for kind in kinds for line in script["lines"])
                 message = {**message, "body": f"{said}\r\n".encode() + message["body"]}
                 is_stream = False
             await send(message)
