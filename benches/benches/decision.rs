@@ -113,6 +113,7 @@ fn decide(gate: &Gate, body: &[u8], store: Option<&mut Memory>) -> bool {
         name: call.param("name").unwrap(),
         arguments: call.param("arguments"),
         counters: None,
+        pinned: None,
         session: None,
     };
     let policy = gate.policies.first().unwrap();

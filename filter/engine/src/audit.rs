@@ -125,6 +125,9 @@ pub struct Record {
     /// Whether charges were given back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refunded: bool,
+    /// Pinned tools that a list showed otherwise than they were pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drifted: Option<Vec<String>>,
     /// Why the reply was withheld.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<String>,
@@ -166,7 +169,7 @@ fn tally<S: serde::Serializer>(tally: &Tally, out: S) -> Result<S::Ok, S::Error>
 
 /// Longest text taken from a request, in characters.
 const MAX_TEXT: usize = 256;
-/// Most argument names.
+/// Most names of arguments, or of tools.
 const MAX_ARGS: usize = 32;
 
 impl Record {
@@ -196,6 +199,7 @@ impl Record {
             policy_digest: policy_digest.to_owned(),
             status: None,
             refunded: false,
+            drifted: None,
             withheld: None,
             redactions: Tally::default(),
             would_redact: Tally::default(),
@@ -221,6 +225,7 @@ impl Record {
             |record| {
                 record.args = None;
                 record.claims = None;
+                record.drifted = None;
             },
             |record| {
                 record.reason = None;
@@ -275,6 +280,17 @@ impl Record {
             after: display_nanos(receipt.after),
             max: "unlimited".to_owned(),
         });
+    }
+
+    /// Adds to the pinned tools that were listed otherwise.
+    pub fn add_drift(&mut self, names: &[Box<str>]) {
+        let drifted = self.drifted.get_or_insert_default();
+        for name in names {
+            let name = clip(name);
+            if drifted.len() < MAX_ARGS && !drifted.contains(&name) {
+                drifted.push(name);
+            }
+        }
     }
 
     /// Takes over what `detail` allows of a call's arguments.

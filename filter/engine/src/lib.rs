@@ -42,6 +42,7 @@ pub mod ndjson;
 mod order;
 pub mod pdp;
 pub mod pep;
+pub mod pins;
 pub mod policy;
 pub mod redact;
 pub mod rpc;

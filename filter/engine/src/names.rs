@@ -46,6 +46,17 @@ impl<T> NameMap<T> {
         self.entries.get_mut(place).map(|(_, value)| value)
     }
 
+    /// The value under a name, and its place in the order.
+    pub fn find(&self, name: &str) -> Option<(usize, &T)> {
+        let place = *self.index.get(name)?;
+        self.entries.get(place).map(|(_, value)| (place, value))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether the name is there.
     pub fn contains(&self, name: &str) -> bool {
         self.index.contains_key(name)

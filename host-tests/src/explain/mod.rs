@@ -267,6 +267,13 @@ impl Bench<'_> {
             let Some((target, name)) = target(&method, &call) else {
                 continue;
             };
+            let pins = self.gate.pins.as_ref();
+            let pins = pins.filter(|_| target == Target::Tool);
+            let text = name.as_str().unwrap_or_default();
+            let pinned = pins.map(|pins| {
+                let pins = pins.of(caller.server.as_deref());
+                pins.look(&mut self.store, &text)
+            });
             let request = AccessRequest {
                 principal: &caller.principal,
                 target,
@@ -274,6 +281,7 @@ impl Bench<'_> {
                 arguments: call.param("arguments"),
                 counters: None,
                 session,
+                pinned,
             };
             let trace = pdp::trace(
                 policy,

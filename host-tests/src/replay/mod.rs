@@ -209,6 +209,12 @@ impl Again<'_> {
             (None, Some(names)) => KnownArguments::Names(names),
             (None, None) => KnownArguments::Nothing,
         };
+        let pins = gate.pins.as_ref().filter(|_| target == Target::Tool);
+        let server = record.get("server").and_then(Value::as_str);
+        let pinned = pins.map(|pins| {
+            let name = name.root().as_str().unwrap_or_default();
+            pins.of(server).look(&mut self.store, &name)
+        });
         let request = AccessRequest {
             principal: &principal,
             target,
@@ -216,6 +222,7 @@ impl Again<'_> {
             arguments: recorded.as_ref().map(json::Document::root),
             counters: None,
             session: record.get("session").and_then(Value::as_str),
+            pinned,
         };
         let known = Known {
             arguments,

@@ -1,10 +1,9 @@
 //! One tool as the server defined it.
 
-use sha2::{Digest, Sha256};
-use toolgate_engine::config::canonical;
-use toolgate_engine::json::{Document, JsonError, Kind, Limits, Value};
+use toolgate_engine::json::{Document, JsonError, Kind, Limits, Value, canonical};
+use toolgate_engine::pins;
 
-/// What of a definition is pinned: all that a model or a client acts on.
+/// What of a definition is pinned, in the order people read it.
 pub const FIELDS: [&str; 6] = [
     "name",
     "title",
@@ -21,6 +20,8 @@ pub struct ToolDefinition {
     pub name: String,
     /// Each field that is there, in the order of [`FIELDS`].
     fields: Vec<Field>,
+    /// All of them in one spelling.
+    canonical: String,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ struct Field {
 
 impl PartialEq for ToolDefinition {
     fn eq(&self, other: &Self) -> bool {
-        self.canonical() == other.canonical()
+        self.canonical == other.canonical
     }
 }
 
@@ -55,6 +56,7 @@ impl ToolDefinition {
         Some(Self {
             name,
             fields: FIELDS.into_iter().filter_map(field).collect(),
+            canonical: pins::definition(tool),
         })
     }
 
@@ -73,25 +75,15 @@ impl ToolDefinition {
         Some(&field.json)
     }
 
-    /// The canonical JSON of the definition.
-    pub fn canonical(&self) -> String {
-        let mut fields: Vec<_> = self.fields.iter().collect();
-        fields.sort_by_key(|field| field.name);
-        let fields = fields
-            .iter()
-            .map(|field| format!("\"{}\":{}", field.name, field.canonical));
-        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-    }
-
     /// The digest of the definition: `sha256:` and hex.
     pub fn digest(&self) -> String {
-        digest(&self.canonical())
+        pins::digest_of(&self.canonical)
     }
 
     /// The digest of each field that is there.
     pub fn field_digests(&self) -> impl Iterator<Item = (&'static str, String)> {
         let fields = self.fields.iter();
-        fields.map(|field| (field.name, digest(&field.canonical)))
+        fields.map(|field| (field.name, pins::digest_of(&field.canonical)))
     }
 
     /// A field that holds text.
@@ -121,13 +113,6 @@ impl ToolDefinition {
         let document = Document::parse(self.field(field)?.as_bytes(), &Limits::CONFIG).ok()?;
         read(document.root())
     }
-}
-
-/// `sha256:` and the digest of a text in hex.
-pub(super) fn digest(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
 }
 
 fn type_of(schema: Value<'_>) -> String {
@@ -169,10 +154,6 @@ mod tests {
             "{\"inputSchema\": {\"type\": \"\\u006fbject\", \"maximum\": 1e2}, \"name\": \"a\"}",
         );
         assert_eq!(one, same);
-        assert_eq!(
-            one.canonical(),
-            r#"{"inputSchema":{"maximum":1e2,"type":"object"},"name":"a"}"#
-        );
         assert_eq!(one.digest(), same.digest());
         assert!(one.digest().starts_with("sha256:") && one.digest().len() == 71);
         let exact = |number: &str| {

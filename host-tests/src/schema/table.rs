@@ -40,6 +40,8 @@ const WINDOW: Shape = Either(&[
 const CONDITIONS: Shape = Some(&Shape::Object(&CONDITION));
 const BLOCKS: Shape = List(&Shape::Object(&BLOCK));
 const ENTRIES: Shape = Either(&[Map(&ENTRY_OR_NULL), Null]);
+const DIGEST: Shape = Form("^sha256:[0-9a-f]{64}$", "sha256: and 64 hexadecimal digits");
+const PINNED: Shape = Either(&[Map(&Either(&[DIGEST, Shape::Object(&PIN)])), Null]);
 const ENTRY_OR_NULL: Shape = Either(&[Shape::Object(&ENTRY), Null]);
 const DETECTORS: Shape = Choice(&[
     "email",
@@ -86,6 +88,7 @@ object! { ROOT "configuration" "The configuration of a gate, or of a console."
         "counters": Shape::Object(&COUNTERS), "Where counters live.";
         "approvals": Shape::Object(&APPROVALS), "How people are asked.";
         "results": Shape::Object(&RESULTS), "How replies are handled.";
+        "pins": Shape::Object(&PINS), "The definitions tools must have.";
         "audit": Shape::Object(&AUDIT), "What is recorded of a decision.";
         "console": Shape::Object(&CONSOLE), "Who may look, decide and stop. In a document without a policy this listener is the console; beside one it is only checked.";
     }
@@ -406,6 +409,31 @@ object! { RESULTS "results" "How replies are handled, whatever they answer."
         "max_bytes": Integer(1, 268_435_456), "The largest result; larger ones are withheld.";
         "count": Shape::Object(&COUNT), "The counter the bytes of results are added to.";
         "max_json_bytes": Integer(1024, 268_435_456), "Largest reply, or event of a stream, that is inspected.";
+    }
+}
+
+object! { PINS "pins" "The definitions tools must have, as somebody has reviewed them; `toolgate pin URL --config` prints them."
+    needs_one &["tools", "servers"];
+    {
+        "tools": PINNED, "Digests by the name of the tool, for every server.";
+        "servers": Map(&Shape::Object(&SERVER_PINS)), "Those of one server, by its name; they go before the others.";
+        "on_drift": Choice(&["hide", "deny", "observe"]), "What becomes of a tool whose definition has changed; left out: hide.";
+        "unknown": Choice(&["hide", "allow"]), "What becomes of tools without a pin; left out: hide.";
+        "validate_arguments": Boolean, "Hold arguments to the pinned `input_schema`.";
+    }
+}
+
+object! { SERVER_PINS "server_pins" "The pins of one server."
+    {
+        "tools": PINNED, "Digests by the name of the tool.";
+    }
+}
+
+object! { PIN "pin" "A pinned tool."
+    needs &["digest"];
+    {
+        "digest": DIGEST, "The digest of its definition.";
+        "input_schema": Map(&Any), "The schema of its arguments, as the server listed it.";
     }
 }
 

@@ -8,7 +8,7 @@ use super::reader::{Field, Object, Reader, escape};
 use super::results::Shared;
 use super::{
     Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, approval,
-    approvals, canonical, console, identity, json_v1, results, rules,
+    approvals, canonical, console, identity, json_v1, pins, results, rules,
 };
 use crate::approvals::hex;
 use crate::counters::Table;
@@ -87,6 +87,9 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         named: named_policies,
     };
     let identity = identity::read(reader, &mut object, &names, &servers);
+    let pins = object
+        .take("pins")
+        .and_then(|field| pins::read(reader, field, &servers));
     let attributes = needed_attributes(&identity, &servers);
     let stopped = object
         .take("stopped")
@@ -132,6 +135,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         counters,
         approvals,
         results: shared.of_gate(mode),
+        pins,
         audit,
     }
 }

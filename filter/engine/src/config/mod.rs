@@ -14,6 +14,7 @@ mod json_v1;
 mod limits;
 #[cfg(feature = "lint")]
 mod lint;
+mod pins;
 pub(crate) mod protobuf;
 mod reader;
 mod results;
@@ -29,12 +30,14 @@ pub(crate) use limits::display_nanos;
 #[cfg(feature = "lint")]
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
 pub use protobuf::struct_to_json;
+pub(crate) use reader::escape;
 
 use std::sync::Arc;
 
 use crate::Names;
 use crate::counters::Table;
 use crate::identity::{Identity, Servers};
+use crate::pins::Pins;
 use crate::policy::Policy;
 use crate::redact::ResultRules;
 
@@ -68,6 +71,8 @@ pub struct Gate {
     pub approvals: Approvals,
     /// How replies are handled.
     pub results: Results,
+    /// The definitions tools must have; absent where none are pinned.
+    pub pins: Option<Pins>,
     /// What is recorded.
     pub audit: Audit,
 }

@@ -310,7 +310,7 @@ impl Reader {
 }
 
 /// Escapes a name for use in a JSON Pointer (RFC 6901).
-pub(super) fn escape(name: &str) -> Cow<'_, str> {
+pub(crate) fn escape(name: &str) -> Cow<'_, str> {
     if name.contains(['~', '/']) {
         name.replace('~', "~0").replace('/', "~1").into()
     } else {

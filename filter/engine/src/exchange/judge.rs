@@ -154,7 +154,8 @@ pub(super) fn body(
             exchange_id.to_owned()
         };
         let blank = record::of(cx, Some(head), Some(caller), &decision_id);
-        match opinion(cx, (principal, session), blank, message, modern) {
+        let asker = (principal, session, caller.server.as_deref());
+        match opinion(cx, asker, blank, message, modern) {
             Ok(opinion) => opinions.push(opinion),
             Err((rejection, id, detail)) => {
                 return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
@@ -214,7 +215,7 @@ pub(super) fn known_session<'h>(
 /// Judges one message on its own.
 fn opinion<'d, 'p>(
     cx: &mut Context<'p>,
-    (principal, session): (&Principal, Option<&str>),
+    (principal, session, server): (&Principal, Option<&str>, Option<&str>),
     mut record: Record,
     message: &Message<'d>,
     modern: bool,
@@ -336,7 +337,7 @@ fn opinion<'d, 'p>(
         if completion {
             decide_completion(cx, principal, asked)
         } else {
-            decide(cx, principal, session, asked)
+            decide(cx, (principal, session, server), asked)
         }
     };
     let tool = target == Target::Tool && method.asks == Asks::Tool;
@@ -394,8 +395,7 @@ fn opinion<'d, 'p>(
 /// Asks the policy, with the counters its rules read.
 fn decide<'p>(
     cx: &mut Context<'p>,
-    principal: &Principal,
-    session: Option<&str>,
+    (principal, session, server): (&Principal, Option<&str>, Option<&str>),
     (target, name, arguments): (Target, Value<'_>, Option<Value<'_>>),
 ) -> Decision<'p> {
     let gate = cx.gate;
@@ -415,6 +415,8 @@ fn decide<'p>(
             Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
         };
     let counters = counters.as_ref().map(Document::root);
+    let pins = gate.pins.as_ref().filter(|_| target == Target::Tool);
+    let pinned = pins.map(|pins| pins.of(server).look(cx.store, &text));
     let request = AccessRequest {
         principal,
         target,
@@ -422,6 +424,7 @@ fn decide<'p>(
         arguments,
         counters,
         session,
+        pinned,
     };
     pdp::decide(policy, &request, gate.mode == Mode::Shadow)
 }
@@ -447,7 +450,7 @@ fn decide_completion<'p>(
             shadow: None,
         };
     }
-    match decide(cx, principal, None, asked) {
+    match decide(cx, (principal, None, None), asked) {
         denied @ Decision::Deny(_) => denied,
         _ => Decision::Deny(Denial::new(
             "/default",

@@ -76,6 +76,7 @@ enum State {
 #[derive(Debug)]
 struct Forwarded {
     principal: Principal,
+    server: Option<Box<str>>,
     plan: ReplyPlan,
     watch: Watch,
     learns_session: bool,
@@ -282,6 +283,7 @@ impl Exchange {
         } else {
             State::Forwarded(Forwarded {
                 principal: caller.principal,
+                server: caller.server,
                 plan,
                 watch,
                 learns_session,

@@ -94,10 +94,15 @@ impl<'a> Document<'a> {
 
     /// The top value.
     pub fn root(&self) -> Value<'_> {
+        self.at(0)
+    }
+
+    /// The value at a [`Value::place`]; null where there is none.
+    pub fn at(&self, place: usize) -> Value<'_> {
         Value {
             nodes: &self.nodes,
             text: &self.text,
-            index: 0,
+            index: place,
         }
     }
 }
@@ -123,6 +128,11 @@ impl<'d> Value<'d> {
 
     fn at(&self, index: usize) -> Value<'d> {
         Value { index, ..*self }
+    }
+
+    /// Where it stands among all values and keys of its document, to find it again with [`Document::at`].
+    pub fn place(&self) -> usize {
+        self.index
     }
 
     /// What this value is.

@@ -9,6 +9,7 @@ use crate::counters::Charge;
 use crate::identity::Principal;
 use crate::json::Value;
 use crate::mcp::List;
+use crate::pins::Pinned;
 use crate::policy::{
     Approval, Block, Catalog, Condition, Entry, Facts, Limit, Policy, Posture, Quantifier,
     Requirement, Rule, Truth,
@@ -69,6 +70,8 @@ pub struct AccessRequest<'a> {
     pub counters: Option<Value<'a>>,
     /// The session, if the gate saw a server issue it to this principal.
     pub session: Option<&'a str>,
+    /// What pins say of it; absent for what is no tool, and where nothing is pinned.
+    pub pinned: Option<Pinned<'a>>,
 }
 
 /// A refusal by policy.
@@ -198,7 +201,18 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         &|entry| failing_require(entry, &facts),
         &|entry| matching_deny_if(entry, &facts),
     ];
-    for step in steps {
+    for (index, step) in steps.into_iter().enumerate() {
+        // What the policy says of the tool itself goes first, what it says of arguments only of those that fit the tool.
+        if let (1, Some(pinned)) = (index, &request.pinned) {
+            let drifted = pinned.drifted();
+            let misfit = || pinned.misfit(request.arguments);
+            let denial = drifted
+                .and_then(|denial| refuse(denial, own_shadow || pinned.is_observed()))
+                .or_else(|| misfit().and_then(|denial| refuse(denial, own_shadow)));
+            if let Some(denial) = denial {
+                return Decision::Deny(denial);
+            }
+        }
         for (entry, shadow) in groups() {
             let denial = step(entry)
                 .map(Denial::by)
@@ -279,6 +293,11 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     !enforced
         .into_iter()
         .any(|entry| certainly_denied(entry, &facts))
+}
+
+/// Whether the rules on a tool are only observed.
+pub fn is_in_shadow(policy: &Policy, tool: &str) -> bool {
+    policy.tools.entry(tool).is_some_and(|entry| entry.shadow)
 }
 
 /// Refusals that look at the name alone.

@@ -4,7 +4,7 @@ mod lists;
 mod refusal;
 mod rejection;
 
-pub use lists::{ListFilter, Unjudgeable};
+pub use lists::{Inspection, ListFilter, Unjudgeable};
 pub use refusal::{
     Answer, NO_SERVER, Reply, batch, dropped, no_server, single, turned_away, withheld,
 };

@@ -16,7 +16,7 @@ use crate::config::Gate;
 use crate::json::{Document, Edits, Limits, Value};
 use crate::mcp::List;
 use crate::pdp::{self, Denial};
-use crate::pep::{self, ListFilter};
+use crate::pep;
 use crate::redact::detect::Budget;
 use crate::redact::{self, Findings, ResultRules, Tally, Uninspected};
 use crate::rpc::{self, Id};
@@ -213,8 +213,11 @@ impl Forwarded {
         let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudged::NotJson)?;
         let refunded = self.watch.answers(&cx.gate.counters, cx.store, &document);
         mark_refunded(records, &refunded);
-        let filtered = match self.filter(cx.gate).apply(&document) {
-            _ if !self.plan.filtered => None,
+        let shown = match self.plan.filtered {
+            true => self.show(cx, id, records, &document),
+            false => Ok(None),
+        };
+        let filtered = match shown {
             Ok(filtered) => filtered,
             // Where no list was asked for only what might be one has to be readable.
             Err(_) if self.may_be_text(text) => None,
@@ -443,14 +446,6 @@ impl Forwarded {
         let Forwarded { watch, .. } = self;
         let refunded = Watch::observe(watch, &cx.gate.counters, cx.store, text);
         mark_refunded(records, &refunded);
-    }
-
-    fn filter<'a>(&'a self, gate: &'a Gate) -> ListFilter<'a> {
-        ListFilter {
-            policy: self.principal.policy(gate),
-            principal: &self.principal,
-            asked: &self.plan.asked,
-        }
     }
 
     /// Whether what cannot be read as JSON, or not as one thing, holds no list that has to be filtered.

@@ -4,6 +4,7 @@
 //! read: whole, event by event, value by value, or not at all. [`judge`] rules on what was read; nothing that cannot
 //! be judged passes.
 
+mod drift;
 mod judge;
 mod plan;
 

@@ -20,8 +20,10 @@ pub(in crate::exchange) struct ReplyPlan {
     pub(super) is_batch: bool,
     /// A GET: a stream of the server's own making, which may redeliver anything.
     pub(super) is_get: bool,
-    /// Whether lists are filtered at all.
+    /// Whether lists are read at all.
     pub(super) filtered: bool,
+    /// Whether the policy may take entries out of them.
+    pub(super) by_policy: bool,
     /// A GET as clients of the HTTP+SSE transport send it: with neither a session nor a version.
     pub(super) may_be_sse_transport: bool,
     /// For what cannot be tied to a request: what any rule looks for in the results of this caller.
@@ -83,8 +85,10 @@ impl ReplyPlan {
 
     fn of(gate: &Gate, policy: Option<&Policy>) -> Self {
         let untied = policy.map_or(&gate.results.rules, |policy| &policy.all_results);
+        let by_policy = filters_lists(gate, policy);
         ReplyPlan {
-            filtered: filters_lists(gate, policy),
+            filtered: by_policy || gate.pins.is_some(),
+            by_policy,
             inspected: !untied.is_empty(),
             untied: Arc::clone(untied),
             ..ReplyPlan::default()

@@ -80,6 +80,8 @@ pub enum Stage {
     Default,
     /// `deny: true`
     Deny,
+    /// `pins`: the tool's definition, and arguments against its schema.
+    Pins,
     /// `require`, and rules that must hold.
     Require,
     /// `deny_if`
@@ -97,6 +99,7 @@ impl Stage {
             Stage::Hide => "hide",
             Stage::Default => "default",
             Stage::Deny => "deny",
+            Stage::Pins => "pins",
             Stage::Require => "require",
             Stage::DenyIf => "deny_if",
             Stage::Limit => "limit",

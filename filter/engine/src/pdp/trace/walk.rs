@@ -10,6 +10,7 @@ use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};
 use crate::pdp::decide::{AccessRequest, Decision, Denial, Planned, decide, entries};
 use crate::pdp::settle::{COUNTERS_LOST, peek};
+use crate::pins::Pinned;
 use crate::policy::{
     Approval, Block, Condition, Cost, Entry, Facts, Limit, Max, Path, Policy, Posture, Quantifier,
     Requirement, Root, Rule, Step, Truth,
@@ -82,6 +83,9 @@ pub(super) fn walk<'p>(
         if let Some(rule) = &entry.deny {
             walk.certain(Stage::Deny, rule, *shadow);
         }
+    }
+    if let Some(pinned) = &request.pinned {
+        walk.pins(pinned, request, own_shadow);
     }
     for (entry, shadow) in &groups {
         for requirement in &entry.require {
@@ -171,6 +175,27 @@ impl Walk<'_> {
             self.refuse(Denial::by(rule), shadow)
         };
         self.add(stage, Some(&rule.pointer), mark, Vec::new());
+    }
+
+    /// The tool's definition, and its arguments where they are held to a schema.
+    fn pins(&mut self, pinned: &Pinned<'_>, request: &AccessRequest<'_>, shadow: bool) {
+        let step = |walk: &mut Self, denial: Option<Denial>, shadow: bool, is_known: bool| {
+            let rule = denial.as_ref().map(|denial| Arc::clone(&denial.rule));
+            let mark = match denial {
+                _ if walk.refused.is_some() => Mark::Skipped,
+                _ if !is_known => walk.unsure(shadow),
+                Some(denial) => walk.refuse(denial, shadow),
+                None => Mark::Passed,
+            };
+            walk.add(Stage::Pins, rule.as_ref(), mark, Vec::new());
+        };
+        let observed = shadow || pinned.is_observed();
+        step(self, pinned.drifted(), observed, true);
+        if pinned.has_schema() {
+            let is_known = matches!(self.known.arguments, KnownArguments::All);
+            let misfit = pinned.misfit(request.arguments).filter(|_| is_known);
+            step(self, misfit, shadow, is_known);
+        }
     }
 
     fn require(&mut self, block: &Block, shadow: bool) {
