@@ -365,6 +365,10 @@ fn trunk(groups: &Groups) -> bool {
         (0..groups.len).all(|index| groups.group(index).len >= 2) && (2..=6).contains(&area.len);
     let dots = joint == b'.' && groups.len < 4;
     let slashes = within == b'/';
+    // Zip codes of nine digits, lists of code points and of bytes.
+    let code = groups.begin(&[5, 4])
+        || groups.begin(&[4, 4, 4])
+        || (groups.begin(&[2, 2, 2]) && groups.len != 5);
     (if abroad {
         third != b'0'
     } else {
@@ -376,6 +380,7 @@ fn trunk(groups: &Groups) -> bool {
         && even
         && !dots
         && !slashes
+        && !code
 }
 
 /// `(415) 555-2671`, `1-415-555-2671`, `415.555.2671`.
@@ -388,7 +393,11 @@ fn north_american(groups: &Groups) -> Option<(usize, bool)> {
         return None;
     };
     let exchange = from.saturating_add(3);
-    let plain = (1..count).all(|index| groups.group(index).separator != b'/');
+    let dots = (1..count)
+        .filter(|index| groups.group(*index).separator == b'.')
+        .count();
+    let plain =
+        (1..count).all(|index| groups.group(index).separator != b'/') && matches!(dots, 0 | 2..);
     let fits = area(groups.number(from..exchange))
         && area(groups.number(exchange..exchange.saturating_add(3)));
     Some((count, fits && plain))
