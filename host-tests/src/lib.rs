@@ -1,5 +1,6 @@
 //! Host and tools.
 pub mod cli;
+pub mod console;
 pub mod demo;
 pub mod document;
 pub mod envoy;

@@ -2,6 +2,7 @@
 //! [`Outcome`] out, so that tests need no process.
 
 pub mod check;
+pub mod console;
 mod diagnostic;
 pub mod explain;
 mod files;

@@ -1,4 +1,4 @@
-//! The JSON interface below `/api/v1/`, as the page and the command use it. `envoy/console/README.md` documents it.
+//! The JSON interface below `/api/v1/`, as the page and the command use it. `envoy/approvals/README.md` documents it.
 //!
 //! Times are seconds since 1970-01-01T00:00:00Z.
 

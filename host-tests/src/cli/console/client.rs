@@ -113,7 +113,9 @@ impl Console {
             ));
         }
         let hint = match status {
-            401 => "TOOLGATE_TOKEN or --token-file has to hold the token of an approver of this console",
+            401 => {
+                "TOOLGATE_TOKEN or --token-file has to hold the token of an approver of this console"
+            }
             _ => hint,
         };
         Outcome {

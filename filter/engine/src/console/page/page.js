@@ -49,21 +49,33 @@ function short(text, most = 200) {
   return chars.length > most ? chars.slice(0, most).join("") + "…" : text;
 }
 
-// JSON set out in lines, from its text: reading it would round its numbers.
+// JSON set out in lines, from its text: reading it would round its numbers. What is short stays on one line.
 function setOut(pre, text) {
-  let depth = 0, fresh = false;
+  const parts = text.match(/"(?:[^"\\]|\\[^])*"?|[{}[\],:]|[^{}[\],:"\s]+/g) ?? [];
+  const opens = (part) => part === "{" || part === "[", closes = (part) => part === "}" || part === "]";
+  let depth = 0, flat = false;
   const line = () => add(pre, "\n" + "  ".repeat(Math.min(depth, 40)));
-  for (const { 0: part } of text.matchAll(/"(?:[^"\\]|\\[^])*"?|[{}[\],:]|[^{}[\],:"\s]+/g)) {
-    const closes = part === "}" || part === "]";
-    if (closes) { depth -= 1; if (!fresh) line(); } else if (fresh) line();
-    fresh = false;
-    if (part === "{" || part === "[") { add(pre, part); depth += 1; fresh = true; }
-    else if (part === ",") { add(pre, ","); line(); }
-    else if (part === ":") {
-      if (pre.lastChild?.className === "s") pre.lastChild.className = "k";
+  parts.forEach((part, at) => {
+    if (opens(part)) {
+      let end = at + 1, size = 0;
+      while (end < parts.length && size <= 60 && !opens(parts[end]) && !closes(parts[end])) size += parts[end++].length + 1;
+      flat = size <= 60 && closes(parts[end] ?? "") && (at === 0 ? end === at + 1 : true);
+      add(pre, part);
+      depth += 1;
+      if (!flat) line(); else if (end > at + 1 && part === "{") add(pre, " ");
+    } else if (closes(part)) {
+      depth -= 1;
+      if (!flat) line(); else if (part === "}" && parts[at - 1] !== "{") add(pre, " ");
+      flat = false;
+      add(pre, part);
+    } else if (part === ",") {
+      add(pre, ",");
+      if (flat) add(pre, " "); else line();
+    } else if (part === ":") {
+      if (pre.lastChild.className === "s") pre.lastChild.className = "k";
       add(pre, ": ");
-    } else add(pre, part, part[0] === "\"" ? "s" : closes ? "" : "n");
-  }
+    } else add(pre, part, part[0] === "\"" ? "s" : "n");
+  });
 }
 
 const seconds = (time) => time - (Date.now() + skew) / 1000;
@@ -165,7 +177,7 @@ function showState() {
 
 // Rows by key: those that stay are not touched, so that a selection or the focus in them stays too.
 function table(section, items, key, cells, empty) {
-  const body = section.querySelector("tbody");
+  const body = section.querySelector("tbody"), names = Array.from(section.querySelectorAll("th"), (head) => head.textContent);
   const old = new Map(Array.from(body.rows, (row) => [row.dataset.key, row]));
   let at = body.firstChild;
   for (const item of items) {
@@ -176,10 +188,11 @@ function table(section, items, key, cells, empty) {
       const next = el(null, "tr");
       next.dataset.key = name;
       next.dataset.print = print;
-      for (const [kind, value, fill] of content) {
+      content.forEach(([kind, value, fill], column) => {
         const cell = el(next, "td", kind, fill ? undefined : value);
+        cell.dataset.name = names[column];
         fill?.(cell);
-      }
+      });
       if (row) { if (at === row) at = next; row.replaceWith(next); }
       row = next;
     }
@@ -384,7 +397,7 @@ function showGrants() {
   const shown = grants.filter((grant) => (grant.id + "\n" + (grant.label ?? "")).toLowerCase().includes(wanted));
   table($("grants"), shown, (grant) => grant.id, (grant) => {
     const taken = revoked.get(grant.id), ended = grant.expires && seconds(grant.expires) <= 0;
-    const [word, kind] = grant.revoked ? ["revoked in the configuration", "bad"] : taken ? ["revoked by " + taken.by + " at " + clock(taken.at), "bad"] : ended ? ["expired", "warn"] : ["good", "good"];
+    const [word, kind] = grant.revoked ? ["revoked in the configuration", "bad"] : taken ? ["revoked by " + taken.by + " at " + clock(taken.at), "bad"] : ended ? ["expired", "warn"] : ["active", "good"];
     return [
       ["", grant.id + "\n" + (grant.label ?? ""), (cell) => { el(cell, "div", "mono", grant.id); if (grant.label) el(cell, "div", "note", grant.label); }],
       ["", grant.policy ?? ""], ["num", grant.expires ? clock(grant.expires) : "never"],
