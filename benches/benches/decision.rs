@@ -134,6 +134,7 @@ fn context<'a>(gate: &'a Gate, store: &'a mut Memory) -> Context<'a> {
         gate,
         store,
         now: Timestamp::from_nanos(NOW_NANOS),
+        held: 0,
     }
 }
 

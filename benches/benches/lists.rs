@@ -65,6 +65,7 @@ fn context<'a>(gate: &'a Gate, store: &'a mut Memory) -> Context<'a> {
         gate,
         store,
         now: Timestamp::from_nanos(NOW_NANOS),
+        held: 0,
     }
 }
 

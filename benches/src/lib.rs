@@ -59,6 +59,7 @@ pub fn exchange(
         gate,
         store,
         now: Timestamp::from_nanos(NOW_NANOS),
+        held: 0,
     };
     let step = match exchange.request_headers(&mut cx, headers, false) {
         Step::Buffer => exchange.request_end(&mut cx, body),

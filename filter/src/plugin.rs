@@ -150,6 +150,7 @@ impl Plugin {
                 gate: &self.gate,
                 store: &mut SharedData,
                 now,
+                held: usize::MAX,
             };
             if let Step::Reply(reply) = exchange.body_timed_out(&mut cx) {
                 // If even this fails the host's own timeout ends the stream.

@@ -97,6 +97,7 @@ impl Stream {
             gate: &plugin.gate,
             store: &mut store,
             now,
+            held: usize::MAX,
         };
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
@@ -137,9 +138,10 @@ impl Stream {
     /// Performs a step. `headers_here` tells that the request headers can still be changed.
     fn perform(&mut self, step: Step, headers_here: bool) -> FilterAction {
         match step {
-            Step::Buffer => FilterAction::Pause,
-            Step::Forward(_permit, removals) => {
-                if headers_here && !remove_all(Map::Request, &removals) {
+            Step::Buffer | Step::Hold(_) => FilterAction::Pause,
+            Step::Forward(_permit, removals, body) => {
+                let edited = body.is_none_or(|body| self.replace_request_body(&body));
+                if !edited || (headers_here && !remove_all(Map::Request, &removals)) {
                     let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
                     return self.answer(failed);
                 }
@@ -148,6 +150,12 @@ impl Stream {
             }
             reply @ Step::Reply(_) => self.answer(reply),
         }
+    }
+
+    /// Puts what was judged in place of what came.
+    fn replace_request_body(&self, body: &[u8]) -> bool {
+        host::set_header(Map::Request, "content-length", &body.len().to_string()).is_ok()
+            && host::set_buffer(Buffer::RequestBody, self.buffered, body).is_ok()
     }
 
     fn answer(&mut self, step: Step) -> FilterAction {
@@ -211,6 +219,7 @@ impl Stream {
             gate: &plugin.gate,
             store: &mut SharedData,
             now,
+            held: usize::MAX,
         };
         Some(step(&mut self.exchange, &mut cx))
     }

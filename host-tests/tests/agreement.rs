@@ -54,6 +54,7 @@ fn forwards(gate: &Gate, body: &[u8]) -> bool {
         gate,
         store: &mut store,
         now: Timestamp::from_nanos(0),
+        held: 0,
     };
     let headers = [
         (":method", "POST"),

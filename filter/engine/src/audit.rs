@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::approvals::Notice;
 use crate::config::{AuditArgs, display_nanos};
 use crate::counters::Receipt;
 use crate::json::{Kind, Value, compact};
@@ -25,17 +26,23 @@ pub enum Outcome {
     ShadowDeny,
     /// Waits for a person.
     Hold,
+    /// Forwarded because a person said yes.
+    Approve,
+    /// Waited for a person and ended without an answer.
+    Expire,
     /// Refused before any policy was asked.
     Reject,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 5] = [
+    pub const ALL: [Outcome; 7] = [
         Outcome::Allow,
         Outcome::Deny,
         Outcome::ShadowDeny,
         Outcome::Hold,
+        Outcome::Approve,
+        Outcome::Expire,
         Outcome::Reject,
     ];
 
@@ -54,6 +61,8 @@ impl Outcome {
             Outcome::Deny => "deny",
             Outcome::ShadowDeny => "shadow_deny",
             Outcome::Hold => "hold",
+            Outcome::Approve => "approve",
+            Outcome::Expire => "expire",
             Outcome::Reject => "reject",
         }
     }
@@ -74,6 +83,9 @@ pub struct Record {
     /// What the agent was told, without prefix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The question that was put to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Notice>>,
     /// MCP's method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -181,6 +193,7 @@ impl Record {
             decision: Outcome::Allow,
             rule: None,
             reason: None,
+            approval: None,
             method: None,
             target: None,
             args: None,
@@ -270,6 +283,7 @@ impl Record {
         self.rule = Some(denial.rule.to_string());
         self.reason = Some(denial.reason.clone());
         self.retry_after = denial.retry_after;
+        self.approval = denial.approval.clone();
     }
 
     /// Notes what a result added to a counter.

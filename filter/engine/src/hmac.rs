@@ -29,6 +29,15 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     outer.finalize().into()
 }
 
+/// Whether two codes are the same, in a time that does not depend on where they differ.
+pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
+    let differing = left
+        .iter()
+        .zip(right)
+        .fold(0, |differing, (left, right)| differing | (left ^ right));
+    left.len() == right.len() && differing == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

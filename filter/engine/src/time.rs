@@ -15,6 +15,12 @@ impl Timestamp {
         Timestamp(nanos)
     }
 
+    /// From whole seconds since the epoch.
+    pub fn from_seconds(seconds: i64) -> Self {
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        Timestamp(seconds.saturating_mul(1_000_000_000))
+    }
+
     /// Whole seconds since the epoch.
     pub fn seconds(self) -> i64 {
         i64::try_from(self.0.checked_div(1_000_000_000).unwrap_or(0)).unwrap_or(i64::MAX)

@@ -235,6 +235,7 @@ impl Bench<'_> {
             gate: self.gate,
             store: &mut self.store,
             now: self.now,
+            held: usize::MAX,
         };
         let mut step = exchange.request_headers(&mut cx, &request.headers, false);
         let early = !matches!(step, ExchangeStep::Buffer);
@@ -328,7 +329,7 @@ fn outcome(records: &[Value], step: &ExchangeStep) -> Outcome {
     let record = record.cloned().unwrap_or_default();
     let reply = match step {
         ExchangeStep::Reply(reply) => Some(reply),
-        ExchangeStep::Buffer | ExchangeStep::Forward(..) => None,
+        ExchangeStep::Buffer | ExchangeStep::Hold(_) | ExchangeStep::Forward(..) => None,
     };
     let told = reply.and_then(|reply| {
         let body: Value = serde_json::from_slice(&reply.body).ok()?;

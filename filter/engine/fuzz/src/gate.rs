@@ -47,6 +47,7 @@ pub fn step<T>(gate: &Gate, call: impl FnOnce(&mut Context<'_>) -> T) -> T {
         gate,
         store: &mut Empty,
         now,
+        held: 0,
     })
 }
 

@@ -4,7 +4,7 @@
 use super::binding::{Binding, hex};
 use crate::counters::{Store, StoreLost, change};
 use crate::identity::Principal;
-use crate::json::Value;
+use crate::json::{Document, Limits, canonical};
 use crate::time::Timestamp;
 
 /// Mailboxes.
@@ -18,10 +18,12 @@ const BOX_LEN: usize = 16;
 pub struct CallId(String, u32);
 
 impl CallId {
-    /// The call of this principal in this session with this id. Ids are told apart by value.
-    pub fn new(principal: &Principal, session: Option<&str>, id: Value<'_>) -> Self {
+    /// The call of this principal in this session with this id, as the token it was written as.
+    pub fn new(principal: &Principal, session: Option<&str>, id: &str) -> Self {
         let [source, realm, name] = principal.key();
-        let id = crate::json::canonical(id);
+        // One spelling for every id, whatever its escapes.
+        let parsed = Document::parse(id.as_bytes(), &Limits::WIRE);
+        let id = parsed.map_or_else(|_| id.to_owned(), |id| canonical(id.root()));
         let has_session: &[u8] = if session.is_some() { b"1" } else { b"0" };
         let session = session.unwrap_or_default().as_bytes();
         let digest = Binding::of(&[

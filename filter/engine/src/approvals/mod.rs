@@ -21,15 +21,17 @@ mod cancel;
 mod notify;
 mod question;
 mod table;
+mod ticket;
 
 pub(crate) use binding::hex;
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, cancel, was_cancelled};
 pub use notify::{Event, delivered, due, failed};
-pub use question::{MAX_ARGUMENTS, Question, State};
+pub use question::{MAX_ARGUMENTS, Notice, Question, State};
 pub use table::{
     AskError, MAX_SLOTS, announce_slots, ask, close, consume, decide, leave, list, look,
 };
+pub use ticket::{Ticket, sign};
 
 use crate::audit::clip;
 

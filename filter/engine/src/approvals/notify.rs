@@ -74,7 +74,7 @@ pub fn due(store: &mut dyn Store, now: Timestamp) -> Vec<Event> {
 
 fn take(store: &mut dyn Store, now: Timestamp, id: &str) -> Option<Event> {
     let mut event = None;
-    let lease = |question: &mut Question| {
+    let mut lease = |question: &mut Question| {
         event = None;
         let state = question.state_at(now);
         let expired = state != question.state;
@@ -103,7 +103,6 @@ fn take(store: &mut dyn Store, now: Timestamp, id: &str) -> Option<Event> {
         });
         true
     };
-    let mut lease = lease;
     edit(store, id, &mut lease).ok()??;
     event
 }

@@ -1,5 +1,7 @@
 //! A question and its one JSON form, which is both what is stored and what a console shows.
 
+use serde::Serialize;
+
 use crate::json::{Document, Limits, ObjectWriter, Value};
 use crate::time::Timestamp;
 
@@ -46,6 +48,23 @@ impl State {
         let found = State::WORDS.iter().find(|(word, _)| *word == text);
         found.map(|(_, state)| *state)
     }
+}
+
+/// What a caller and a record are told of a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Its id.
+    pub id: String,
+    /// Where it is.
+    pub state: &'static str,
+    /// When it is over, in RFC 3339.
+    pub expires: String,
+    /// Who decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// In that person's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A question. Texts that callers choose are clipped.
@@ -132,6 +151,17 @@ impl Question {
             State::Used | State::Expired | State::Withdrawn => true,
             State::Rejected => self.closed || now.seconds() >= self.expires,
             State::Pending | State::Approved => false,
+        }
+    }
+
+    /// What is told of it.
+    pub fn notice(&self, now: Timestamp) -> Notice {
+        Notice {
+            id: self.id.clone(),
+            state: self.state_at(now).word(),
+            expires: Timestamp::from_seconds(self.expires).to_string(),
+            by: self.decided_by.clone(),
+            reason: self.decided_reason.clone(),
         }
     }
 

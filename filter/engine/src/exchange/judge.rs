@@ -2,20 +2,27 @@
 
 use std::sync::Arc;
 
+use super::ask::Ask;
+use super::conclude::conclude;
 use super::head::RequestHead;
-use super::reply::{Expected, ReplyPlan};
+use super::hold::Waiting;
+use super::reply::ReplyPlan;
 use super::watch::Watch;
-use super::{Context, record};
+use super::{Context, record, state};
+use crate::approvals::{self, Binding, Bound, CallId, Ticket};
 use crate::audit::{Outcome, Record, clip};
-use crate::config::{Gate, Mode};
+use crate::config::{AskMode, Mode};
+use crate::control;
+use crate::counters::StoreLost;
 use crate::identity::{Caller, Principal};
-use crate::json::{Document, Kind, Limits, Value};
+use crate::json::{Document, Kind, Limits, Value, canonical};
 use crate::mcp::{Asks, List, Method, is_normal};
 use crate::order;
 use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target};
-use crate::pep::{self, Answer, Rejection, Reply};
+use crate::pep::{Answer, Rejection, Reply};
 use crate::redact::ResultRules;
 use crate::rpc::{self, Call, Id, Message};
+use crate::time::Timestamp;
 
 /// Most messages of a batch.
 const MAX_BATCH: usize = 100;
@@ -30,6 +37,8 @@ pub(super) struct Judged {
 pub(super) enum Ruling {
     Forward {
         permit: Permit,
+        /// What goes upstream in place of the body that came; absent where that is forwarded as it is.
+        body: Option<Vec<u8>>,
         plan: ReplyPlan,
         watch: Watch,
         /// The reply may issue a session that counters have to know.
@@ -37,29 +46,41 @@ pub(super) enum Ruling {
         /// The session results are counted by, if the gate knows it.
         session: Option<String>,
     },
+    Hold(Box<Waiting>),
     Refuse(Reply),
 }
 
+/// What is judged besides the body.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) head: &'a RequestHead,
+    pub(super) caller: &'a Caller,
+    /// Names the exchange in records.
+    pub(super) id: &'a str,
+    /// Since when the request has been held, if it was.
+    pub(super) since: Option<Timestamp>,
+}
+
 /// One message after it was judged on its own.
-struct Opinion<'d, 'p> {
+pub(super) struct Opinion<'d, 'p> {
     /// What is owed an answer; absent for notifications and for answers to servers.
-    id: Option<Id<'d>>,
+    pub(super) id: Option<Id<'d>>,
     /// Absent for messages that leave no record: notifications that pass, answers to servers.
-    record: Option<Record>,
+    pub(super) record: Option<Record>,
     /// What its answer is, and what applies to that.
-    answer: Awaited,
-    verdict: Verdict<'d, 'p>,
+    pub(super) answer: Awaited,
+    pub(super) verdict: Verdict<'d, 'p>,
 }
 
 /// What the answer to a request is by the policy's terms.
 #[derive(Default)]
-struct Awaited {
-    rules: Arc<ResultRules>,
-    is_tool: bool,
-    is_result: bool,
+pub(super) struct Awaited {
+    pub(super) rules: Arc<ResultRules>,
+    pub(super) is_tool: bool,
+    pub(super) is_result: bool,
 }
 
-enum Verdict<'d, 'p> {
+pub(super) enum Verdict<'d, 'p> {
     /// Nothing a policy speaks of.
     Pass,
     /// As `Pass`; the reply is a list.
@@ -71,18 +92,39 @@ enum Verdict<'d, 'p> {
         tool: bool,
         task: bool,
     },
+    /// Permitted, if a person agrees.
+    Ask(Box<Ask<'p>>),
     /// Refused.
     Refuse(Answer<'d>),
 }
 
 /// Judges a whole body.
-pub(super) fn body(
+pub(super) fn body(cx: &mut Context<'_>, subject: &Subject<'_>, body: &[u8]) -> Judged {
+    let signs = cx.gate.approvals.mode == AskMode::Mrtr;
+    let Some((ticket, edited)) = signs.then(|| state::take_off(body)).flatten() else {
+        return text(cx, subject, body, None);
+    };
+    // What goes upstream is the text without the gate's own state, so that is what is judged.
+    let mut judged = text(cx, subject, edited.as_bytes(), Some(ticket));
+    if let Ruling::Forward { body, .. } = &mut judged.ruling {
+        *body = Some(edited.into_bytes());
+    }
+    judged
+}
+
+/// Judges a body, from which `state` was taken off if the gate had put it there.
+fn text(
     cx: &mut Context<'_>,
-    head: &RequestHead,
-    caller: &Caller,
-    exchange_id: &str,
+    subject: &Subject<'_>,
     body: &[u8],
+    state: Option<Option<Ticket>>,
 ) -> Judged {
+    let Subject {
+        head,
+        caller,
+        id: exchange_id,
+        ..
+    } = *subject;
     let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
         let mut record = record::of(cx, Some(head), Some(caller), exchange_id);
         record.reject(rejection, detail);
@@ -146,6 +188,13 @@ pub(super) fn body(
 
     let principal = &caller.principal;
     let session = known_session(cx, head, principal);
+    let mut hearing = Hearing {
+        subject,
+        session,
+        modern,
+        state: state.as_ref(),
+        stop: None,
+    };
     let mut opinions = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let decision_id = if is_batch {
@@ -154,15 +203,15 @@ pub(super) fn body(
             exchange_id.to_owned()
         };
         let blank = record::of(cx, Some(head), Some(caller), &decision_id);
-        let asker = (principal, session, caller.server.as_deref());
-        match opinion(cx, asker, blank, message, modern) {
+        match opinion(cx, &mut hearing, blank, message) {
             Ok(opinion) => opinions.push(opinion),
             Err((rejection, id, detail)) => {
                 return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
             }
         }
     }
-    conclude(cx, (principal, session), opinions, is_batch, modern)
+    let ticket = state.flatten();
+    conclude(cx, (subject, session), opinions, (is_batch, modern), ticket)
 }
 
 /// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.
@@ -212,15 +261,47 @@ pub(super) fn known_session<'h>(
     known.unwrap_or(false).then_some(session)
 }
 
+/// What is known of all messages of a body.
+struct Hearing<'h> {
+    subject: &'h Subject<'h>,
+    /// The session, where counters need it.
+    session: Option<&'h str>,
+    modern: bool,
+    /// The gate's own state that the body carried; `None` in it if it only looked like one.
+    state: Option<&'h Option<Ticket>>,
+    /// What the stop switch says, once it was looked at: one switch for all messages of a body.
+    stop: Option<Option<Denial>>,
+}
+
+/// What the stop switch says.
+pub(super) fn stopped(cx: &mut Context<'_>) -> Option<Denial> {
+    const BY_OPERATOR: &str = "All calls are stopped by the operator";
+    let reason = if cx.gate.stopped {
+        format!("{BY_OPERATOR}.")
+    } else {
+        match control::stopped(cx.store) {
+            Ok(None) => return None,
+            Ok(Some(stop)) if stop.reason.is_empty() => format!("{BY_OPERATOR}."),
+            Ok(Some(stop)) => format!("{BY_OPERATOR}: {}", stop.reason),
+            Err(StoreLost) if cx.gate.counters.allow_on_store_error => return None,
+            Err(StoreLost) => {
+                "The stop switch cannot be read, so the call was not made.".to_owned()
+            }
+        }
+    };
+    Some(Denial::new("/stopped", reason))
+}
+
 /// Judges one message on its own.
 fn opinion<'d, 'p>(
     cx: &mut Context<'p>,
-    (principal, session, server): (&Principal, Option<&str>, Option<&str>),
+    hearing: &mut Hearing<'_>,
     mut record: Record,
     message: &Message<'d>,
-    modern: bool,
 ) -> Result<Opinion<'d, 'p>, (Rejection, Id<'d>, &'static str)> {
     let gate = cx.gate;
+    let (subject, modern) = (hearing.subject, hearing.modern);
+    let principal = &subject.caller.principal;
     let (id, call) = match *message {
         Message::Response { .. } => {
             return Ok(Opinion {
@@ -273,6 +354,9 @@ fn opinion<'d, 'p>(
     };
     let Some(request_id) = id else {
         if method.notification {
+            if call.method.is("notifications/cancelled") {
+                note_cancelled(cx, subject, &call);
+            }
             return Ok(Opinion {
                 id,
                 record: None,
@@ -327,17 +411,40 @@ fn opinion<'d, 'p>(
     if let Some(arguments) = arguments {
         record.set_arguments(arguments, gate.audit.args);
     }
-    let decision = if gate.stopped {
-        Decision::Deny(Denial::new(
-            "/stopped",
-            "All calls are stopped by the operator.",
-        ))
+    let stop = match &hearing.stop {
+        Some(known) => known.clone(),
+        None => hearing.stop.insert(stopped(cx)).clone(),
+    };
+    let call_of = |arguments: &str| {
+        Binding::of_call(&Bound {
+            principal,
+            server: subject.caller.server.as_deref().unwrap_or_default(),
+            kind: target.key(),
+            target: &named.as_str().unwrap_or_default(),
+            arguments,
+        })
+    };
+    let good_state = match hearing.state {
+        None => true,
+        Some(ticket) => {
+            let call = call_of(&canonical_arguments(arguments));
+            let key = gate.approvals.key.as_deref().unwrap_or_default();
+            ticket
+                .as_ref()
+                .is_some_and(|ticket| ticket.is_good(key, call, cx.now))
+        }
+    };
+    let decision = if let Some(denial) = stop {
+        Decision::Deny(denial)
+    } else if !good_state {
+        Decision::Deny(Denial::new("/approvals/state", BAD_STATE))
     } else {
         let asked = (target, named, arguments);
         if completion {
             decide_completion(cx, principal, asked)
         } else {
-            decide(cx, (principal, session, server), asked)
+            let server = subject.caller.server.as_deref();
+            decide(cx, (principal, hearing.session, server), asked)
         }
     };
     let tool = target == Target::Tool && method.asks == Asks::Tool;
@@ -350,15 +457,32 @@ fn opinion<'d, 'p>(
             tool,
             task,
         },
-        Decision::Hold { charges, approval } => {
+        Decision::Hold {
+            charges,
+            approval,
+            approvers,
+            shadow,
+        } => match pdp::peek(&gate.counters, cx.store, cx.now, &charges) {
+            Ok(()) => {
+                let arguments = canonical_arguments(arguments);
+                Verdict::Ask(Box::new(Ask {
+                    charges,
+                    shadow,
+                    approval,
+                    approvers,
+                    call: call_of(&arguments),
+                    kind: target,
+                    arguments,
+                    tool,
+                    task,
+                }))
+            }
             // What would be refused anyway is not worth a person's time.
-            let (outcome, denial) = match pdp::peek(&gate.counters, cx.store, cx.now, &charges) {
-                Ok(()) => (Outcome::Hold, Denial::by(&approval.rule)),
-                Err(denial) => (Outcome::Deny, denial),
-            };
-            record.refuse(outcome, &denial);
-            Verdict::Refuse(refusal(request_id, denial, tool, task))
-        }
+            Err(denial) => {
+                record.refuse(Outcome::Deny, &denial);
+                Verdict::Refuse(refusal(request_id, denial, tool, task))
+            }
+        },
         Decision::Uncountable { charges, denial } => {
             let earlier = pdp::peek(&gate.counters, cx.store, cx.now, &charges);
             let denial = earlier.err().unwrap_or(denial);
@@ -390,6 +514,25 @@ fn opinion<'d, 'p>(
         answer,
         verdict,
     })
+}
+
+/// Said where the gate's own state comes back with another call, changed, or too late.
+const BAD_STATE: &str = "The `requestState` of this call was not given out for it, or its time is over. Make the call again without it.";
+
+/// The arguments in canonical form; none are the same as an empty object.
+fn canonical_arguments(arguments: Option<Value<'_>>) -> String {
+    arguments.map_or_else(|| "{}".to_owned(), canonical)
+}
+
+/// A cancellation is left where the call it is about looks for it, if that is held.
+fn note_cancelled(cx: &mut Context<'_>, subject: &Subject<'_>, call: &Call<'_>) {
+    let id = call.param("requestId").and_then(rpc::read_id);
+    if let Some(id) = id.filter(|_| cx.gate.approvals.used) {
+        let session = subject.head.session.as_deref();
+        let call = CallId::new(&subject.caller.principal, session, id.token());
+        // A store that cannot be written cannot be read either: what is held by it is refused.
+        let _refused = approvals::cancel(cx.store, cx.now, &call);
+    }
 }
 
 /// Asks the policy, with the counters its rules read.
@@ -459,7 +602,8 @@ fn decide_completion<'p>(
     }
 }
 
-fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
+/// The refusal of a call in the shape its caller expects.
+pub(super) fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
     if tool && !task {
         Answer::ToolError(id, denial)
     } else {
@@ -484,136 +628,4 @@ fn completion_target<'d>(call: &Call<'d>) -> Option<(Target, Option<Value<'d>>)>
         target,
         reference.get(key).filter(|value| value.as_text().is_some()),
     ))
-}
-
-/// All messages together: charges everything, or refuses everything.
-fn conclude(
-    cx: &mut Context<'_>,
-    (principal, session): (&Principal, Option<&str>),
-    mut opinions: Vec<Opinion<'_, '_>>,
-    is_batch: bool,
-    modern: bool,
-) -> Judged {
-    let gate = cx.gate;
-    let refused = opinions
-        .iter()
-        .any(|opinion| matches!(opinion.verdict, Verdict::Refuse(_)));
-    if !refused {
-        let calls: Vec<(Vec<Planned<'_>>, bool)> = opinions
-            .iter_mut()
-            .map(|opinion| match &mut opinion.verdict {
-                Verdict::Allow {
-                    charges, shadow, ..
-                } => (std::mem::take(charges), shadow.is_some()),
-                _ => (Vec::new(), false),
-            })
-            .collect();
-        match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
-            Ok(settled) => {
-                return forward(gate, (principal, session), opinions, settled, is_batch);
-            }
-            Err((index, denial)) => {
-                if let Some(opinion) = opinions.get_mut(index)
-                    && let (Verdict::Allow { tool, task, .. }, Some(id)) =
-                        (&opinion.verdict, opinion.id)
-                {
-                    if let Some(record) = &mut opinion.record {
-                        record.refuse(Outcome::Deny, &denial);
-                    }
-                    opinion.verdict = Verdict::Refuse(refusal(id, denial, *tool, *task));
-                }
-            }
-        }
-    }
-    let mut records = Vec::new();
-    let mut answers = Vec::new();
-    for opinion in opinions {
-        let innocent = !matches!(opinion.verdict, Verdict::Refuse(_));
-        if let Some(mut record) = opinion.record {
-            if innocent {
-                record.reject_by(
-                    Rejection::Batch.pointer(),
-                    "another call in this batch was refused",
-                );
-            }
-            records.push(record);
-        }
-        answers.push(match (opinion.verdict, opinion.id) {
-            (Verdict::Refuse(answer), _) => answer,
-            (_, Some(id)) => Answer::Innocent(id),
-            (_, None) => Answer::Silence,
-        });
-    }
-    let prefix = &gate.http.denial_prefix;
-    let reply = match answers.as_slice() {
-        [answer] if !is_batch => pep::single(answer, prefix, modern),
-        answers => pep::batch(answers, prefix),
-    };
-    Judged {
-        ruling: Ruling::Refuse(reply),
-        records,
-    }
-}
-
-fn forward(
-    gate: &Gate,
-    (principal, session): (&Principal, Option<&str>),
-    opinions: Vec<Opinion<'_, '_>>,
-    settled: pdp::Settled,
-    is_batch: bool,
-) -> Judged {
-    let mut records = Vec::new();
-    let mut watch = Watch::default();
-    let mut lists = Vec::new();
-    let mut expected = Vec::new();
-    let mut learns_session = false;
-    let policy = principal.policy(gate);
-    for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
-        let shadow = match opinion.verdict {
-            Verdict::List(list) => {
-                if !lists.contains(&list) {
-                    lists.push(list);
-                }
-                None
-            }
-            Verdict::Allow { shadow, .. } => shadow,
-            _ => None,
-        };
-        if let Some(mut record) = opinion.record {
-            learns_session |= policy.is_some_and(|policy| policy.counts_sessions)
-                && record.method.as_deref() == Some("initialize");
-            if let Some(denial) = shadow.or(observed) {
-                record.refuse(Outcome::ShadowDeny, &denial);
-            }
-            record.counters = charged.iter().map(record::counter).collect();
-            records.push(record);
-        }
-        if let Some(id) = opinion.id {
-            let record = records.len().saturating_sub(1);
-            let Awaited {
-                rules,
-                is_tool,
-                is_result,
-            } = opinion.answer;
-            expected.push(Expected {
-                id: id.token().to_owned(),
-                record,
-                rules,
-                is_tool,
-                is_result,
-            });
-            watch.expect(id, charged, record);
-        }
-    }
-    let plan = ReplyPlan::post(gate, policy, lists, expected, is_batch);
-    Judged {
-        ruling: Ruling::Forward {
-            permit: settled.permit,
-            plan,
-            watch,
-            learns_session,
-            session: session.map(str::to_owned),
-        },
-        records,
-    }
 }

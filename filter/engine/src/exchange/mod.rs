@@ -4,18 +4,23 @@
 //! The order is fixed: header checks, body checks, policy, charges, forward; then the reply's headers, its
 //! body, the end.
 
+mod ask;
+mod conclude;
 mod head;
+mod hold;
 mod judge;
 mod record;
 mod reply;
+mod state;
 mod watch;
 
 use std::borrow::Cow;
 
 use crate::audit::Record;
 use crate::config::Gate;
-use crate::counters::Store;
-use crate::identity::{Attributes, Caller, Principal, TurnedAway};
+use crate::control;
+use crate::counters::{Store, StoreLost};
+use crate::identity::{Attributes, Caller, Principal, Stranger, TurnedAway};
 use crate::pdp::{self, Permit};
 use crate::pep::{self, Rejection, Reply};
 use crate::rpc::Id;
@@ -23,6 +28,9 @@ use crate::time::Timestamp;
 use head::RequestHead;
 pub use head::header;
 pub(crate) use head::is_json;
+use hold::Waiting;
+pub use hold::{Held, HeldRequest};
+use judge::{Judged, Ruling, Subject};
 use reply::{Reading, ReplyPlan};
 pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
 use watch::Watch;
@@ -38,6 +46,8 @@ pub struct Context<'a> {
     pub store: &'a mut dyn Store,
     /// Now.
     pub now: Timestamp,
+    /// Requests this VM holds for a person, besides the one at hand.
+    pub held: usize,
 }
 
 /// What to do next with a request.
@@ -45,8 +55,11 @@ pub struct Context<'a> {
 pub enum Step {
     /// Keep what has arrived and go on receiving.
     Buffer,
-    /// Forward everything, without these request headers.
-    Forward(Permit, Vec<Cow<'static, str>>),
+    /// Keep everything, and call [`Exchange::held`] every now and then.
+    Hold(Held),
+    /// Forward everything, without these request headers, and with this body if there is one: what was judged is that
+    /// body then. Its length is another than the headers said.
+    Forward(Permit, Vec<Cow<'static, str>>, Option<Vec<u8>>),
     /// Forward nothing; answer this.
     Reply(Reply),
 }
@@ -66,6 +79,8 @@ enum State {
     Fresh,
     /// The headers are in; the body is not.
     Receiving(RequestHead, Caller),
+    /// Waits for a person.
+    Held(Box<Waiting>),
     /// The gate answered itself, or has nothing to look at in the reply.
     Done,
     /// Forwarded; the reply is to be looked at.
@@ -113,10 +128,7 @@ impl Exchange {
         };
         let caller = match self.identify(cx, headers, &head) {
             Ok(caller) => caller,
-            Err(reply) => {
-                self.state = State::Done;
-                return Step::Reply(reply);
-            }
+            Err(refused) => return refused,
         };
         if end {
             return self.request_end_of(cx, head, caller, &[]);
@@ -133,11 +145,12 @@ impl Exchange {
     /// Which server the request is for, and who calls.
     fn identify(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         headers: &Headers,
         head: &RequestHead,
-    ) -> Result<Caller, Reply> {
+    ) -> Result<Caller, Step> {
         let gate = cx.gate;
+        self.state = State::Done;
         let Ok(server) = gate.servers.find(headers, &self.attributes) else {
             self.records = vec![record::turned_away(
                 cx,
@@ -147,35 +160,63 @@ impl Exchange {
                 "/no-server",
                 pep::NO_SERVER,
             )];
-            return Err(pep::no_server());
+            return Err(Step::Reply(pep::no_server()));
         };
         let found = gate
             .identity
             .resolve(gate, headers, &self.attributes, server.clone(), cx.now);
-        found.map_err(
-            |TurnedAway {
-                 stranger,
-                 principal,
-             }| {
-                let caller = principal.map(|principal| Caller {
-                    principal: *principal,
-                    server: None,
-                    removals: vec![],
-                });
-                let rule = format!("/identity/{}", stranger.word());
-                let mut record = record::turned_away(
-                    cx,
-                    head,
-                    &self.id,
-                    caller.as_ref(),
-                    &rule,
-                    stranger.message(),
-                );
-                record.server = server.map(Into::into);
-                self.records = vec![record];
-                pep::turned_away(stranger, gate.identity.resource_metadata.as_deref())
+        let TurnedAway {
+            stranger,
+            principal,
+        } = match found {
+            Ok(caller) => match self.is_revoked(cx, head, &caller)? {
+                false => return Ok(caller),
+                true => TurnedAway {
+                    stranger: Stranger::Revoked,
+                    principal: Some(Box::new(caller.principal)),
+                },
             },
-        )
+            Err(turned_away) => turned_away,
+        };
+        let caller = principal.map(|principal| Caller {
+            principal: *principal,
+            server: None,
+            removals: vec![],
+            expires: None,
+        });
+        let rule = format!("/identity/{}", stranger.word());
+        let mut record = record::turned_away(
+            cx,
+            head,
+            &self.id,
+            caller.as_ref(),
+            &rule,
+            stranger.message(),
+        );
+        record.server = server.map(Into::into);
+        self.records = vec![record];
+        let metadata = gate.identity.resource_metadata.as_deref();
+        Err(Step::Reply(pep::turned_away(stranger, metadata)))
+    }
+
+    /// Whether an operator took the caller's grant back.
+    fn is_revoked(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &RequestHead,
+        caller: &Caller,
+    ) -> Result<bool, Step> {
+        if caller.principal.source != "grant" {
+            return Ok(false);
+        }
+        match control::is_revoked(cx.store, &caller.principal.id) {
+            Ok(revoked) => Ok(revoked),
+            Err(StoreLost) if cx.gate.counters.allow_on_store_error => Ok(false),
+            Err(StoreLost) => {
+                let known = Some((head, caller));
+                Err(self.reject(cx, known, Rejection::Host, Id::NULL, ""))
+            }
+        }
     }
 
     /// How much of the request body has arrived, in bytes.
@@ -243,23 +284,50 @@ impl Exchange {
             let session = judge::known_session(cx, &head, &caller.principal).map(str::to_owned);
             return self.forward(
                 caller,
-                pdp::permit_protocol(),
+                (pdp::permit_protocol(), None),
                 (plan, Watch::default()),
                 false,
                 session,
             );
         }
-        let judged = judge::body(cx, &head, &caller, &self.id, body);
+        let id = self.id.clone();
+        let subject = Subject {
+            head: &head,
+            caller: &caller,
+            id: &id,
+            since: None,
+        };
+        let judged = judge::body(cx, &subject, body);
+        self.conclude(judged, caller)
+    }
+
+    /// What follows from a judgement.
+    fn conclude(&mut self, judged: Judged, caller: Caller) -> Step {
         self.records = judged.records;
         match judged.ruling {
-            judge::Ruling::Forward {
+            Ruling::Forward {
                 permit,
+                body,
                 plan,
                 watch,
                 learns_session,
                 session,
-            } => self.forward(caller, permit, (plan, watch), learns_session, session),
-            judge::Ruling::Refuse(reply) => {
+            } => self.forward(
+                caller,
+                (permit, body),
+                (plan, watch),
+                learns_session,
+                session,
+            ),
+            Ruling::Hold(waiting) => {
+                let held = Held {
+                    approval: waiting.approval.clone(),
+                    until: waiting.until,
+                };
+                self.state = State::Held(waiting);
+                Step::Hold(held)
+            }
+            Ruling::Refuse(reply) => {
                 self.state = State::Done;
                 Step::Reply(reply)
             }
@@ -269,7 +337,7 @@ impl Exchange {
     fn forward(
         &mut self,
         caller: Caller,
-        permit: Permit,
+        (permit, body): (Permit, Option<Vec<u8>>),
         (plan, watch): (ReplyPlan, Watch),
         learns_session: bool,
         session: Option<String>,
@@ -291,7 +359,7 @@ impl Exchange {
                 reading: Reading::Waiting,
             })
         };
-        Step::Forward(permit, removals)
+        Step::Forward(permit, removals, body)
     }
 
     fn reject(

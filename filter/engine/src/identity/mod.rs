@@ -15,6 +15,7 @@ pub use servers::{Server, Servers};
 use crate::config::Gate;
 use crate::json::{Document, Limits};
 use crate::policy::Policy;
+use crate::time::Timestamp;
 
 /// A caller.
 #[derive(Clone, Debug)]
@@ -70,6 +71,8 @@ pub struct Caller {
     pub server: Option<Box<str>>,
     /// Request headers that must not go upstream: credentials the gate accepted.
     pub removals: Vec<Cow<'static, str>>,
+    /// When the credential is over, where the gate knows that.
+    pub expires: Option<Timestamp>,
 }
 
 /// What the host knows of a connection and its request, by the name of the attribute.

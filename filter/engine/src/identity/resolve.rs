@@ -37,6 +37,7 @@ impl Identity {
                 principal: unidentified(gate),
                 server,
                 removals: Vec::new(),
+                expires: None,
             });
         }
         let credential = read_credential(headers);
@@ -125,10 +126,12 @@ impl Identity {
                 principal: Some(Box::new(principal)),
             });
         }
+        let by_grant = grant.filter(|_| principal.source == "grant");
         Ok(Caller {
             principal,
             server,
             removals,
+            expires: by_grant.and_then(|grant| grant.expires),
         })
     }
 }

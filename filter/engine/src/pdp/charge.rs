@@ -24,6 +24,7 @@ pub(super) fn charge(
         rule: Arc::clone(&limit.rule.pointer),
         reason: format!("{what} (rule {}).", limit.rule.pointer),
         retry_after: None,
+        approval: None,
     };
     let amount = match &limit.cost {
         Cost::Fixed(amount) => *amount,

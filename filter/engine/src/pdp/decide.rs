@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::charge::charge;
+use crate::approvals::Notice;
 use crate::audit::is_unprintable;
 use crate::counters::Charge;
 use crate::identity::Principal;
@@ -33,6 +34,15 @@ impl Target {
             Target::Tool => "Tool",
             Target::Prompt => "Prompt",
             Target::Resource => "Resource",
+        }
+    }
+
+    /// Its word in questions.
+    pub fn key(self) -> &'static str {
+        match self {
+            Target::Tool => "tool",
+            Target::Prompt => "prompt",
+            Target::Resource => "resource",
         }
     }
 
@@ -83,6 +93,8 @@ pub struct Denial {
     pub reason: String,
     /// Seconds after which it may try again.
     pub retry_after: Option<u64>,
+    /// The question that was put to a person.
+    pub approval: Option<Box<Notice>>,
 }
 
 impl Denial {
@@ -92,6 +104,7 @@ impl Denial {
             rule: rule.into(),
             reason: reason.into(),
             retry_after: None,
+            approval: None,
         }
     }
 
@@ -101,6 +114,7 @@ impl Denial {
             rule: Arc::clone(&rule.pointer),
             reason: (*rule.reason).to_owned(),
             retry_after: None,
+            approval: None,
         }
     }
 }
@@ -142,6 +156,10 @@ pub enum Decision<'p> {
         charges: Vec<Planned<'p>>,
         /// Which rule asks.
         approval: &'p Approval,
+        /// Groups of which one may decide; anybody, if there are none.
+        approvers: &'p [Box<str>],
+        /// What would have refused, had it not been in shadow.
+        shadow: Option<Denial>,
     },
 }
 
@@ -247,7 +265,17 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         if let Some(approval) = asking
             && refuse(Denial::by(&approval.rule), shadow).is_some()
         {
-            return Decision::Hold { charges, approval };
+            let named = [
+                &approval.approvers,
+                own.map_or(&approval.approvers, |own| &own.approvers),
+            ];
+            let approvers = named.into_iter().find(|groups| !groups.is_empty());
+            return Decision::Hold {
+                charges,
+                approval,
+                approvers: approvers.map_or(&[], Vec::as_slice),
+                shadow: observed,
+            };
         }
     }
     Decision::Allow {

@@ -171,6 +171,7 @@ fn denial(limit: &Limit, error: ReserveError) -> Denial {
                 rule,
                 reason,
                 retry_after,
+                approval: None,
             }
         }
         ReserveError::Full { retry_after, .. } => {
@@ -181,6 +182,7 @@ fn denial(limit: &Limit, error: ReserveError) -> Denial {
                 rule,
                 reason,
                 retry_after: Some(retry_after),
+                approval: None,
             }
         }
         ReserveError::Lost => {
@@ -190,6 +192,7 @@ fn denial(limit: &Limit, error: ReserveError) -> Denial {
                 rule,
                 reason,
                 retry_after: None,
+                approval: None,
             }
         }
     }

@@ -6,6 +6,7 @@ mod rejection;
 
 pub use lists::{Inspection, ListFilter, Unjudgeable};
 pub use refusal::{
-    Answer, NO_SERVER, Reply, batch, dropped, no_server, single, turned_away, withheld,
+    Answer, NO_SERVER, Reply, batch, dropped, input_required, no_server, single, turned_away,
+    withheld,
 };
 pub use rejection::Rejection;

@@ -7,7 +7,9 @@
 use serde::Serialize;
 
 use super::rejection::Rejection;
+use crate::approvals::Notice;
 use crate::identity::Stranger;
+use crate::json::ObjectWriter;
 use crate::pdp::Denial;
 use crate::rpc::{Id, code};
 
@@ -65,6 +67,8 @@ struct DenialMeta<'a> {
     rule: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<&'a Notice>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +109,18 @@ pub fn dropped() -> Reply {
         headers: Vec::new(),
         body: Vec::new(),
     }
+}
+
+/// The reply to a client of 2026-07-28 that is to retry at once, with this state.
+pub fn input_required(id: Id<'_>, state: &str) -> Reply {
+    let mut result = ObjectWriter::default();
+    result.text("resultType", "input_required");
+    result.text("requestState", state);
+    let mut body = ObjectWriter::default();
+    body.text("jsonrpc", "2.0");
+    body.raw("id", id.token());
+    body.raw("result", &result.finish());
+    json(200, body.finish())
 }
 
 impl Rejection {
@@ -220,6 +236,7 @@ fn meta(denial: &Denial) -> Meta<'_> {
         denial: DenialMeta {
             rule: &denial.rule,
             retry_after: denial.retry_after,
+            approval: denial.approval.as_deref(),
         },
     }
 }
@@ -260,6 +277,7 @@ fn error(id: Id<'_>, code: i32, message: &str, rule: Option<&str>) -> String {
         denial: DenialMeta {
             rule,
             retry_after: None,
+            approval: None,
         },
     });
     envelope(

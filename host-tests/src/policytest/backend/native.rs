@@ -121,6 +121,7 @@ impl Drive<'_> {
             gate: self.gate,
             store: &mut *store,
             now: Timestamp::from_nanos(self.clock.nanos()),
+            held: usize::MAX,
         };
         step(&mut self.exchange, &mut cx)
     }
@@ -161,7 +162,10 @@ impl Drive<'_> {
             step = self.call(|exchange, cx| exchange.request_end(cx, &body));
         }
         match step {
-            Step::Forward(_permit, removals) => {
+            Step::Forward(_permit, removals, edited) => {
+                if let Some(edited) = edited {
+                    body = edited;
+                }
                 let sent = self.sent.get_or_insert_with(|| {
                     let mut headers = request.headers.clone();
                     remove_all(&mut headers, &removals);

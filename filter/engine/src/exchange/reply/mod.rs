@@ -346,6 +346,7 @@ fn untied_record(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
         principal,
         server: None,
         removals: Vec::new(),
+        expires: None,
     };
     record::of(cx, None, Some(&caller), id)
 }

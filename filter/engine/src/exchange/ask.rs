@@ -1,0 +1,232 @@
+//! A call that a rule sends to a person: is there an answer already, and if not, does the call wait for it?
+
+use std::sync::Arc;
+
+use super::conclude;
+use super::hold::{self, Waiting};
+use super::judge::{self, Judged, Opinion, Ruling, Subject, Verdict};
+use super::{Context, record};
+use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State, Ticket};
+use crate::audit::{Outcome, Record, clip};
+use crate::pdp::{self, Denial, Planned, Settled, Target};
+use crate::policy::Approval;
+use crate::rpc::Id;
+
+/// How often a question is asked anew because another call like this one used the answer.
+const ATTEMPTS: usize = 8;
+
+/// A call a person has to agree to.
+pub(super) struct Ask<'p> {
+    /// What it will cost.
+    pub(super) charges: Vec<Planned<'p>>,
+    /// What would have refused, had it not been in shadow.
+    pub(super) shadow: Option<Denial>,
+    /// The rule that asks.
+    pub(super) approval: &'p Approval,
+    /// Groups that may decide.
+    pub(super) approvers: &'p [Box<str>],
+    /// What tells the call from others.
+    pub(super) call: Binding,
+    /// What it is for.
+    pub(super) kind: Target,
+    /// The arguments in canonical form.
+    pub(super) arguments: String,
+    /// Whether it expects a tool result, and whether as a task.
+    pub(super) tool: bool,
+    pub(super) task: bool,
+}
+
+/// Asks, or takes the answer that is there. The request holds this one call.
+pub(super) fn ask(
+    cx: &mut Context<'_>,
+    (subject, session, modern): (&Subject<'_>, Option<&str>, bool),
+    mut opinion: Opinion<'_, '_>,
+    ask: Ask<'_>,
+    ticket: Option<Ticket>,
+) -> Judged {
+    let gate = cx.gate;
+    let id = opinion.id.unwrap_or(Id::NULL);
+    let blank = || record::of(cx, Some(subject.head), Some(subject.caller), subject.id);
+    let mut record = opinion.record.take().unwrap_or_else(blank);
+    let since = subject.since.unwrap_or(cx.now);
+    let can_hold = gate.http.hold_request_headers && cx.held < gate.approvals.max_held;
+    let hold = if can_hold { ask.approval.hold } else { 0 };
+    let until = since.seconds().saturating_add(hold);
+    let holds = until > cx.now.seconds();
+    let rule = Arc::clone(&ask.approval.rule.pointer);
+    let policy = record.policy.as_deref().unwrap_or_default();
+    let binding = ask.call.under(&gate.digest, policy, &rule);
+    let mut new = question(cx, &record, &ask, if holds { until } else { 0 });
+    new.label = subject.caller.principal.label.as_deref().map(clip);
+    let calls = [(ask.charges, ask.shadow.is_some())];
+    let slots = gate.approvals.max_pending;
+    for _ in 0..ATTEMPTS {
+        let denial = match approvals::ask(cx.store, cx.now, slots, binding, &new) {
+            Err(error) => refused(error),
+            Ok(mut question) => match question.state {
+                State::Approved => match release(cx, &calls, &question.id) {
+                    Ok(Some(settled)) => {
+                        question.state = State::Used;
+                        record.refuse(Outcome::Approve, &said(cx, &rule, &question));
+                        opinion.record = Some(record);
+                        opinion.verdict = Verdict::Allow {
+                            charges: Vec::new(),
+                            shadow: ask.shadow,
+                            tool: ask.tool,
+                            task: ask.task,
+                        };
+                        let caller = (&subject.caller.principal, session);
+                        return conclude::forward(gate, caller, vec![opinion], settled, false);
+                    }
+                    // Another call like this one was faster.
+                    Ok(None) => continue,
+                    Err(denial) => denial,
+                },
+                State::Rejected => hold::rejected(cx, &rule, &question),
+                _ if holds => {
+                    let reason = Arc::clone(&ask.approval.rule.reason);
+                    record.refuse(Outcome::Hold, &said(cx, &rule, &question));
+                    record.reason = Some(reason.to_string());
+                    let waiting = Waiting {
+                        approval: question.id,
+                        since,
+                        until,
+                        call: call_id(subject, id),
+                        binding: ask.call,
+                        state: ticket.and_then(|ticket| ticket.state),
+                        grant: grant(subject),
+                        expires: subject.caller.expires,
+                        modern,
+                        id: id.token().to_owned(),
+                        tool_result: ask.tool && !ask.task,
+                        rule,
+                        reason,
+                        record: record.clone(),
+                    };
+                    return Judged {
+                        ruling: Ruling::Hold(Box::new(waiting)),
+                        records: vec![record],
+                    };
+                }
+                _ => {
+                    let denial = hold::waits(cx, &rule, &ask.approval.rule.reason, &question);
+                    record.refuse(Outcome::Hold, &denial);
+                    let answer = judge::refusal(id, denial, ask.tool, ask.task);
+                    return conclude::refused(gate, &answer, record, modern);
+                }
+            },
+        };
+        record.refuse(Outcome::Deny, &denial);
+        let answer = judge::refusal(id, denial, ask.tool, ask.task);
+        return conclude::refused(gate, &answer, record, modern);
+    }
+    let denial = hold::unavailable();
+    record.refuse(Outcome::Deny, &denial);
+    let answer = judge::refusal(id, denial, ask.tool, ask.task);
+    conclude::refused(gate, &answer, record, modern)
+}
+
+/// Charges the call and uses the approval up: both or neither. `None` if the approval was another's by then.
+fn release(
+    cx: &mut Context<'_>,
+    calls: &[(Vec<Planned<'_>>, bool)],
+    approval: &str,
+) -> Result<Option<Settled>, Denial> {
+    let counters = &cx.gate.counters;
+    let settled = pdp::settle(counters, cx.store, cx.now, calls).map_err(|(_, denial)| denial)?;
+    let used = approvals::consume(cx.store, cx.now, approval);
+    if used == Ok(true) {
+        return Ok(Some(settled));
+    }
+    for (charged, _) in &settled.calls {
+        for charge in charged {
+            counters.table.refund(cx.store, &charge.receipt);
+        }
+    }
+    match used {
+        Ok(_) => Ok(None),
+        Err(_) => Err(hold::unavailable()),
+    }
+}
+
+fn refused(error: AskError) -> Denial {
+    match error {
+        AskError::Lost => hold::unavailable(),
+        AskError::Full { retry_after } => {
+            let reason = format!(
+                "Too many calls wait for a person already, so nobody was asked about this one. Try again in {retry_after} seconds."
+            );
+            Denial {
+                retry_after: Some(retry_after),
+                ..Denial::new("/approvals/full", reason)
+            }
+        }
+    }
+}
+
+/// What a record says of a question.
+fn said(cx: &Context<'_>, rule: &Arc<str>, question: &Question) -> Denial {
+    Denial {
+        rule: Arc::clone(rule),
+        reason: question.decided_reason.clone().unwrap_or_default(),
+        retry_after: None,
+        approval: Some(Box::new(question.notice(cx.now))),
+    }
+}
+
+/// The question to ask. `held_until` is 0 if the call is not held for it.
+fn question(cx: &Context<'_>, record: &Record, ask: &Ask<'_>, held_until: i64) -> Question {
+    let gate = cx.gate;
+    let mut arguments = ask.arguments.clone();
+    let clipped = arguments.len() > MAX_ARGUMENTS;
+    arguments.truncate(arguments.floor_char_boundary(MAX_ARGUMENTS));
+    let created = cx.now.seconds();
+    Question {
+        id: String::new(),
+        state: State::Pending,
+        created,
+        expires: created.saturating_add(ask.approval.timeout),
+        held_until,
+        waiting: i64::from(held_until > 0),
+        binding: String::new(),
+        principal: record.principal.clone(),
+        source: record.source.clone(),
+        label: None,
+        session: record.session.clone(),
+        server: record.server.clone(),
+        policy: record.policy.clone(),
+        kind: ask.kind.key().to_owned(),
+        target: record.target.clone().unwrap_or_default(),
+        arguments,
+        clipped,
+        rule: ask.approval.rule.pointer.to_string(),
+        reason: ask.approval.rule.reason.to_string(),
+        approvers: ask.approvers.to_vec(),
+        digest: gate.digest.clone(),
+        decision_id: record.decision_id.clone(),
+        decided_by: None,
+        decided_reason: None,
+        decided_at: 0,
+        used_at: 0,
+        closed: false,
+        // What nobody is told of needs no announcement.
+        announced: if gate.approvals.notify.is_some() {
+            0
+        } else {
+            2
+        },
+        announce_at: 0,
+        tries: 0,
+    }
+}
+
+fn grant(subject: &Subject<'_>) -> Option<Box<str>> {
+    let principal = &subject.caller.principal;
+    (principal.source == "grant").then(|| principal.id.clone())
+}
+
+fn call_id(subject: &Subject<'_>, id: Id<'_>) -> CallId {
+    let session = subject.head.session.as_deref();
+    let principal = &subject.caller.principal;
+    CallId::new(principal, session, id.token())
+}

@@ -1,0 +1,182 @@
+//! All messages of a body together: everything is forwarded, or nothing.
+
+use super::ask;
+use super::judge::{Awaited, Judged, Opinion, Ruling, Subject, Verdict, refusal};
+use super::reply::{Expected, ReplyPlan};
+use super::watch::Watch;
+use super::{Context, record};
+use crate::approvals::Ticket;
+use crate::audit::{Outcome, Record};
+use crate::config::Gate;
+use crate::identity::Principal;
+use crate::pdp::{self, Denial, Planned};
+use crate::pep::{self, Answer, Rejection};
+
+/// Said to a call in a batch that a rule sends to a person.
+const NOT_IN_A_BATCH: &str = " A batch cannot wait for a person: make this call by itself.";
+
+/// All messages together: charges everything, or refuses everything.
+pub(super) fn conclude(
+    cx: &mut Context<'_>,
+    (subject, session): (&Subject<'_>, Option<&str>),
+    mut opinions: Vec<Opinion<'_, '_>>,
+    (is_batch, modern): (bool, bool),
+    ticket: Option<Ticket>,
+) -> Judged {
+    let gate = cx.gate;
+    let principal = &subject.caller.principal;
+    if let [Opinion { verdict, .. }] = &mut opinions[..]
+        && !is_batch
+    {
+        match std::mem::replace(verdict, Verdict::Pass) {
+            Verdict::Ask(call) => {
+                let subject = (subject, session, modern);
+                return ask::ask(cx, subject, opinions.swap_remove(0), *call, ticket);
+            }
+            other => *verdict = other,
+        }
+    }
+    for opinion in &mut opinions {
+        if let (Verdict::Ask(ask), Some(id), Some(record)) =
+            (&opinion.verdict, opinion.id, &mut opinion.record)
+        {
+            let mut denial = Denial::by(&ask.approval.rule);
+            denial.reason.push_str(NOT_IN_A_BATCH);
+            record.refuse(Outcome::Hold, &denial);
+            let answer = refusal(id, denial, ask.tool, ask.task);
+            opinion.verdict = Verdict::Refuse(answer);
+        }
+    }
+    let refused = opinions
+        .iter()
+        .any(|opinion| matches!(opinion.verdict, Verdict::Refuse(_)));
+    if !refused {
+        let calls: Vec<(Vec<Planned<'_>>, bool)> = opinions
+            .iter_mut()
+            .map(|opinion| match &mut opinion.verdict {
+                Verdict::Allow {
+                    charges, shadow, ..
+                } => (std::mem::take(charges), shadow.is_some()),
+                _ => (Vec::new(), false),
+            })
+            .collect();
+        match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
+            Ok(settled) => {
+                return forward(gate, (principal, session), opinions, settled, is_batch);
+            }
+            Err((index, denial)) => {
+                if let Some(opinion) = opinions.get_mut(index)
+                    && let (Verdict::Allow { tool, task, .. }, Some(id)) =
+                        (&opinion.verdict, opinion.id)
+                {
+                    if let Some(record) = &mut opinion.record {
+                        record.refuse(Outcome::Deny, &denial);
+                    }
+                    opinion.verdict = Verdict::Refuse(refusal(id, denial, *tool, *task));
+                }
+            }
+        }
+    }
+    let mut records = Vec::new();
+    let mut answers = Vec::new();
+    for opinion in opinions {
+        let innocent = !matches!(opinion.verdict, Verdict::Refuse(_));
+        if let Some(mut record) = opinion.record {
+            if innocent {
+                record.reject_by(
+                    Rejection::Batch.pointer(),
+                    "another call in this batch was refused",
+                );
+            }
+            records.push(record);
+        }
+        answers.push(match (opinion.verdict, opinion.id) {
+            (Verdict::Refuse(answer), _) => answer,
+            (_, Some(id)) => Answer::Innocent(id),
+            (_, None) => Answer::Silence,
+        });
+    }
+    let prefix = &gate.http.denial_prefix;
+    let reply = match answers.as_slice() {
+        [answer] if !is_batch => pep::single(answer, prefix, modern),
+        answers => pep::batch(answers, prefix),
+    };
+    Judged {
+        ruling: Ruling::Refuse(reply),
+        records,
+    }
+}
+
+/// Everything is permitted and charged.
+pub(super) fn forward(
+    gate: &Gate,
+    (principal, session): (&Principal, Option<&str>),
+    opinions: Vec<Opinion<'_, '_>>,
+    settled: pdp::Settled,
+    is_batch: bool,
+) -> Judged {
+    let mut records = Vec::new();
+    let mut watch = Watch::default();
+    let mut lists = Vec::new();
+    let mut expected = Vec::new();
+    let mut learns_session = false;
+    let policy = principal.policy(gate);
+    for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
+        let shadow = match opinion.verdict {
+            Verdict::List(list) => {
+                if !lists.contains(&list) {
+                    lists.push(list);
+                }
+                None
+            }
+            Verdict::Allow { shadow, .. } => shadow,
+            _ => None,
+        };
+        if let Some(mut record) = opinion.record {
+            learns_session |= policy.is_some_and(|policy| policy.counts_sessions)
+                && record.method.as_deref() == Some("initialize");
+            let observed = shadow.or(observed);
+            if let Some(denial) = observed.filter(|_| record.decision == Outcome::Allow) {
+                record.refuse(Outcome::ShadowDeny, &denial);
+            }
+            record.counters = charged.iter().map(record::counter).collect();
+            records.push(record);
+        }
+        if let Some(id) = opinion.id {
+            let record = records.len().saturating_sub(1);
+            let Awaited {
+                rules,
+                is_tool,
+                is_result,
+            } = opinion.answer;
+            expected.push(Expected {
+                id: id.token().to_owned(),
+                record,
+                rules,
+                is_tool,
+                is_result,
+            });
+            watch.expect(id, charged, record);
+        }
+    }
+    let plan = ReplyPlan::post(gate, policy, lists, expected, is_batch);
+    Judged {
+        ruling: Ruling::Forward {
+            permit: settled.permit,
+            body: None,
+            plan,
+            watch,
+            learns_session,
+            session: session.map(str::to_owned),
+        },
+        records,
+    }
+}
+
+/// One call, refused.
+pub(super) fn refused(gate: &Gate, answer: &Answer<'_>, record: Record, modern: bool) -> Judged {
+    Judged {
+        ruling: Ruling::Refuse(pep::single(answer, &gate.http.denial_prefix, modern)),
+        records: vec![record],
+    }
+}
