@@ -18,7 +18,7 @@ REDACT = [*DETECTORS, {"url": {"allow_hosts": ["docs.acme.test"]}}, {"regex": "z
 EACH = [f"begin {name}: {secret} :end {name}" for name, secret in SECRETS.items()]
 ALL = "\n".join(EACH)
 # URIs take no space and no line end; these secrets need neither.
-IN_URI = ["jwt", "aws_key", "github_token", "slack_token", "stripe_key", "google_api_key", "own"]
+IN_URI = ["jwt", "aws_key", "github_token", "stripe_key", "google_api_key", "own", "slack_token"]
 URI = "memo://vault/" + "/".join(f"begin-{name}/{SECRETS[name]}/end-{name}" for name in IN_URI)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 

@@ -14,8 +14,9 @@ pub struct Limits {
     /// Most values and keys in the whole document.
     pub values: usize,
     /// Whether to refuse what only matters where others act on the document: keys that reach for a JavaScript object's
-    /// prototype, halves of surrogate pairs, exponents beyond ±999. Replies may hold the latter two, as when a server
-    /// cuts a text in the middle of a character.
+    /// prototype, control characters in keys (a NUL is refused in any case), halves of surrogate pairs in values, exponents
+    /// beyond ±999. Replies may hold them, as when a server cuts a text in the middle of a character, or has the headings
+    /// of a table as keys, line ends and all.
     pub strict: bool,
     /// Longest number literal in bytes. Python refuses integers over 4,300 digits, others are quadratic.
     pub number_len: usize,
@@ -356,6 +357,7 @@ impl Reader<'_> {
         let end = self.pos;
         self.bump(1);
         if key
+            && self.limits.strict
             && self
                 .text
                 .get(start..end)
@@ -371,7 +373,7 @@ impl Reader<'_> {
         self.bump(1);
         match self.peek() {
             Some(b'"' | b'\\' | b'/') => self.bump(1),
-            Some(b'b' | b'f' | b'n' | b'r' | b't') if key => {
+            Some(b'b' | b'f' | b'n' | b'r' | b't') if key && self.limits.strict => {
                 return Err(self.error(JsonErrorKind::ControlInKey));
             }
             Some(b'b' | b'f' | b'n' | b'r' | b't') => self.bump(1),
@@ -393,7 +395,8 @@ impl Reader<'_> {
                     0xDC00..0xE000 if self.limits.strict || key => {
                         return Err(self.error(JsonErrorKind::LoneSurrogate));
                     }
-                    0..0x20 | 0x7F..0xA0 if key => {
+                    0 if key => return Err(self.error(JsonErrorKind::ControlInKey)),
+                    1..0x20 | 0x7F..0xA0 if key && self.limits.strict => {
                         return Err(self.error(JsonErrorKind::ControlInKey));
                     }
                     _ => {}
@@ -554,7 +557,28 @@ fn plain_len(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Document;
     use super::*;
+
+    #[test]
+    fn control_characters_in_keys() {
+        let parses = |key: &str, limits| {
+            let text = format!(r#"{{"a{key}b":1}}"#);
+            Document::parse(text.as_bytes(), &limits).is_ok()
+        };
+        for key in [r"\n", r"\t", r"\u000a", r"\u007f", "\u{85}"] {
+            assert!(
+                !parses(key, Limits::WIRE) && parses(key, Limits::REPLY),
+                "{key:?}"
+            );
+        }
+        for key in ["\n", r"\u0000", r"\ud800"] {
+            assert!(
+                !parses(key, Limits::WIRE) && !parses(key, Limits::REPLY),
+                "{key:?}"
+            );
+        }
+    }
 
     #[test]
     fn plain_len_agrees_with_the_obvious_loop() {
