@@ -86,7 +86,7 @@ fn replies() {
         let asked = case.as_request().expect("a request");
         let scripted = case.reply().expect("a reply");
         let observed = gates
-            .get(case.policy.as_deref())
+            .get(case.policy())
             .exchange(&message(&asked), &mut |_| {
                 Upstream::Reply(Box::new(reply(&scripted)))
             });

@@ -22,7 +22,7 @@ Examples:
   cargo run -p host-tests --bin wire                         our corpus, HTTP/1.1 and HTTP/2
   cargo run -p host-tests --bin wire -- --http2              HTTP/2 clients only
   cargo run -p host-tests --bin wire -- --file cases.jsonl   a file of the same form, not our corpus
-  cargo run -p host-tests --bin wire -- --file replies.jsonl --skip-class 'redact-*'
+  cargo run -p host-tests --bin wire -- --file replies.jsonl --skip-class 'list-*'
   cargo run -p host-tests --bin wire -- --only twice-01 --verbose
   cargo run -p host-tests --bin wire -- --no-gate            without the filter: what an open proxy lets through")]
 struct Options {

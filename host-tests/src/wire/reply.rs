@@ -110,6 +110,13 @@ impl ReplyCase {
         }
     }
 
+    /// The policy it runs under. Cases of a `redact-` class are about what a policy takes out of replies.
+    #[must_use]
+    pub fn policy(&self) -> Option<&str> {
+        let by_class = self.class.starts_with("redact-").then_some("redact");
+        self.policy.as_deref().or(by_class)
+    }
+
     #[must_use]
     pub fn acceptable(&self) -> Vec<ReplyExpect> {
         let mut all = vec![self.expect];

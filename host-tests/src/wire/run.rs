@@ -114,7 +114,7 @@ fn row(case: &RequestCase, observed: &Observed) -> Row {
 pub fn replies(plan: &Plan<'_>, cases: &[ReplyCase]) -> Result<Report> {
     let mut report = Report::default();
     let mut done = 0;
-    for (policy, group) in by_policy(cases, |case| case.policy.as_deref()) {
+    for (policy, group) in by_policy(cases, ReplyCase::policy) {
         let Some(mut rig) = start(plan, policy, &mut report)? else {
             continue;
         };
