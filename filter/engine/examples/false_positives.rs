@@ -66,7 +66,9 @@ fn main() {
                     size += text.len();
                     let found = rules.find(&text, &mut Budget::new(0)).expect("no patterns");
                     for found in found {
-                        counts[found.kind] += 1;
+                        if let Some(count) = counts.get_mut(found.kind) {
+                            *count += 1;
+                        }
                         if print {
                             let line = text[..found.span.start].matches('\n').count() + 1;
                             let part = text[found.span].replace('\n', "⏎");

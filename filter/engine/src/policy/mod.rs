@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Budget, Pattern, PatternError, TooMuchWork};
 pub use url::UrlTest;
 
 use crate::counters::Window;

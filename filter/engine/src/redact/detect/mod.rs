@@ -10,6 +10,7 @@ mod tokens;
 
 use std::ops::Range;
 
+pub use crate::policy::{Budget, TooMuchWork};
 use crate::policy::{Pattern, UrlTest};
 use numbers::{Groups, card, iban, ipv4, phone, ssn};
 use text::{DIGIT, Text, is};
@@ -162,45 +163,6 @@ pub struct Match {
     /// The rule that found it, by its index.
     pub kind: usize,
 }
-
-/// How much work patterns may still do, in states times bytes. Named detectors are linear and cost nothing of it.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    left: u64,
-}
-
-impl Budget {
-    /// For one reply, whatever its size.
-    pub const REPLY: u64 = 40_000_000;
-
-    /// This much.
-    pub fn new(left: u64) -> Budget {
-        Budget { left }
-    }
-
-    /// Takes from it.
-    ///
-    /// # Errors
-    /// It is used up; what is judged with it must be withheld.
-    pub fn spend(&mut self, work: u64) -> Result<(), TooMuchWork> {
-        let left = self.left.checked_sub(work);
-        self.left = left.unwrap_or(0);
-        left.map(|_| ()).ok_or(TooMuchWork)
-    }
-
-    /// Whether a pattern is found anywhere in `text`: for `deny_if` on results.
-    ///
-    /// # Errors
-    /// It would take more than is left.
-    pub fn is_match(&mut self, pattern: &Pattern, text: &str) -> Result<bool, TooMuchWork> {
-        self.spend(pattern.work(text))?;
-        Ok(pattern.is_match(text))
-    }
-}
-
-/// A text could not be looked through within its budget: it must not reach anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMuchWork;
 
 /// The rules that apply to one reply, ready to run.
 #[derive(Clone, Debug)]

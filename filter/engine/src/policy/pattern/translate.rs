@@ -1,165 +1,23 @@
-//! Regular expressions as policy authors write them: RE2 as in Go, unanchored search.
-//!
-//! The engine underneath is regex-lite. Where both read a pattern alike it is passed on; where they differ
-//! (`\s`, `\<`, `{` as a literal, punctuation in classes) it is rewritten to mean what Go means; what only
-//! one of them has is refused by name. `(?i)` folds ASCII letters only.
+//! Go's syntax, checked and rewritten into the few constructs that [`compile`](super::compile) reads.
 
-use std::fmt;
-use std::ops::Range;
+use super::{MAX_REPEAT, PatternError, Result};
 
-use crate::redact::detect::{Budget, TooMuchWork};
-
-/// Compiled size a pattern may have, in bytes. `(a{1000}){1000}` is over it.
-const SIZE_LIMIT: usize = 64 * 1024;
-
-/// Largest repetition count, as in Go.
-const MAX_REPEAT: u32 = 1000;
-
-/// A compiled pattern.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    source: Box<str>,
-    /// About how many states it has.
-    states: u64,
-    regex: regex_lite::Regex,
-}
-
-/// Why a pattern is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError(String);
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+/// A pattern in the syntax that is compiled, which other engines read alike.
+///
+/// # Errors
+/// The construct that is not supported, or what is wrong.
+pub fn translate(pattern: &str) -> Result<String> {
+    Translator {
+        rest: pattern,
+        out: String::with_capacity(pattern.len()),
     }
-}
-
-impl Pattern {
-    /// Compiles a pattern in Go's syntax.
-    ///
-    /// # Errors
-    /// The construct that is not supported, or what is wrong.
-    pub fn new(pattern: &str) -> Result<Pattern> {
-        let translated = Translator {
-            rest: pattern,
-            out: String::with_capacity(pattern.len()),
-        }
-        .translate()?;
-        let regex = regex_lite::RegexBuilder::new(&translated)
-            .size_limit(SIZE_LIMIT)
-            .build()
-            .map_err(|error| PatternError(error.to_string()))?;
-        Ok(Pattern {
-            source: pattern.into(),
-            states: states(&translated),
-            regex,
-        })
-    }
-
-    /// Whether the pattern is found anywhere in `text`.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-
-    /// Everything it finds in `text`, without empty matches.
-    ///
-    /// # Errors
-    /// It takes more work than the budget allows.
-    pub fn find_all(
-        &self,
-        text: &str,
-        budget: &mut Budget,
-    ) -> std::result::Result<Vec<Range<usize>>, TooMuchWork> {
-        let mut found = Vec::new();
-        budget.spend(self.work(text))?;
-        for span in self.regex.find_iter(text).map(|found| found.range()) {
-            if !span.is_empty() {
-                found.push(span);
-            }
-        }
-        Ok(found)
-    }
-
-    /// The pattern as the engine underneath reads it: the same meaning, in a syntax others read too.
-    #[cfg(feature = "lint")]
-    pub(crate) fn translated(&self) -> &str {
-        self.regex.as_str()
-    }
-
-    /// What searching a text costs at most, in states times bytes.
-    pub fn work(&self, text: &str) -> u64 {
-        u64::try_from(text.len())
-            .unwrap_or(u64::MAX)
-            .saturating_mul(self.states)
-    }
-
-    /// The pattern as written.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-}
-
-/// About how many states a translated pattern has: one a character or class, times the counts of repetitions.
-fn states(translated: &str) -> u64 {
-    let mut groups = vec![1_u64];
-    let mut last = 0_u64;
-    let mut chars = translated.chars();
-    let add = |groups: &mut Vec<u64>, states: u64| {
-        if let Some(group) = groups.last_mut() {
-            *group = group.saturating_add(states);
-        }
-    };
-    while let Some(char) = chars.next() {
-        match char {
-            '(' => groups.push(0),
-            ')' => {
-                last = groups.pop().unwrap_or(0);
-                add(&mut groups, last);
-            }
-            '[' => {
-                let mut escaped = false;
-                for char in chars.by_ref() {
-                    if char == ']' && !escaped {
-                        break;
-                    }
-                    escaped = char == '\\' && !escaped;
-                }
-                last = 1;
-                add(&mut groups, last);
-            }
-            '\\' => {
-                if chars.next() == Some('x') {
-                    chars.by_ref().find(|char| *char == '}');
-                }
-                last = 1;
-                add(&mut groups, last);
-            }
-            '{' => {
-                let counts: String = chars.by_ref().take_while(|char| *char != '}').collect();
-                let most = counts
-                    .split(',')
-                    .filter_map(|count| count.parse::<u64>().ok())
-                    .max()
-                    .unwrap_or(1);
-                // What is repeated has been counted once.
-                add(&mut groups, last.saturating_mul(most.saturating_sub(1)));
-            }
-            '*' | '+' | '?' | '|' | '^' | '$' | ':' => {}
-            _ => {
-                last = 1;
-                add(&mut groups, last);
-            }
-        }
-    }
-    groups.into_iter().fold(0, u64::saturating_add).max(1)
+    .translate()
 }
 
 struct Translator<'p> {
     rest: &'p str,
     out: String,
 }
-
-type Result<T> = std::result::Result<T, PatternError>;
 
 fn unsupported(construct: &str, why: &str) -> PatternError {
     PatternError(format!("`{construct}` is not supported: {why}"))
@@ -489,106 +347,5 @@ impl Translator<'_> {
         self.out.push_str(&format!("[:{name}:]"));
         self.rest = rest;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_as_go_does() {
-        // Pattern, texts it is found in, texts it is not.
-        let cases: &[(&str, &[&str], &[&str])] = &[
-            ("b", &["abc"], &["ac"]),
-            ("^b", &["bc"], &["abc", "a\nb"]),
-            ("c$", &["abc"], &["abc\n"]),
-            (r"a.c", &["abc", "aéc"], &["a\nc"]),
-            ("(?s)a.c", &["a\nc"], &[]),
-            ("(?m)^b$", &["a\nb\nc"], &["ab"]),
-            ("(?i)abc", &["ABC"], &[]),
-            (
-                r"^\s$",
-                &[" ", "\t", "\n", "\r", "\u{c}"],
-                &["\u{b}", "\u{a0}", "\u{2003}"],
-            ),
-            (r"^\S$", &["\u{b}", "a", "\u{a0}"], &[" "]),
-            (r"^[\s]$", &[" "], &["\u{b}"]),
-            (r"^[\S]$", &["\u{b}", "é"], &["\n"]),
-            (r"^[^\S]$", &["\n"], &["a", "\u{b}"]),
-            (r"^\d\w\W$", &["1a-"], &["٣a-", "1é-x"]),
-            (r"\bcat\b", &["a cat."], &["concat"]),
-            (r"\<b\>", &["<b>"], &["b"]),
-            (r"a{2}", &["aa"], &["a{2}"]),
-            (r"a{,2}", &["a{,2}"], &["aa"]),
-            (r"a{x}", &["a{x}"], &["a"]),
-            (r"a}]", &["a}]"], &["a"]),
-            (r"^[]a]+$", &["]a"], &["b"]),
-            (r"^[^]a]$", &["b"], &["]"]),
-            (r"^[a[b&&c~~.-]+$", &["[", "&", "~", "."], &["e"]),
-            (r"^[a-]$", &["-"], &["b"]),
-            (r"^[[:alpha:][:^alpha:]]$", &["1", "a"], &[]),
-            (r"^[\x41-\x{43}]$", &["B"], &["D"]),
-            (r"\Qa.b\E+", &["a.bb"], &["axb"]),
-            (r"(?P<year>\d+)-(?<m>\d+)", &["2026-01"], &["2026"]),
-            (r"(a|)b", &["b", "ab"], &["a"]),
-            (r"\/\-\_\ ", &["/-_ "], &["a"]),
-        ];
-        for (pattern, found, not_found) in cases {
-            let compiled =
-                Pattern::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-            for text in *found {
-                assert!(
-                    compiled.is_match(text),
-                    "{pattern} should be found in {text:?}"
-                );
-            }
-            for text in *not_found {
-                assert!(
-                    !compiled.is_match(text),
-                    "{pattern} should not be found in {text:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn refuses_what_go_does_not_have_or_reads_differently() {
-        let bad = [
-            "(?!a)b",
-            "(?=a)",
-            "(?<=a)b",
-            "(?<!a)b",
-            r"\p{L}",
-            r"\1",
-            r"\012",
-            r"\Z",
-            r"\e",
-            r"\h",
-            r"\u0041",
-            "(?x)a b",
-            "(?R)a",
-            "(?u)a",
-            "a**",
-            "a{2}{3}",
-            "a{1001}",
-            "*a",
-            "(*a)",
-            "a|*",
-            "[z-a]",
-            "[a",
-            "(a",
-            "a)",
-            r"[\b]",
-            "[[:foo:]]",
-            "(?P<a-b>x)",
-            "a\\",
-            r"\x",
-            r"\x{110000}",
-            "(a{1000}){1000}",
-        ];
-        for pattern in bad {
-            assert!(Pattern::new(pattern).is_err(), "{pattern}");
-        }
     }
 }

@@ -1,0 +1,164 @@
+//! Runs a program over a text: all ways to match at once, in the order of preference, a character at a time.
+
+use std::ops::Range;
+
+use super::TooMuchWork;
+use super::compile::{Inst, Look, Program};
+
+/// One way to match that is still open.
+#[derive(Clone, Copy)]
+struct Thread {
+    place: usize,
+    start: usize,
+}
+
+/// A text that is searched.
+pub struct Search<'s> {
+    program: &'s Program,
+    text: &'s str,
+    /// Steps that are left.
+    left: u64,
+    now: Vec<Thread>,
+    next: Vec<Thread>,
+    /// For each state, in which round it was last reached.
+    reached: Vec<usize>,
+    round: usize,
+    todo: Vec<usize>,
+}
+
+impl<'s> Search<'s> {
+    /// Prepares a search of `text` that may take so many steps.
+    pub fn new(program: &'s Program, text: &'s str, left: u64) -> Search<'s> {
+        let states = usize::try_from(program.states()).unwrap_or(0);
+        Search {
+            program,
+            text,
+            left,
+            now: Vec::new(),
+            next: Vec::new(),
+            reached: vec![0; states],
+            round: 0,
+            todo: Vec::new(),
+        }
+    }
+
+    /// How many steps are left.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// The place behind the character at this one.
+    pub fn behind(&self, place: usize) -> Option<usize> {
+        let char = self.text.get(place..)?.chars().next()?;
+        Some(place.saturating_add(char.len_utf8()))
+    }
+
+    /// The first match that begins at `from` or behind; with `any`, as soon as it is known that there is one, however long.
+    ///
+    /// # Errors
+    /// There are no steps left.
+    pub fn find(&mut self, from: usize, any: bool) -> Result<Option<Range<usize>>, TooMuchWork> {
+        let bytes = self.text.as_bytes();
+        let mut place = from;
+        let mut found = None;
+        self.next.clear();
+        self.round = self.round.wrapping_add(1);
+        loop {
+            if self.next.is_empty() {
+                match self.program.next_begin(bytes, place) {
+                    Some(begin) if found.is_none() => place = begin,
+                    _ => return Ok(found),
+                }
+            }
+            if found.is_none() && self.program.may_begin(bytes, place) {
+                self.follow(0, place, place)?;
+            }
+            std::mem::swap(&mut self.now, &mut self.next);
+            self.next.clear();
+            self.round = self.round.wrapping_add(1);
+            let char = self.text.get(place..).and_then(|rest| rest.chars().next());
+            let behind = place.saturating_add(char.map_or(1, char::len_utf8));
+            for index in 0..self.now.len() {
+                let Some(Thread {
+                    place: state,
+                    start,
+                }) = self.now.get(index).copied()
+                else {
+                    break;
+                };
+                let goes_on = match self.program.inst(state) {
+                    Inst::Char(wanted) => char == Some(wanted),
+                    Inst::Class(class) => {
+                        char.is_some_and(|char| self.program.in_class(class, char))
+                    }
+                    _ => {
+                        // Every other way is less preferred.
+                        found = Some(start..place);
+                        if any {
+                            return Ok(found);
+                        }
+                        break;
+                    }
+                };
+                if goes_on {
+                    self.follow(state.wrapping_add(1), start, behind)?;
+                }
+            }
+            self.left = self
+                .left
+                .checked_sub(u64::try_from(self.now.len()).unwrap_or(0))
+                .ok_or(TooMuchWork)?;
+            if char.is_none() {
+                return Ok(found);
+            }
+            place = behind;
+        }
+    }
+
+    /// Adds every state that is reached from this one without a character, in the order of preference.
+    fn follow(&mut self, state: usize, start: usize, at: usize) -> Result<(), TooMuchWork> {
+        self.todo.push(state);
+        while let Some(place) = self.todo.pop() {
+            let Some(reached) = self.reached.get_mut(place) else {
+                continue;
+            };
+            if std::mem::replace(reached, self.round) == self.round {
+                continue;
+            }
+            self.left = self.left.checked_sub(1).ok_or(TooMuchWork)?;
+            match self.program.inst(place) {
+                Inst::Split(first, second) => {
+                    self.todo.push(place.wrapping_add_signed(second));
+                    self.todo.push(place.wrapping_add_signed(first));
+                }
+                Inst::Jump(there) => self.todo.push(place.wrapping_add_signed(there)),
+                Inst::Look(look) if self.holds(look, at) => self.todo.push(place.wrapping_add(1)),
+                Inst::Look(_) => {}
+                Inst::Char(_) | Inst::Class(_) | Inst::Match => {
+                    self.next.push(Thread { place, start })
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn holds(&self, look: Look, at: usize) -> bool {
+        let bytes = self.text.as_bytes();
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| bytes.get(before))
+            .copied();
+        let after = bytes.get(at).copied();
+        let word = |byte: Option<u8>| {
+            byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        match look {
+            Look::Start => before.is_none(),
+            Look::End => after.is_none(),
+            Look::LineStart => matches!(before, None | Some(b'\n')),
+            Look::LineEnd => matches!(after, None | Some(b'\n')),
+            Look::Word => word(before) != word(after),
+            Look::NotWord => word(before) == word(after),
+        }
+    }
+}
