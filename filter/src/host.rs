@@ -129,6 +129,7 @@ unsafe extern "C" {
         headers_len: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_close_stream(stream: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
@@ -330,6 +331,13 @@ fn serialize_pairs(pairs: &[(&str, String)]) -> Vec<u8> {
         bytes.push(0);
     }
     bytes
+}
+
+/// Lets a paused request go on, when the running callback has returned.
+pub fn continue_request() -> Result<()> {
+    const HTTP_REQUEST: u32 = 0;
+    // SAFETY: no pointers.
+    check(unsafe { proxy_continue_stream(HTTP_REQUEST) })
 }
 
 /// Sends a request of our own to a cluster and returns the number its answer comes under; `timeout` in seconds.

@@ -10,8 +10,11 @@
 )]
 
 mod console;
+mod held;
 mod host;
+mod live;
 mod metrics;
+mod perform;
 mod plugin;
 mod recorder;
 mod root;
@@ -20,5 +23,5 @@ mod stream;
 mod webhook;
 
 proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
 }}

@@ -2,20 +2,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
-use toolgate_engine::exchange::{self, Exchange, Step};
+use toolgate_engine::exchange::Exchange;
 use toolgate_engine::time::Timestamp;
 
+use crate::held;
 use crate::host;
 use crate::metrics::Metrics;
+use crate::perform;
 use crate::recorder::Recorder;
 use crate::store::SharedData;
 use crate::webhook::Webhook;
 
 /// How often streams are looked after, in milliseconds.
-pub const TICK: u32 = 1000;
+const TICK: u32 = 1000;
+
+/// How often while calls wait for a person.
+const TICK_WHILE_HOLDING: u32 = 100;
 
 /// What all streams of a gate share.
 pub struct Plugin {
@@ -29,6 +35,10 @@ pub struct Plugin {
     closing: RefCell<BTreeSet<u32>>,
     /// Announces questions and their answers.
     webhook: Webhook,
+    /// Whether the host has ticks. Without them no call is held.
+    pub ticks: bool,
+    /// Whether it has them more often now, because calls wait.
+    ticks_fast: Cell<bool>,
     /// The second of the last tick.
     second: Cell<i64>,
 }
@@ -45,22 +55,42 @@ impl Plugin {
             awaited: RefCell::default(),
             closing: RefCell::default(),
             webhook: Webhook::default(),
+            ticks: host::set_tick_period(TICK).is_ok(),
+            ticks_fast: Cell::new(false),
             second: Cell::new(-1),
         }
     }
 
-    /// What is to be done without a stream's callback; most of it once a second.
-    pub fn tick(&self) {
+    /// What is to be done without a stream's callback, under this root.
+    pub fn tick(self: &Rc<Self>, root: u32) {
         let Ok(now) = host::now() else { return };
-        if self.second.replace(now.seconds()) == now.seconds() {
-            return;
+        if self.second.replace(now.seconds()) != now.seconds() {
+            self.beat(now);
+            if let Some(notify) = &self.gate.approvals.notify {
+                self.webhook.send(notify, &self.recorder.metrics, now);
+            }
+            self.end_overdue(now);
+            self.close_cut();
         }
-        self.beat(now);
-        if let Some(notify) = &self.gate.approvals.notify {
-            self.webhook.send(notify, &self.recorder.metrics, now);
+        let waits = held::tick(self, now);
+        // What comes now concerns the root again.
+        if host::set_effective_context(root).is_ok() && !waits && self.ticks_fast.get() {
+            self.tick_every(TICK);
         }
-        self.end_overdue(now);
-        self.close_cut();
+    }
+
+    /// Something waits for a person: the ticks come faster.
+    pub fn hurry(&self) {
+        if !self.ticks_fast.get() {
+            self.tick_every(TICK_WHILE_HOLDING);
+        }
+    }
+
+    fn tick_every(&self, milliseconds: u32) {
+        // With the slower ticks a decision is only seen later.
+        if host::set_tick_period(milliseconds).is_ok() {
+            self.ticks_fast.set(milliseconds != TICK);
+        }
     }
 
     /// The answer to a call of our own: its status, none where it failed.
@@ -73,7 +103,7 @@ impl Plugin {
 
     /// Says that this VM is alive and what it holds, and how much all of them do.
     fn beat(&self, now: Timestamp) {
-        let worker = Worker::of(&self.gate, self.recorder.number, now, 0);
+        let worker = Worker::of(&self.gate, self.recorder.number, now, held::count());
         control::beat(&mut SharedData, &worker);
         if let Ok(workers) = control::workers(&mut SharedData, now) {
             let held = workers.iter().map(|worker| worker.held);
@@ -146,16 +176,9 @@ impl Plugin {
                 continue;
             }
             let mut exchange = Exchange::new(self.recorder.next_id());
-            let mut cx = exchange::Context {
-                gate: &self.gate,
-                store: &mut SharedData,
-                now,
-                held: usize::MAX,
-            };
-            if let Step::Reply(reply) = exchange.body_timed_out(&mut cx) {
-                // If even this fails the host's own timeout ends the stream.
-                let _paused = host::send_local_response(reply.status, &reply.headers, &reply.body);
-            }
+            let mut store = SharedData;
+            let mut cx = perform::context(self, now, &mut store);
+            perform::answer(&exchange.body_timed_out(&mut cx));
             self.publish(&exchange, now);
         }
     }

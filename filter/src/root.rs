@@ -9,15 +9,14 @@ use toolgate_engine::exchange::header;
 
 use crate::console;
 use crate::host::{self, Buffer, Level, Map};
-use crate::plugin::{Plugin, TICK};
+use crate::live;
+use crate::plugin::Plugin;
 use crate::recorder::Recorder;
 use crate::stream::Stream;
 
 /// What this root is.
-#[derive(Default)]
 enum Role {
     /// Nothing yet: streams are refused.
-    #[default]
     None,
     /// Decides calls.
     Gate(Rc<Plugin>),
@@ -26,9 +25,19 @@ enum Role {
 }
 
 /// The root context.
-#[derive(Default)]
 pub struct Root {
+    id: u32,
     role: Role,
+}
+
+impl Root {
+    /// A root without a configuration.
+    pub fn new(id: u32) -> Self {
+        Root {
+            id,
+            role: Role::None,
+        }
+    }
 }
 
 impl Context for Root {
@@ -71,16 +80,15 @@ impl RootContext for Root {
             complain("no clock or no shared data on this host");
             return false;
         };
-        if host::set_tick_period(TICK).is_err() {
-            host::log(
-                Level::Info,
-                "toolgate: no ticks on this host: requests whose body never comes wait for its timeout",
-            );
-        }
         match configured {
             Configured::Gate(gate) => {
                 say_live("configuration", &gate.digest);
-                self.role = Role::Gate(Rc::new(Plugin::new(*gate, recorder)));
+                let plugin = Rc::new(Plugin::new(*gate, recorder));
+                if !plugin.ticks {
+                    host::log(Level::Warning, NO_TICKS);
+                }
+                live::announce(&plugin);
+                self.role = Role::Gate(plugin);
             }
             Configured::Console(console) => {
                 say_live("console", &console.digest);
@@ -92,7 +100,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Role::Gate(plugin) = &self.role {
-            plugin.tick();
+            plugin.tick(self.id);
         }
     }
 
@@ -108,6 +116,9 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 }
+
+const NO_TICKS: &str = "toolgate: no ticks on this host: no call waits for a person, and requests whose body never comes wait for \
+    the host's own timeout";
 
 fn complain(message: &str) {
     host::log(Level::Critical, &format!("toolgate: {message}"));

@@ -7,11 +7,13 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start, Step};
-use toolgate_engine::identity::Attributes;
 use toolgate_engine::pep::Reply;
 use toolgate_engine::time::Timestamp;
 
+use crate::held::{self, Fate, Held};
 use crate::host::{self, Buffer, Map};
+use crate::live;
+use crate::perform::{self, remove_all};
 use crate::plugin::Plugin;
 use crate::store::SharedData;
 
@@ -20,6 +22,8 @@ use crate::store::SharedData;
 enum Request {
     /// Not decided.
     Open,
+    /// Waits for a person; what is known of it is in [`held`].
+    Held,
     /// Forwarded.
     Forwarded,
     /// Answered here: nothing more goes upstream.
@@ -51,6 +55,8 @@ pub struct Stream {
     exchange: Exchange,
     request: Request,
     reply: ReplyMode,
+    /// How many configurations this VM had taken when the stream began.
+    epoch: u64,
     /// How much of the body at hand is buffered, as the host last said.
     buffered: usize,
 }
@@ -68,6 +74,7 @@ impl Stream {
             exchange: Exchange::new(id),
             request: Request::Open,
             reply: ReplyMode::Pass,
+            epoch: live::epoch(),
             buffered: 0,
         }
     }
@@ -93,40 +100,13 @@ impl Stream {
         let time = host::now();
         let now = time.unwrap_or(Timestamp::from_nanos(0));
         let mut store = SharedData;
-        let mut cx = exchange::Context {
-            gate: &plugin.gate,
-            store: &mut store,
-            now,
-            held: usize::MAX,
-        };
+        let mut cx = perform::context(&plugin, now, &mut store);
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
         if !matches!(step, Step::Buffer) {
             plugin.publish(&self.exchange, now);
         }
         step
-    }
-
-    /// Hands the engine what the configuration needs to know of the connection and the route.
-    fn read_attributes(&mut self) {
-        let Some(plugin) = self
-            .plugin
-            .as_ref()
-            .filter(|plugin| !plugin.gate.attributes.is_empty())
-        else {
-            return;
-        };
-        let read =
-            |name: &'static str| Some((name, host::property(&name.replace('.', "\0")).ok()?));
-        let attributes = plugin
-            .gate
-            .attributes
-            .iter()
-            .copied()
-            .filter_map(read)
-            .collect();
-        let exchange = std::mem::replace(&mut self.exchange, Exchange::new(String::new()));
-        self.exchange = exchange.with_attributes(Attributes(attributes));
     }
 
     fn holds(&self) -> bool {
@@ -138,35 +118,63 @@ impl Stream {
     /// Performs a step. `headers_here` tells that the request headers can still be changed.
     fn perform(&mut self, step: Step, headers_here: bool) -> FilterAction {
         match step {
-            Step::Buffer | Step::Hold(_) => FilterAction::Pause,
+            Step::Buffer => FilterAction::Pause,
+            Step::Hold(_) => self.hold(),
             Step::Forward(_permit, removals, body) => {
-                let edited = body.is_none_or(|body| self.replace_request_body(&body));
-                if !edited || (headers_here && !remove_all(Map::Request, &removals)) {
+                let ready = match headers_here {
+                    true => perform::make_ready(&removals, body.as_deref(), self.buffered),
+                    // Headers that have gone say how long the body is.
+                    false => body.is_none(),
+                };
+                if !ready {
                     let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
-                    return self.answer(failed);
+                    return self.answer(&failed);
                 }
                 self.request = Request::Forwarded;
                 FilterAction::Continue
             }
-            reply @ Step::Reply(_) => self.answer(reply),
+            reply @ Step::Reply(_) => self.answer(&reply),
         }
     }
 
-    /// Puts what was judged in place of what came.
-    fn replace_request_body(&self, body: &[u8]) -> bool {
-        host::set_header(Map::Request, "content-length", &body.len().to_string()).is_ok()
-            && host::set_buffer(Buffer::RequestBody, self.buffered, body).is_ok()
-    }
-
-    fn answer(&mut self, step: Step) -> FilterAction {
+    fn answer(&mut self, reply: &Step) -> FilterAction {
         self.request = Request::Answered;
-        if let Step::Reply(reply) = step {
-            // If even closing fails the request stays paused, and the host's timeout ends it.
-            if host::send_local_response(reply.status, &reply.headers, &reply.body).is_err() {
-                let _paused = host::close_downstream();
-            }
-        }
+        perform::answer(reply);
         FilterAction::Pause
+    }
+
+    /// The request waits for a person, and the tick looks after it.
+    fn hold(&mut self) -> FilterAction {
+        if let Some(plugin) = &self.plugin {
+            plugin.hurry();
+            held::put(Held {
+                context: self.context,
+                home: plugin.clone(),
+                plugin: plugin.clone(),
+                exchange: std::mem::replace(&mut self.exchange, Exchange::new(String::new())),
+                size: self.buffered,
+                epoch: self.epoch,
+                fate: Fate::Waiting,
+            });
+        }
+        self.request = Request::Held;
+        FilterAction::Pause
+    }
+
+    /// Takes back what was held. Where nobody has decided the host ended the stream, and nothing is forwarded.
+    fn take_back(&mut self) {
+        if self.request != Request::Held {
+            return;
+        }
+        self.request = Request::Answered;
+        if let Some(mut held) = held::take(self.context) {
+            held.abandon();
+            if held.fate == Fate::Forwarded {
+                self.request = Request::Forwarded;
+            }
+            self.exchange = held.exchange;
+            self.plugin = Some(held.plugin);
+        }
     }
 
     /// The body has begun, or never will: nobody waits for it any more.
@@ -215,12 +223,8 @@ impl Stream {
     ) -> Option<T> {
         let plugin = self.plugin.clone()?;
         let now = host::now().ok()?;
-        let mut cx = exchange::Context {
-            gate: &plugin.gate,
-            store: &mut SharedData,
-            now,
-            held: usize::MAX,
-        };
+        let mut store = SharedData;
+        let mut cx = perform::context(&plugin, now, &mut store);
         Some(step(&mut self.exchange, &mut cx))
     }
 
@@ -275,7 +279,9 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
-        self.read_attributes();
+        if let Some(plugin) = &self.plugin {
+            perform::read_attributes(&mut self.exchange, plugin);
+        }
         let headers = host::headers(Map::Request);
         let step = self.decide(|exchange, cx| {
             headers
@@ -288,7 +294,7 @@ impl HttpContext for Stream {
                 return FilterAction::Continue;
             }
             let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
-            return self.answer(failed);
+            return self.answer(&failed);
         }
         if let (Step::Buffer, Some(plugin)) = (&step, &self.plugin) {
             plugin.await_body(self.context);
@@ -301,7 +307,7 @@ impl HttpContext for Stream {
         self.buffered = size;
         match self.request {
             Request::Forwarded => FilterAction::Continue,
-            Request::Answered => FilterAction::Pause,
+            Request::Held | Request::Answered => FilterAction::Pause,
             Request::Open if end_of_stream => self.request_complete(),
             Request::Open => {
                 let step = self.decide(|exchange, cx| Some(exchange.request_size(cx, size)));
@@ -315,13 +321,14 @@ impl HttpContext for Stream {
         // With trailers no body callback ever sees the end of the stream.
         match self.request {
             Request::Forwarded => FilterAction::Continue,
-            Request::Answered => FilterAction::Pause,
+            Request::Held | Request::Answered => FilterAction::Pause,
             Request::Open => self.request_complete(),
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
         self.buffered = 0;
+        self.take_back();
         if self.request != Request::Forwarded {
             // Our own answer, or another filter's: nothing came from upstream.
             return FilterAction::Continue;
@@ -448,6 +455,7 @@ impl HttpContext for Stream {
         if let Some(plugin) = &self.plugin {
             plugin.forget(self.context);
         }
+        self.take_back();
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {
@@ -459,12 +467,6 @@ impl HttpContext for Stream {
         let _no_clock = self.on_reply(|exchange, cx| exchange.finish(cx, &details));
         plugin.publish_end(&self.exchange);
     }
-}
-
-fn remove_all(map: Map, names: &[impl AsRef<str>]) -> bool {
-    names
-        .iter()
-        .all(|name| host::remove_header(map, name.as_ref()).is_ok())
 }
 
 /// Says that the body is plain JSON, whatever the old one was.

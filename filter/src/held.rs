@@ -1,0 +1,165 @@
+//! Requests that wait for a person.
+//!
+//! When the engine says [`Step::Hold`] a stream hands its exchange over. The tick of the root that the stream belongs to
+//! asks the engine about it until it goes on or is answered, and the stream's next callback takes it back. Each VM looks
+//! after its own requests; what people decide reaches all of them through shared data.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use toolgate_engine::exchange::{self, Exchange, HeldRequest, Step};
+use toolgate_engine::time::Timestamp;
+
+use crate::host::{self, Buffer, Map};
+use crate::live;
+use crate::perform;
+use crate::plugin::Plugin;
+use crate::store::SharedData;
+
+thread_local! {
+    static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody has decided.
+    Waiting,
+    /// Forwarded.
+    Forwarded,
+    /// Answered here: nothing goes upstream.
+    Answered,
+}
+
+/// A request that waits, or did until the last tick.
+pub struct Held {
+    /// The stream.
+    pub context: u32,
+    /// The configuration whose root looks after it.
+    pub home: Rc<Plugin>,
+    /// The configuration it was judged under last.
+    pub plugin: Rc<Plugin>,
+    /// Its exchange.
+    pub exchange: Exchange,
+    /// Bytes of its body, which the host keeps.
+    pub size: usize,
+    /// How many configurations this VM had taken when it was judged.
+    pub epoch: u64,
+    /// How it stands.
+    pub fate: Fate,
+}
+
+/// How many requests of this VM wait.
+pub fn count() -> usize {
+    let waiting = |held: &&Held| held.fate == Fate::Waiting;
+    HELD.with(|all| {
+        let all = all.try_borrow();
+        all.map_or(usize::MAX, |all| all.iter().filter(waiting).count())
+    })
+}
+
+/// Takes a request over.
+pub fn put(held: Held) {
+    HELD.with(|all| {
+        if let Ok(mut all) = all.try_borrow_mut() {
+            all.push(held);
+        }
+    });
+}
+
+/// Gives the request of a stream back.
+pub fn take(context: u32) -> Option<Held> {
+    HELD.with(|all| {
+        let mut all = all.try_borrow_mut().ok()?;
+        let place = all.iter().position(|held| held.context == context)?;
+        Some(all.swap_remove(place))
+    })
+}
+
+/// Looks after everything that waits under this root. True while something does.
+pub fn tick(home: &Rc<Plugin>, now: Timestamp) -> bool {
+    let due = |held: &mut Held| held.fate == Fate::Waiting && Rc::ptr_eq(&held.home, home);
+    let due: Vec<Held> = HELD.with(|all| {
+        let all = all.try_borrow_mut();
+        all.map_or_else(|_| Vec::new(), |mut all| all.extract_if(.., due).collect())
+    });
+    let mut waits = false;
+    for mut held in due {
+        // A stream that is gone says so itself.
+        if host::set_effective_context(held.context).is_ok() {
+            held.look_after(now);
+        }
+        waits |= held.fate == Fate::Waiting;
+        put(held);
+    }
+    waits
+}
+
+/// What the host has of a request whose stream is the effective one.
+struct AtTheHost {
+    size: usize,
+}
+
+impl HeldRequest for AtTheHost {
+    fn headers(&mut self) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        host::headers(Map::Request).ok()
+    }
+
+    fn body(&mut self) -> Option<Vec<u8>> {
+        host::buffer(Buffer::RequestBody, self.size).ok()
+    }
+}
+
+impl Held {
+    /// Asks the engine, and does what it says; the host acts on it when the tick is over.
+    fn look_after(&mut self, now: Timestamp) {
+        if let Some(newer) = live::newer(&self.plugin, self.epoch) {
+            perform::read_attributes(&mut self.exchange, &newer);
+            self.plugin = newer;
+            self.epoch = live::epoch();
+        }
+        let mut request = AtTheHost { size: self.size };
+        let step = self.decide(now, |exchange, cx| exchange.held(cx, &mut request));
+        let fate = match step {
+            Step::Buffer => return,
+            Step::Hold(_) => Fate::Waiting,
+            Step::Forward(_permit, removals, body) => {
+                let ready = perform::make_ready(&removals, body.as_deref(), self.size);
+                if ready && host::continue_request().is_ok() {
+                    Fate::Forwarded
+                } else {
+                    let failed = self.decide(now, |exchange, cx| exchange.host_failed(cx));
+                    perform::answer(&failed);
+                    Fate::Answered
+                }
+            }
+            reply @ Step::Reply(_) => {
+                perform::answer(&reply);
+                Fate::Answered
+            }
+        };
+        self.fate = fate;
+        self.plugin.publish(&self.exchange, now);
+    }
+
+    /// The stream ended before anybody decided: nothing is forwarded. Leaves a record of it.
+    pub fn abandon(&mut self) {
+        if self.fate != Fate::Waiting {
+            return;
+        }
+        self.fate = Fate::Answered;
+        let Ok(now) = host::now() else { return };
+        self.decide(now, |exchange, cx| exchange.abandoned(cx));
+        self.plugin.publish(&self.exchange, now);
+    }
+
+    fn decide<T>(
+        &mut self,
+        now: Timestamp,
+        decide: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> T,
+    ) -> T {
+        let mut store = SharedData;
+        let mut cx = perform::context(&self.plugin, now, &mut store);
+        decide(&mut self.exchange, &mut cx)
+    }
+}

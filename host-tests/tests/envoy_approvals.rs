@@ -1,0 +1,15 @@
+//! Calls that wait for a person, on a real Envoy with two workers: what is approved goes on as it came, once; whatever else
+//! becomes of a call, nothing goes upstream. People decide through the console's interface, in a VM of its own.
+
+#[path = "envoy_approvals/bound.rs"]
+mod bound;
+#[path = "envoy_approvals/decided.rs"]
+mod decided;
+#[path = "envoy_approvals/gone.rs"]
+mod gone;
+#[path = "envoy_approvals/many.rs"]
+mod many;
+#[path = "envoy_approvals/rig.rs"]
+mod rig;
+#[path = "envoy_approvals/stop.rs"]
+mod stop;
