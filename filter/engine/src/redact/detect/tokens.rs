@@ -182,7 +182,13 @@ pub fn slack(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     if !known {
         return None;
     }
-    let found = token(text, place, body, BASE64_URL | LOCAL | BASE64, 18)?;
+    // Only the cookie, `xoxd-`, is more than a word; in a link, what follows the others belongs to the link.
+    let classes = if kind == b'd' {
+        BASE64_URL | LOCAL | BASE64
+    } else {
+        BASE64_URL
+    };
+    let found = token(text, place, body, classes, 18)?;
     // Every one has the number of a workspace in it; `xoxb-your-token-goes-here` has none.
     let mut digits = text.0.get(found.clone())?.iter();
     let end = text.run_back(found.end, LOCAL, 8);
