@@ -32,7 +32,7 @@ impl Metrics {
         let names = rejections
             .chain(strangers)
             .chain(no_server)
-            .chain([WITHHELD, REFUNDED, SENT, UNSENT].map(str::to_owned));
+            .chain([WITHHELD, REFUNDED, DRIFT, SENT, UNSENT].map(str::to_owned));
         let define = |name: String| {
             Some((
                 name.clone(),
@@ -89,6 +89,9 @@ impl Metrics {
         if record.withheld.is_some() {
             self.increment(WITHHELD);
         }
+        for _ in record.drifted.iter().flatten() {
+            self.increment(DRIFT);
+        }
     }
 
     /// Adds to the histogram of decision times.
@@ -118,6 +121,7 @@ impl Metrics {
 }
 
 const WITHHELD: &str = "toolgate.withheld";
+const DRIFT: &str = "toolgate.drift";
 const REFUNDED: &str = "toolgate.refunded";
 const SENT: &str = "toolgate.webhook.sent";
 const UNSENT: &str = "toolgate.webhook.failed";

@@ -285,13 +285,13 @@ impl Inspection<'_> {
         let Some((_, pin)) = self.pins.find(name) else {
             return true;
         };
-        let is_new = drifted && !self.drifted.iter().any(|known| **known == *name);
-        if is_new && self.drifted.len() < Self::MOST {
-            self.drifted.push(name.into());
-        }
         // What looks like a list elsewhere may be of anybody's making, such as what a caller had a tool repeat.
         if !is_answer {
             return false;
+        }
+        let is_new = drifted && !self.drifted.iter().any(|known| **known == *name);
+        if is_new && self.drifted.len() < Self::MOST {
+            self.drifted.push(name.into());
         }
         if !drifted && !self.is_fresh {
             return true;

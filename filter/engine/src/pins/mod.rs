@@ -168,18 +168,15 @@ impl Pinned<'_> {
         };
         let why = match self.drift {
             Drift::None => return None,
-            Drift::Changed => "The definition of this tool has changed since it was pinned",
+            Drift::Changed => {
+                "The definition of this tool has changed since it was pinned, so it is not called until an operator has reviewed it (`toolgate pin` shows the difference) and pinned it anew"
+            }
             Drift::Lost => {
-                "It cannot be told whether the definition of this tool is still the pinned one"
+                "It cannot be told whether the definition of this tool has changed since it was pinned, so the call was not made"
             }
         };
         let pointer = pin.pointer();
-        let mut reason = String::from(why);
-        reason.push_str(
-            ", so it is not called until an operator has reviewed it (`toolgate pin` shows the difference) and it is pinned anew (rule ",
-        );
-        reason.push_str(&pointer);
-        reason.push_str(").");
+        let reason = [why, " (rule ", &pointer, ")."].concat();
         Some(Denial::new(&pointer, reason))
     }
 
@@ -201,11 +198,8 @@ impl Pinned<'_> {
         }?;
         let mut pointer = pin.pointer();
         pointer.push_str("/arguments");
-        let mut reason = String::from("The arguments do not fit the tool's input schema: ");
-        reason.push_str(&misfit);
-        reason.push_str(" (rule ");
-        reason.push_str(&pointer);
-        reason.push_str(").");
+        let what = "The arguments do not fit the tool's input schema: ";
+        let reason = [what, &misfit, " (rule ", &pointer, ")."].concat();
         Some(Denial::new(&pointer, reason))
     }
 }
