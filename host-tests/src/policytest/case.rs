@@ -35,8 +35,8 @@ pub struct Case {
 pub enum Kind {
     /// Requests, one after the other.
     Steps(Vec<Step>),
-    /// What of a list is left.
-    List(Box<ListCase>),
+    /// What of a list is left, and what happens after it.
+    List(Box<ListCase>, Vec<Step>),
 }
 
 /// A list and what must be left of it.

@@ -6,10 +6,12 @@
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 use toolgate_engine::config::Gate;
+use toolgate_engine::json::{self, Edits, Limits, Value};
+use toolgate_engine::pins::{self, Pins};
 use toolgate_engine::identity::{Attributes, Servers, Source};
 
-use super::case::{Ask, Caller};
-use super::metadata;
+use super::case::{Ask, Caller, ListKind};
+use super::{mcp, metadata};
 use crate::document::Document;
 use crate::host::Message;
 
@@ -17,6 +19,8 @@ use crate::host::Message;
 #[derive(Debug)]
 pub struct Credentials {
     config: String,
+    /// The pins as they are written.
+    pins: Option<Pins>,
     /// The configuration, compiled; nothing if it is wrong.
     gate: Option<Gate>,
     /// Ids of grants.
@@ -24,29 +28,54 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Gives every grant of a configuration a token of the runner's making.
+    /// Gives every grant of a configuration a token of the runner's making, and every pin the digest of a definition that
+    /// stands for the pinned one: nobody can tell from a digest what that was.
     pub fn of(config: &Document) -> Credentials {
-        let mut json = String::with_capacity(config.json().len());
+        let mut edits = Edits::default();
         let mut grants = Vec::new();
-        let mut from = 0;
         let listed = config.root().get("grants");
         for grant in listed.iter().flat_map(|list| list.items()) {
             let id = grant.get("id").and_then(|id| id.as_str());
             let (Some(id), Some(digest)) = (id, grant.get("token_sha256")) else {
                 continue;
             };
-            let span = digest.span();
-            json.push_str(config.json().get(from..span.start).unwrap_or_default());
-            json.push_str(&format!("\"{}\"", sha256_hex(&token(&id))));
-            from = span.end;
+            edits.replace(digest.span(), format!("\"{}\"", sha256_hex(&token(&id))));
             grants.push(id.into_owned());
         }
-        json.push_str(config.json().get(from..).unwrap_or_default());
+        if let Some(pins) = config.root().get("pins") {
+            replace_digests(pins.get("tools"), &mut edits);
+            for (_, server) in pins.get("servers").iter().flat_map(Value::members) {
+                replace_digests(server.get("tools"), &mut edits);
+            }
+        }
+        let written = Gate::from_json(config.json().as_bytes(), false).ok();
+        let json = edits.apply(config.json());
+        let json = json.unwrap_or_else(|| config.json().to_owned());
         Credentials {
             gate: Gate::from_json(json.as_bytes(), false).ok(),
+            pins: written.and_then(|gate| gate.pins),
             config: json,
             grants,
         }
+    }
+
+    /// A listed entry as a server of the runner lists it: for a tool that is given by its name alone, or as it was pinned,
+    /// what stands for the pinned definition.
+    pub fn as_pinned(&self, list: ListKind, server: Option<&str>, entry: &str) -> String {
+        let document = json::Document::parse(entry.as_bytes(), &Limits::REPLY);
+        let (ListKind::Tools, Some(pins), Ok(document)) = (list, &self.pins, document) else {
+            return entry.to_owned();
+        };
+        let name = document.root().get("name").and_then(|name| name.as_str());
+        let name = name.unwrap_or_default();
+        let Some((_, pin)) = pins.of(server).find(&name) else {
+            return entry.to_owned();
+        };
+        let is_pinned = *pin.digest == *pins::digest(document.root());
+        if is_pinned || entry == mcp::list_entry(list, &name) {
+            return stand_in(&name);
+        }
+        entry.to_owned()
     }
 
     /// The configuration with those tokens.
@@ -136,6 +165,29 @@ impl Credentials {
             message = message.with(":path", &**prefix);
         }
         Ok(message)
+    }
+}
+
+/// A definition that stands for the pinned one.
+fn stand_in(name: &str) -> String {
+    let description = "As it was pinned: what `toolgate test` lists for this tool.";
+    serde_json::json!({"name": name, "description": description}).to_string()
+}
+
+fn replace_digests(tools: Option<Value<'_>>, edits: &mut Edits) {
+    for (name, pin) in tools.iter().flat_map(Value::members) {
+        let entry = stand_in(&name.decode());
+        let digest = match pin.get("digest") {
+            Some(digest) => Some(digest),
+            None => pin.as_text().map(|_| pin),
+        };
+        if let (Some(digest), Ok(document)) = (
+            digest,
+            json::Document::parse(entry.as_bytes(), &Limits::REPLY),
+        ) {
+            let stands = pins::digest(document.root());
+            edits.replace(digest.span(), format!("\"{stands}\""));
+        }
     }
 }
 

@@ -174,12 +174,14 @@ impl<'d> Loader<'d> {
                     .filter_map(|step| self.step(reader, step, &ask));
                 Some(Kind::Steps(steps.collect()))
             }
-            (None, Some(list)) => {
-                list_case(reader, &mut case, &list, ask).map(|list| Kind::List(Box::new(list)))
-            }
-            (Some(_), Some(list)) => {
-                reader.error(&list, "a case has either `steps` or `list`");
-                None
+            (steps, Some(list)) => {
+                let list = list_case(reader, &mut case, &list, ask.clone());
+                let steps = steps.map(|steps| reader.list(&steps)).unwrap_or_default();
+                let steps = steps
+                    .into_iter()
+                    .filter_map(|step| self.step(reader, step, &ask))
+                    .collect();
+                list.map(|list| Kind::List(Box::new(list), steps))
             }
             (None, None) => {
                 let field = case.field.clone();

@@ -79,13 +79,11 @@ fn run_case(file: &TestFile, case: &Case, backend: &dyn Backend) -> Result<(), B
         sessions: Vec::new(),
     };
     match &case.kind {
-        Kind::List(list) => runner.list(list),
-        Kind::Steps(steps) => {
-            for (index, step) in steps.iter().enumerate() {
-                runner.step(step, index + 1)?;
-            }
-            Ok(())
+        Kind::List(list, steps) => {
+            runner.list(list)?;
+            runner.steps(steps)
         }
+        Kind::Steps(steps) => runner.steps(steps),
     }
 }
 
@@ -106,6 +104,13 @@ struct Runner<'f> {
 }
 
 impl Runner<'_> {
+    fn steps(&mut self, steps: &[Step]) -> Result<(), Box<Failure>> {
+        for (index, step) in steps.iter().enumerate() {
+            self.step(step, index + 1)?;
+        }
+        Ok(())
+    }
+
     fn step(&mut self, step: &Step, number: usize) -> Result<(), Box<Failure>> {
         if let Some(moment) = step.at {
             self.clock.set(moment.from(self.clock.nanos()));
@@ -182,7 +187,12 @@ impl Runner<'_> {
     fn list(&mut self, case: &ListCase) -> Result<(), Box<Failure>> {
         self.begin_session(&case.ask)?;
         let body = mcp::list_body(&case.ask, case.list);
-        let reply = mcp::list_reply(&case.ask, case.list, &case.given);
+        let server = case.ask.server.as_deref();
+        let given = case.given.iter();
+        let given: Vec<String> = given
+            .map(|entry| self.credentials.as_pinned(case.list, server, entry))
+            .collect();
+        let reply = mcp::list_reply(&case.ask, case.list, &given);
         let observed = self.send(&case.ask, &body, |_| {
             Upstream::Reply(Box::new(reply.clone()))
         })?;
