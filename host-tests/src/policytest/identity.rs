@@ -6,9 +6,9 @@
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 use toolgate_engine::config::Gate;
+use toolgate_engine::identity::{Attributes, Servers, Source};
 use toolgate_engine::json::{self, Edits, Limits, Value};
 use toolgate_engine::pins::{self, Pins};
-use toolgate_engine::identity::{Attributes, Servers, Source};
 
 use super::case::{Ask, Caller, ListKind};
 use super::{mcp, metadata};
@@ -68,7 +68,11 @@ impl Credentials {
         };
         let name = document.root().get("name").and_then(|name| name.as_str());
         let name = name.unwrap_or_default();
-        let Some((_, pin)) = pins.of(server).find(&name) else {
+        let only = self.gate.as_ref().and_then(|gate| match &gate.servers {
+            Servers::One(name) => Some(&**name),
+            _ => None,
+        });
+        let Some((_, pin)) = pins.of(server.or(only)).find(&name) else {
             return entry.to_owned();
         };
         let is_pinned = *pin.digest == *pins::digest(document.root());
