@@ -35,11 +35,9 @@ pub mod counters;
 pub mod exchange;
 mod hmac;
 pub mod identity;
-pub mod json;
 pub mod mcp;
 mod names;
 pub mod ndjson;
-mod order;
 pub mod pdp;
 pub mod pep;
 pub mod pins;
@@ -50,3 +48,5 @@ pub mod sse;
 pub mod time;
 
 pub use names::{NameMap, Names};
+pub use toolgate_json as json;
+use toolgate_json::order;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::charge::charge;
 use crate::approvals::Notice;
-use crate::audit::is_unprintable;
 use crate::counters::Charge;
 use crate::identity::Principal;
-use crate::json::Value;
+use crate::json::{Value, is_unprintable};
 use crate::mcp::List;
 use crate::pins::Pinned;
 use crate::policy::{

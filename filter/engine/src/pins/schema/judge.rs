@@ -1,7 +1,7 @@
 //! Holding a value to a schema. The first thing that does not fit is told in words an agent can act on; values are not.
 
 use super::{Check, Counted, NodeId, Relation, Schema, number, types};
-use crate::audit::is_unprintable;
+use crate::json::is_unprintable;
 use crate::json::{Kind, Text, Value, canonical};
 use crate::names::NameMap;
 

@@ -73,5 +73,36 @@ impl ObjectWriter {
 pub fn quoted(text: &str) -> String {
     // Writing a str as JSON cannot fail.
     let json = serde_json::to_string(text).unwrap_or_default();
-    crate::audit::one_line(json)
+    one_line(json)
+}
+
+/// JSON escapes control characters; the line ends and format characters JSON allows are escaped here, so that
+/// the text is one line for every reader and moves no cursor.
+pub fn one_line(json: String) -> String {
+    let plain = |char: char| !is_unprintable(char);
+    if json.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        return json;
+    }
+    let mut line = String::with_capacity(json.len());
+    for char in json.chars() {
+        if plain(char) {
+            line.push(char);
+        } else {
+            let mut units = [0; 2];
+            for unit in char.encode_utf16(&mut units) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    line
+}
+
+/// Line ends, controls and characters without a shape of their own.
+pub fn is_unprintable(char: char) -> bool {
+    matches!(
+        char,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }

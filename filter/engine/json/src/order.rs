@@ -1,28 +1,28 @@
 //! Sorting, in one place: every type the standard library's sorts are used with costs the module 3 to 5 KB.
 
 /// The indexes of `keys` in the order of the keys; of equal ones the first comes first.
-pub(crate) fn by_text<'k>(keys: impl Iterator<Item = &'k str>) -> Vec<usize> {
+pub fn by_text<'k>(keys: impl Iterator<Item = &'k str>) -> Vec<usize> {
     let mut indexed: Vec<(&str, usize)> = keys.zip(0..).collect();
     sort_texts(&mut indexed);
     indexed.into_iter().map(|(_, index)| index).collect()
 }
 
 /// The texts, sorted.
-pub(crate) fn texts<'k>(texts: impl Iterator<Item = &'k str>) -> Vec<&'k str> {
+pub fn texts<'k>(texts: impl Iterator<Item = &'k str>) -> Vec<&'k str> {
     let mut indexed: Vec<(&str, usize)> = texts.zip(0..).collect();
     sort_texts(&mut indexed);
     indexed.into_iter().map(|(text, _)| text).collect()
 }
 
 /// The texts, sorted, each once.
-pub(crate) fn distinct<'k>(unsorted: impl Iterator<Item = &'k str>) -> Vec<&'k str> {
+pub fn distinct<'k>(unsorted: impl Iterator<Item = &'k str>) -> Vec<&'k str> {
     let mut texts = texts(unsorted);
     texts.dedup();
     texts
 }
 
 /// Whether a text is there more than once.
-pub(crate) fn has_twins<'k>(unsorted: impl Iterator<Item = &'k str>) -> bool {
+pub fn has_twins<'k>(unsorted: impl Iterator<Item = &'k str>) -> bool {
     let texts = texts(unsorted);
     texts
         .iter()
@@ -31,14 +31,14 @@ pub(crate) fn has_twins<'k>(unsorted: impl Iterator<Item = &'k str>) -> bool {
 }
 
 /// The indexes of `keys` in the order of the keys; of equal ones the first comes first.
-pub(crate) fn by_number(keys: impl Iterator<Item = u64>) -> Vec<usize> {
+pub fn by_number(keys: impl Iterator<Item = u64>) -> Vec<usize> {
     let mut indexed: Vec<(u64, usize)> = keys.zip(0..).collect();
     indexed.sort_unstable();
     indexed.into_iter().map(|(_, index)| index).collect()
 }
 
 /// The items in this order, which names each of them once.
-pub(crate) fn arrange<T>(items: Vec<T>, order: &[usize]) -> Vec<T> {
+pub fn arrange<T>(items: Vec<T>, order: &[usize]) -> Vec<T> {
     let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
     let take = |index: &usize| items.get_mut(*index).and_then(Option::take);
     order.iter().filter_map(take).collect()

@@ -11,11 +11,24 @@
 //!
 //! The result is a flat tape over the text, read through [`Value`] cursors. The same type serves request
 //! bodies, replies, configurations and the literals in policies, so they all compare alike.
+//!
+//! A crate of its own, because it is compiled for speed and the rest of the filter for size.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        reason = "a test may panic"
+    )
+)]
 
 mod canonical;
 mod decimal;
 mod edit;
 mod fold;
+pub mod order;
 mod reader;
 mod text;
 mod value;
@@ -24,9 +37,8 @@ mod write;
 pub use canonical::{canonical, compact};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
-pub use fold::impersonated;
-pub(crate) use fold::is_case_variant;
+pub use fold::{impersonated, is_case_variant};
 pub use reader::{JsonError, JsonErrorKind, Limits};
 pub use text::Text;
 pub use value::{Document, Kind, Members, Value};
-pub use write::{ObjectWriter, quoted};
+pub use write::{ObjectWriter, is_unprintable, one_line, quoted};

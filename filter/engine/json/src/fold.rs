@@ -31,7 +31,7 @@ pub fn impersonated<'n>(key: &str, names: &[&'n str]) -> Option<&'n str> {
 
 /// Whether `key` is another spelling of `name` to a parser that ignores case, as Go's does: ASCII letters, and the two
 /// other characters that fold to one.
-pub(crate) fn is_case_variant(key: &str, name: &str) -> bool {
+pub fn is_case_variant(key: &str, name: &str) -> bool {
     if key == name {
         return false;
     }
