@@ -59,12 +59,18 @@ def script():
             "log": {"notify": ["log"] * 2, "gap_ms": 10, "result": {"content": [said]}},
             "ask": {"elicit": {"message": ALL, "requestedSchema": question}, "sample": ALL, "result": {"content": [said]}},
             "redeliver": {"close": True, "notify": ["progress"], "gap_ms": 200, "result": {"content": [text(ALL)]}},
+            "broken": {"schema": PERSON, "result": {"content": [said], "structuredContent": {"name": 5}}},
             "person": {"schema": PERSON, "result": {"content": [text(json.dumps(person))], "structuredContent": person}},
         },
         "resources": {"memo://plain": [{"uri": "memo://plain", "text": ALL, "mimeType": "text/plain", "_meta": {"acme/note": ALL}}]},
         "resource_error": {"code": 1501, "message": ALL, "data": ALL},
         "prompts": {"brief": [{"role": "user", "content": text(ALL)}, {"role": "assistant", "content": text("said")}]},
     }
+
+
+def script_of(tool):
+    """The result of one tool."""
+    return script()["tools"][tool]["result"]
 
 
 PERSON = {

@@ -80,6 +80,16 @@ class Rig(Bench):
             gate.stop()
 
     @contextmanager
+    def relayed_gate(self, upstream, name, policy):
+        """As `gate`, with a recorder between it and its upstream."""
+        behind = Recorder(upstream)
+        try:
+            with self.gate(behind.port, name, policy) as port:
+                yield port, behind
+        finally:
+            behind.stop()
+
+    @contextmanager
     def kept_gate(self, upstream, name, policy):
         """The port of a gate that the next run may use again."""
         if name not in self.gates:
@@ -118,4 +128,4 @@ class Rig(Bench):
         (RUNS / f"{name}.said").write_bytes(done.stdout)
         if done.returncode != 0:
             raise NotReady(f"the client {client} ended with {done.returncode}\n{log.read_text()[-2000:]}")
-        return [json.loads(line) for line in done.stdout.decode().splitlines()]
+        return [json.loads(line) for line in done.stdout.decode().split("\n") if line]

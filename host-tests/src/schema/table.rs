@@ -168,7 +168,7 @@ object! { NAMED "detector" "How a detector does its work."
 
 object! { LINKS "links" "Links to other hosts."
     {
-        "allow_hosts": NAMES, "Hosts whose links stay; `.acme.com` means acme.com and its subdomains.";
+        "allow_hosts": NAMES, "Hosts whose links stay, beside json-schema.org; `.acme.com` means acme.com and its subdomains.";
         "with": REPLACEMENT, "What stands there instead; left out: [redacted:url].";
     }
 }

@@ -46,10 +46,13 @@ pub enum Kind {
     GoogleApiKey,
     /// `url`: links to other hosts than these. Entries as [`UrlTest::host`] makes them.
     Url {
-        /// Hosts whose links stay; `.acme.com` means it and its subdomains.
+        /// Hosts whose links stay, beside [`SCHEMA_HOST`]; `.acme.com` means it and its subdomains.
         allow_hosts: Vec<Box<str>>,
     },
 }
+
+/// The host that the `$schema` of most tools names: without it clients know no dialect, and refuse the whole tool.
+pub const SCHEMA_HOST: &str = "json-schema.org";
 
 impl Kind {
     /// The names of all kinds in a configuration; `url` is the last and takes `allow_hosts`.
@@ -231,9 +234,10 @@ impl Detectors {
             };
             let place = kind.place();
             if let Kind::Url { allow_hosts } = kind {
-                let hosts = Some(allow_hosts.clone());
+                let mut hosts = allow_hosts.clone();
+                hosts.push(SCHEMA_HOST.into());
                 let test = UrlTest {
-                    hosts,
+                    hosts: Some(hosts),
                     schemes: None,
                 };
                 all.links.push((index, test));
