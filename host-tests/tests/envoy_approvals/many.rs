@@ -55,8 +55,9 @@ fn two_hundred_held_calls_each_get_their_own_answer() {
         for question in rig.look("approvals")["approvals"].as_array().unwrap() {
             let arguments: Value =
                 serde_json::from_str(question["arguments"].as_str().unwrap()).unwrap();
-            let n = arguments["n"].as_u64().unwrap();
-            if n.is_multiple_of(2) {
+            // Canonical numbers may have an exponent.
+            let n = arguments["n"].as_f64().unwrap();
+            if n % 2.0 == 0.0 {
                 rig.approve(&id(question));
             } else {
                 rig.reject(&id(question), &format!("no to {n}"));
@@ -98,7 +99,7 @@ fn many_equal_calls_share_a_question_and_one_of_them_runs() {
         .collect();
     rig.wait(|| rig.held() == 10);
     rig.approve(&rig.pending());
-    rig.wait(|| calls.len() > 9 && rig.upstream_bodies().len() == 1);
+    rig.wait(|| rig.upstream_bodies().len() == 1);
     let mut ran = 0;
     calls.retain_mut(|call| {
         let answer = call.poll(Duration::from_millis(300));
@@ -106,6 +107,7 @@ fn many_equal_calls_share_a_question_and_one_of_them_runs() {
         answer.is_none()
     });
     assert_eq!((ran, calls.len()), (1, 9), "the others ask for themselves");
+    assert_eq!(rig.questions("pending", 1).len(), 1, "together");
     assert_eq!(rig.upstream_bodies().len(), 1);
 }
 

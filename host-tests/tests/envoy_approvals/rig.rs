@@ -191,9 +191,16 @@ impl Rig {
     pub fn wait(&self, condition: impl Fn() -> bool) {
         let began = Instant::now();
         while !condition() {
-            assert!(began.elapsed() < PATIENCE, "{}", self.envoy.log());
+            assert!(began.elapsed() < PATIENCE, "{}", self.said());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// What the filter logged last.
+    fn said(&self) -> String {
+        let log = self.envoy.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("[wasm]")).collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     /// Calls that are held now, as the heartbeats of all workers say.

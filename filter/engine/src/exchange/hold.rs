@@ -136,7 +136,7 @@ pub(super) fn rejected(cx: &Context<'_>, rule: &Arc<str>, question: &Question) -
 
 impl Waiting {
     /// What the caller is told when its question ended without an answer.
-    fn ended(&self, cx: &Context<'_>, question: Option<&Question>, what: &str) -> Denial {
+    fn ended(&self, cx: &Context<'_>, question: &Question, what: &str) -> Denial {
         let reason = format!(
             "{what} (approval {}). Repeat the call to ask again.",
             self.approval
@@ -145,7 +145,7 @@ impl Waiting {
             rule: Arc::clone(&self.rule),
             reason,
             retry_after: None,
-            approval: question.map(|question| Box::new(question.notice(cx.now))),
+            approval: Some(Box::new(question.notice(cx.now))),
         }
     }
 
@@ -168,23 +168,22 @@ impl Waiting {
         if self.expires.is_some_and(|expires| cx.now >= expires) {
             return Ok(Outlook::TurnAway(Stranger::Expired));
         }
+        // Used by another call like this one, whose next one has its place already: this one has to ask for itself.
         let Some(question) = approvals::look(cx.store, cx.now, &self.approval)? else {
-            let denial = self.ended(cx, None, "The question is no longer there");
-            return Ok(Outlook::Refuse(Outcome::Expire, denial));
+            return Ok(Outlook::Again);
         };
         Ok(match question.state {
-            // Used by another call like this one: this one has to ask for itself.
             Answered::Approved | Answered::Used => Outlook::Again,
             Answered::Rejected => {
                 approvals::close(cx.store, &self.approval)?;
                 Outlook::Refuse(Outcome::Deny, rejected(cx, &self.rule, &question))
             }
             Answered::Expired => {
-                let denial = self.ended(cx, Some(&question), "Nobody answered in time");
+                let denial = self.ended(cx, &question, "Nobody answered in time");
                 Outlook::Refuse(Outcome::Expire, denial)
             }
             Answered::Withdrawn => {
-                let denial = self.ended(cx, Some(&question), "The call was cancelled");
+                let denial = self.ended(cx, &question, "The call was cancelled");
                 Outlook::Refuse(Outcome::Expire, denial)
             }
             Answered::Pending if cx.now.seconds() >= self.until => {
