@@ -1,7 +1,6 @@
 //! Envoy stats: `wasmcustom.toolgate.…`. All names are known beforehand, so that their number is bounded.
 
-use std::collections::HashMap;
-
+use toolgate_engine::NameMap;
 use toolgate_engine::audit::{Outcome, Record};
 use toolgate_engine::identity::Stranger;
 use toolgate_engine::pep::Rejection;
@@ -14,7 +13,7 @@ pub struct Metrics {
     /// By [`Outcome::index`].
     decisions: [Option<u32>; Outcome::ALL.len()],
     /// What happens less often, by name.
-    counters: HashMap<String, u32>,
+    counters: NameMap<u32>,
     decision_time: Option<u32>,
     held: Option<u32>,
 }
@@ -33,19 +32,19 @@ impl Metrics {
             .chain(strangers)
             .chain(no_server)
             .chain([WITHHELD, REFUNDED, DRIFT, SENT, UNSENT].map(str::to_owned));
-        let define = |name: String| {
-            Some((
-                name.clone(),
-                host::define_metric(Metric::Counter, &name).ok()?,
-            ))
-        };
+        let mut counters = NameMap::default();
+        for name in names {
+            if let Ok(id) = host::define_metric(Metric::Counter, &name) {
+                counters.insert(&name, id);
+            }
+        }
         let decided = |outcome: Outcome| {
             let name = format!("toolgate.decision.{}", outcome.word());
             host::define_metric(Metric::Counter, &name).ok()
         };
         Metrics {
             decisions: Outcome::ALL.map(decided),
-            counters: names.filter_map(define).collect(),
+            counters,
             decision_time: host::define_metric(Metric::Histogram, "toolgate.decision_time_us").ok(),
             held: host::define_metric(Metric::Gauge, "toolgate.held").ok(),
         }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::approvals::Notice;
 use crate::config::{AuditArgs, display_nanos};
@@ -95,9 +94,9 @@ pub struct Record {
     /// Names of the top-level arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<String>>,
-    /// All arguments, where `audit.args` is `full`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arguments: Option<Box<RawValue>>,
+    /// All arguments as JSON, where `audit.args` is `full`. Written at the end, as it is.
+    #[serde(skip)]
+    pub arguments: Option<String>,
     /// The JSON-RPC id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_id: Option<String>,
@@ -105,9 +104,9 @@ pub struct Record {
     pub principal: String,
     /// What established it: `grant`, `jwt`, `mtls`, `header`, or `anonymous`.
     pub source: String,
-    /// Claims chosen by `audit.claims`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub claims: Option<Box<RawValue>>,
+    /// Claims chosen by `audit.claims`, as a JSON object. Written at the end, as it is.
+    #[serde(skip)]
+    pub claims: Option<String>,
     /// The server the request is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -321,7 +320,7 @@ impl Record {
                 );
             }
             AuditArgs::Keys => {}
-            AuditArgs::Full => self.arguments = RawValue::from_string(compact(arguments)).ok(),
+            AuditArgs::Full => self.arguments = Some(compact(arguments)),
         }
     }
 }
@@ -353,5 +352,17 @@ pub fn clip(text: &str) -> String {
 
 fn to_line(record: &Record) -> String {
     // Serializing text and numbers cannot fail.
-    one_line(serde_json::to_string(record).unwrap_or_default())
+    let mut line = serde_json::to_string(record).unwrap_or_default();
+    let members = [
+        (",\"claims\":", &record.claims),
+        (",\"arguments\":", &record.arguments),
+    ];
+    line.pop();
+    for (key, json) in members {
+        if let Some(json) = json {
+            line.extend([key, json]);
+        }
+    }
+    line.push('}');
+    one_line(line)
 }

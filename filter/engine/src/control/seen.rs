@@ -3,6 +3,7 @@
 use crate::config::{Gate, Mode};
 use crate::counters::{Store, StoreLost};
 use crate::json::{Document, Limits, ObjectWriter};
+use crate::order;
 use crate::time::Timestamp;
 
 /// Rings of recent decisions. VMs beyond it share one.
@@ -51,9 +52,9 @@ pub fn recent(store: &mut dyn Store) -> Result<Vec<String>, StoreLost> {
         }
     }
     // Every line begins with its time.
-    lines.sort_unstable();
-    lines.reverse();
-    Ok(lines)
+    let mut order = order::by_text(lines.iter().map(String::as_str));
+    order.reverse();
+    Ok(order::arrange(lines, &order))
 }
 
 /// What a VM says of itself once a second.

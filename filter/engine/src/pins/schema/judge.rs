@@ -4,6 +4,7 @@ use super::{Check, Counted, NodeId, Relation, Schema, number, types};
 use crate::json::is_unprintable;
 use crate::json::{Kind, Text, Value, canonical};
 use crate::names::NameMap;
+use crate::order;
 
 /// What a call may cost, in steps: a check, a comparison of short texts, a state times byte of a pattern. Tens of
 /// milliseconds at the worst.
@@ -360,12 +361,9 @@ impl<'v> Judge<'_, 'v> {
             return Ok(());
         }
         self.spend(value.raw().len())?;
-        let mut items: Vec<String> = value.items().map(canonical).collect();
-        items.sort_unstable();
-        let mut pairs = items.iter().zip(items.iter().skip(1));
-        self.demand(!pairs.any(|(left, right)| left == right), || {
-            "have no two equal items".to_owned()
-        })
+        let items: Vec<String> = value.items().map(canonical).collect();
+        let has_twins = order::has_twins(items.iter().map(String::as_str));
+        self.demand(!has_twins, || "have no two equal items".to_owned())
     }
 }
 
