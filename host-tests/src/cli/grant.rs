@@ -48,7 +48,7 @@ pub fn new(options: &Options) -> Outcome {
 }
 
 /// 256 bits that nobody can guess.
-fn token() -> Result<String> {
+pub(super) fn token() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("the system has no random numbers")?;
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
@@ -56,24 +56,33 @@ fn token() -> Result<String> {
 
 fn render(options: &Options, token: &str) -> Result<String> {
     let entry = entry(options, token)?;
-    if options.json {
+    Ok(present(token, entry, options.json, "grant", "grants"))
+}
+
+/// A token and the entry that knows it, in `section` of a configuration: as text, or as one JSON object with the entry
+/// under `name`.
+pub(super) fn present(
+    token: &str,
+    entry: Vec<(String, Value)>,
+    json: bool,
+    name: &str,
+    section: &str,
+) -> String {
+    if json {
         let mut whole = Map::new();
         whole.insert("token".to_owned(), token.into());
-        whole.insert(
-            "grant".to_owned(),
-            Value::Object(entry.into_iter().collect()),
-        );
-        return Ok(format!("{}\n", Value::Object(whole)));
+        whole.insert(name.to_owned(), Value::Object(entry.into_iter().collect()));
+        return format!("{}\n", Value::Object(whole));
     }
     let lines: Vec<String> = entry
         .iter()
         .map(|(key, value)| format!("{key}: {value}"))
         .collect();
-    Ok(format!(
-        "The token, shown this once. Give it to the caller; keep it nowhere else:\n\n  {token}\n\n\
-         The entry under `grants`, which holds no secret:\n\n- {}\n",
+    format!(
+        "The token, shown this once. Give it to whom it is for; keep it nowhere else:\n\n  {token}\n\n\
+         The entry under `{section}`, which holds no secret:\n\n- {}\n",
         lines.join("\n  ")
-    ))
+    )
 }
 
 /// Keys and values, in the order of the documentation. JSON values are YAML too.

@@ -4,9 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use host_tests::cli::Outcome;
+use host_tests::cli::console::Act;
 use host_tests::cli::grant::{self, Options};
 
-/// Make bearer tokens for callers
+use crate::approvals::{Desk, confirmed};
+
+/// Make bearer tokens for callers, and take them back
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  toolgate grant new --id payments-bot --policy engineer --expires 90d"
@@ -19,7 +22,37 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(New),
+    Revoke(Change),
+    Reinstate(Change),
 }
+
+/// At once, through the console
+#[derive(Debug, Args)]
+#[command(after_help = CHANGE)]
+struct Change {
+    /// The grant's id
+    id: String,
+
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Do not ask whether this is meant
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    desk: Desk,
+}
+
+const CHANGE: &str = "\
+A revoked grant is turned away with its next call, on every worker. Revocation outlives configuration updates, but no
+restart of the proxy: `revoked: true` in the grant's entry does.
+
+Exit codes: 0 done; 1 the console refused, and says why; 2 it cannot be reached, or an option is wrong.
+
+Example:
+  toolgate grant revoke payments-bot --reason 'token seen in a log'";
 
 /// Print a new token, once, and the entry of `grants` that knows it by its hash
 #[derive(Debug, Args)]
@@ -61,7 +94,7 @@ Examples:
   toolgate grant new --json | jq -r .token | vault kv put secret/ci token=-
 
 Prints:
-  The token, shown this once. Give it to the caller; keep it nowhere else:
+  The token, shown this once. Give it to whom it is for; keep it nowhere else:
 
     tgk_…
 
@@ -73,7 +106,11 @@ Prints:
     expires: \"2027-01-01T00:00:00Z\"";
 
 pub fn run(arguments: Arguments) -> Outcome {
-    let Command::New(new) = arguments.command;
+    let new = match arguments.command {
+        Command::New(new) => new,
+        Command::Revoke(change) => return switch(change, true),
+        Command::Reinstate(change) => return switch(change, false),
+    };
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_nanos();
     grant::new(&Options {
@@ -84,5 +121,17 @@ pub fn run(arguments: Arguments) -> Outcome {
         expires: new.expires,
         now: u64::try_from(now).unwrap_or(u64::MAX),
         json: new.json,
+    })
+}
+
+fn switch(change: Change, revoke: bool) -> Outcome {
+    let word = if revoke { "Revoke" } else { "Reinstate" };
+    if let Err(outcome) = confirmed(change.yes, &format!("{word} {:?}?", change.id)) {
+        return outcome;
+    }
+    change.desk.act(Act::Grant {
+        id: change.id,
+        revoke,
+        reason: change.reason,
     })
 }

@@ -1,7 +1,9 @@
-//! `toolgate`: policies before they are deployed. Thin over `host_tests::cli`; every subcommand is a file here and a
+//! `toolgate`: policies before they are deployed, and people who decide. Thin over `host_tests::cli`; every subcommand is a file here and a
 //! module there.
 
+mod approvals;
 mod check;
+mod console;
 mod explain;
 mod grant;
 mod init;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use host_tests::cli;
 
-/// Checks and tests Toolgate policies.
+/// Checks and tests Toolgate policies, and works a console.
 #[derive(Debug, Parser)]
 #[command(name = "toolgate", version, propagate_version = true, after_help = EXAMPLES)]
 struct Cli {
@@ -34,6 +36,10 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Grant(grant::Arguments),
+    Console(console::Arguments),
+    Approvals(approvals::Arguments),
+    Stop(approvals::Stop),
+    Resume(approvals::Resume),
     Render(render::Arguments),
     Test(test::Arguments),
     Replay(replay::Arguments),
@@ -47,6 +53,7 @@ Examples:
   toolgate test examples/refund-caps    does it decide what its tests say?
   toolgate explain policy.yaml --tool create_refund --args '{\"amount\": 150}'
   toolgate replay access.log new-policy.yaml
+  toolgate approvals list                what waits for a person?
 
 Each command has its own: `toolgate check --help`.";
 
@@ -58,6 +65,10 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Grant(arguments) => grant::run(arguments),
+        Command::Console(arguments) => console::run(arguments),
+        Command::Approvals(arguments) => approvals::run(arguments),
+        Command::Stop(arguments) => approvals::stop(arguments),
+        Command::Resume(arguments) => approvals::resume(arguments),
         Command::Render(arguments) => render::run(arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),

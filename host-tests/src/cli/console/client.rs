@@ -1,5 +1,6 @@
 //! The console's interface from this side: one request, one answer, and words for everything that can go wrong.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -48,7 +49,7 @@ impl Console {
     fn url(&self, request: &Request<'_>) -> Result<Url, Outcome> {
         let wrong = |what: &str| {
             failure(format!(
-                "error: `{}` is {what}; expected the address of a console, such as `http://127.0.0.1:9902`\n",
+                "error: `{}` is {what}; expected the address of a console, such as `http://127.0.0.1:10001`\n",
                 self.url
             ))
         };
@@ -123,5 +124,41 @@ impl Console {
             code: 1,
             ..Outcome::default()
         }
+    }
+}
+
+impl Console {
+    /// From an address, and a token out of a file or the environment.
+    ///
+    /// # Errors
+    /// What is missing, and where to put it.
+    pub fn find(
+        url: Option<String>,
+        token_file: Option<PathBuf>,
+        token: Option<String>,
+    ) -> Result<Self, Outcome> {
+        let url = url.ok_or_else(|| {
+            failure(
+                "error: which console? --console http://127.0.0.1:10001, or TOOLGATE_CONSOLE in the environment\n",
+            )
+        })?;
+        let token = match token_file {
+            Some(file) => std::fs::read_to_string(&file).map_err(|error| {
+                failure(format!(
+                    "error: cannot read `{}`: {error}\n",
+                    file.display()
+                ))
+            })?,
+            None => token.ok_or_else(|| {
+                failure(
+                    "error: no token: TOOLGATE_TOKEN in the environment, or --token-file FILE\n",
+                )
+            })?,
+        };
+        let token = token.trim().to_owned();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(failure("error: what was given as the token is none\n"));
+        }
+        Ok(Console { url, token })
     }
 }

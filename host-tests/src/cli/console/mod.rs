@@ -1,12 +1,14 @@
-//! `toolgate approvals`, `stop`, `resume` and `grant revoke`: the console for people who live in a terminal.
+//! `toolgate approvals`, `stop`, `resume`, `grant revoke` and `console token`: the console for people who live in a terminal.
 
 mod client;
 mod show;
+mod token;
 
 use serde_json::{Value, json};
 
 pub use client::Console;
 use client::Request;
+pub use token::{Approver, token};
 
 use super::{Outcome, Paint};
 
