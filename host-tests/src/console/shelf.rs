@@ -5,7 +5,7 @@ use serde_json::Value;
 use toolgate_engine::approvals::{self, Binding, Bound, Question, State};
 use toolgate_engine::counters::{SaveError, Store, StoreLost, Version};
 use toolgate_engine::identity::Principal;
-use toolgate_engine::json::{Document, Limits, canonical};
+use toolgate_engine::json::{Document, Limits, canonical, legible};
 use toolgate_engine::time::Timestamp;
 
 use crate::host::SharedData;
@@ -98,8 +98,9 @@ impl Shelf {
             .unwrap_or_else(|| asking.arguments.to_string());
         let document = Document::parse(text.as_bytes(), &Limits::WIRE).expect("arguments are JSON");
         let arguments = canonical(document.root());
-        let mut kept = arguments.clone();
-        if kept.len() > approvals::MAX_ARGUMENTS {
+        let mut kept = legible(document.root());
+        let clipped = kept.len() > approvals::MAX_ARGUMENTS;
+        if clipped {
             let end = (0..=approvals::MAX_ARGUMENTS)
                 .rev()
                 .find(|end| kept.is_char_boundary(*end));
@@ -139,7 +140,7 @@ impl Shelf {
             policy: asking.policy.clone(),
             kind: "tool".to_owned(),
             target: asking.tool.clone(),
-            clipped: kept.len() < arguments.len(),
+            clipped,
             arguments: kept,
             rule: rule.clone(),
             reason: asking.reason.clone(),

@@ -109,11 +109,12 @@ impl Stage {
             };
             headers.push((text(name), value.as_bytes().to_vec()));
         }
-        let id = {
+        let sequence = {
             let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
             *sequence += 1;
-            format!("stage-{sequence}")
+            *sequence
         };
+        let id = format!("stage-{sequence}");
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = &*self.gate.lock().unwrap_or_else(PoisonError::into_inner) {
             for vm in [1, 2] {
@@ -134,8 +135,8 @@ impl Stage {
         let Some(answer) = console::respond(&mut cx, &headers, body) else {
             return reply(500, &[], Bytes::new());
         };
-        for (n, record) in (0..).zip(&answer.records) {
-            control::remember(&mut *shelf, 15, n, control::RING, &record.line(8192));
+        for record in &answer.records {
+            control::remember(&mut *shelf, 15, sequence, control::RING, &record.line(8192));
         }
         reply(
             u16::try_from(answer.reply.status).unwrap_or(500),

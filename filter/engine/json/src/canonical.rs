@@ -5,12 +5,20 @@ use super::value::{Kind, Value};
 /// The canonical text of a value.
 pub fn canonical(value: Value<'_>) -> String {
     let mut out = String::with_capacity(value.raw().len());
-    write(value, &mut out);
+    write(value, false, &mut out);
+    out
+}
+
+/// A value for people to judge: keys sorted and no text hidden behind escapes, as in [`canonical`], but numbers as they
+/// were written: `120.50`, not `1205e-1`.
+pub fn legible(value: Value<'_>) -> String {
+    let mut out = String::with_capacity(value.raw().len());
+    write(value, true, &mut out);
     out
 }
 
 /// Recursion is bounded by the reader's limit on nesting.
-fn write(value: Value<'_>, out: &mut String) {
+fn write(value: Value<'_>, as_written: bool, out: &mut String) {
     match value.kind() {
         Kind::Object => {
             out.push('{');
@@ -20,7 +28,7 @@ fn write(value: Value<'_>, out: &mut String) {
                 }
                 write_text(&key, out);
                 out.push(':');
-                write(value, out);
+                write(value, as_written, out);
             }
             out.push('}');
         }
@@ -30,11 +38,12 @@ fn write(value: Value<'_>, out: &mut String) {
                 if index > 0 {
                     out.push(',');
                 }
-                write(item, out);
+                write(item, as_written, out);
             }
             out.push(']');
         }
         Kind::Number => match value.as_decimal() {
+            _ if as_written => out.push_str(value.raw()),
             Some(decimal) => out.push_str(&decimal.to_string()),
             None => out.push_str(value.raw()),
         },

@@ -34,7 +34,7 @@ mod text;
 mod value;
 mod write;
 
-pub use canonical::{canonical, compact};
+pub use canonical::{canonical, compact, legible};
 pub use decimal::{Decimal, MAX_EXPONENT};
 pub use edit::Edits;
 pub use fold::{impersonated, is_case_variant};

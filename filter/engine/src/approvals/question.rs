@@ -100,7 +100,7 @@ pub struct Question {
     pub kind: String,
     /// Its name or URI.
     pub target: String,
-    /// The arguments in canonical form, up to [`MAX_ARGUMENTS`] of them.
+    /// The arguments in [`legible`](crate::json::legible) form, up to [`MAX_ARGUMENTS`] of them.
     pub arguments: String,
     /// Whether there are more than that.
     pub clipped: bool,

@@ -126,11 +126,9 @@ pub(super) fn decide(
             return refuse(status, word, error.message(), hint);
         }
     };
-    let (action, outcome) = match approve {
-        true => ("approve", Outcome::Allow),
-        false => ("reject", Outcome::Deny),
-    };
-    let mut record = record(cx, &who.id, action, outcome);
+    let action = if approve { "approve" } else { "reject" };
+    let mut record = record(cx, &who.id, action, Outcome::Allow);
+    record.approval = Some(Box::new(question.notice(cx.now)));
     record.target = Some(clip(&question.target));
     record.rule = Some(clip(&question.rule));
     record.server = question.server.as_deref().map(clip);

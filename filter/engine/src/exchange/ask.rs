@@ -29,7 +29,7 @@ pub(super) struct Ask<'p> {
     pub(super) call: Binding,
     /// What it is for.
     pub(super) kind: Target,
-    /// The arguments in canonical form.
+    /// The arguments, for people.
     pub(super) arguments: String,
     /// Whether it expects a tool result, and whether as a task.
     pub(super) tool: bool,

@@ -15,7 +15,7 @@ use crate::config::{AskMode, Mode};
 use crate::control;
 use crate::counters::StoreLost;
 use crate::identity::{Caller, Principal};
-use crate::json::{Document, Kind, Limits, Value, canonical};
+use crate::json::{Document, Kind, Limits, Value, canonical, legible};
 use crate::mcp::{Asks, List, Method, is_normal};
 use crate::order;
 use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target};
@@ -464,13 +464,15 @@ fn opinion<'d, 'p>(
             shadow,
         } => match pdp::peek(&gate.counters, cx.store, cx.now, &charges) {
             Ok(()) => {
-                let arguments = canonical_arguments(arguments);
+                let call = call_of(&canonical_arguments(arguments));
+                // People see numbers as the caller wrote them.
+                let arguments = arguments.map_or_else(|| "{}".to_owned(), legible);
                 Verdict::Ask(Box::new(Ask {
                     charges,
                     shadow,
                     approval,
                     approvers,
-                    call: call_of(&arguments),
+                    call,
                     kind: target,
                     arguments,
                     tool,

@@ -297,8 +297,8 @@ function tick(card) {
 }
 
 async function decide(card, action) {
-  const reason = card.part("input").value.trim(), buttons = card.node.querySelectorAll(".act button");
-  for (const button of buttons) button.disabled = true;
+  if (card.busy) return;
+  const reason = card.part("input").value.trim();
   put(card.part(".said"), "", "said");
   card.busy = true;
   try {
@@ -310,7 +310,6 @@ async function decide(card, action) {
     if (trouble.status === 401) leave(trouble.message);
   } finally {
     card.busy = false;
-    for (const button of buttons) button.disabled = false;
   }
   refresh();
 }
@@ -367,7 +366,8 @@ async function showDecisions() {
     ["wide", JSON.stringify([record.rule, record.reason, record.approval]), (cell) => {
       if (record.rule) el(cell, "div", "mono", short(record.rule));
       if (record.reason) el(cell, "div", "", short(record.reason, 300));
-      if (record.approval) el(cell, "div", "", "approval " + Object.values(record.approval).join(" · "));
+      const { id, state, by } = record.approval ?? {};
+      if (id) el(cell, "div", "", "approval " + id + " " + state + (by ? " by " + by : ""));
     }],
   ], filtered ? "Nothing matches these filters." : "No decision yet.\nThe last ones of every worker appear here.");
   const list = Array.from(counters.values()).sort((a, b) => a.key < b.key ? -1 : 1);
@@ -377,7 +377,7 @@ async function showDecisions() {
       const meter = el(cell, "meter");
       meter.max = Number(counter.max) || 1;
       meter.high = meter.max * .8;
-      meter.value = Number(counter.after);
+      meter.value = Number(counter.after) || 0;
       meter.setAttribute("aria-label", counter.counter);
     }],
     ["num", clock(counter.time)],
