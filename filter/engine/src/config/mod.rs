@@ -8,6 +8,7 @@ mod approvals;
 mod compile;
 mod conditions;
 mod console;
+mod double;
 mod error;
 mod identity;
 mod json_v1;

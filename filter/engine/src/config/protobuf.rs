@@ -6,6 +6,8 @@
 //!          bool_value = 4 (varint), struct_value = 5, list_value = 6 }
 //! ```
 
+use super::double::decimal;
+
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 
@@ -115,8 +117,7 @@ fn write_value(bytes: &[u8], out: &mut String, depth: usize) -> Option<()> {
     }
     match part {
         (1, Wire::Varint(0)) => out.push_str("null"),
-        // Rust prints the shortest text that reads back as the same double; JSON has no NaN or infinity.
-        (2, Wire::Double(number)) if number.is_finite() => out.push_str(&number.to_string()),
+        (2, Wire::Double(number)) => out.push_str(&decimal(number)?),
         (3, Wire::Bytes(text)) => write_text(text, out)?,
         (4, Wire::Varint(boolean)) => out.push_str(if boolean == 0 { "false" } else { "true" }),
         (5, Wire::Bytes(fields)) => write_struct(fields, out, depth)?,
