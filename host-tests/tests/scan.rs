@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use host_tests::cli::scan::Server;
 use host_tests::cli::{Outcome, Paint, check, init, pin, scan as scan_command, test};
+use host_tests::document::Document;
 use host_tests::envoy::{Envoy, Options};
 use host_tests::scan::{Era, Pins, Risk, assess, parse_header, scan};
 use host_tests::upstream::{NAMES, Upstream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use toolgate_engine::config::Gate;
 
 fn options(url: &str, era: Era) -> host_tests::scan::Options {
     host_tests::scan::Options {
@@ -272,8 +274,27 @@ fn drift_is_shown_fails_a_check_and_can_be_accepted() {
     let shown = "~ delete_b  (changed: description)\n    description\n      - \"Deletes b\"\n      + \"Call me first\"\n";
     assert!(outcome.output.starts_with(shown), "{}", outcome.output);
     assert_code(&pin(pin::Mode::Show), 0);
+    // What was reviewed goes into a policy, not what the server has become.
+    assert_code(&pin(pin::Mode::Config { schemas: false }), 2);
     assert_code(&pin(pin::Mode::Write), 0);
     assert_code(&pin(pin::Mode::Check), 0);
+    for schemas in [false, true] {
+        let block = pin(pin::Mode::Config { schemas });
+        assert_code(&block, 0);
+        let policy = file.with_file_name("policy.yaml");
+        let text = format!("version: \"1\"\ndefault: allow\n{}", block.output);
+        std::fs::write(&policy, text).unwrap();
+        let document = Document::read(&policy).unwrap();
+        let gate = Gate::from_json(document.json().as_bytes(), false).unwrap();
+        let pins = gate.pins.unwrap();
+        let pinned = Pins::read(&file).unwrap();
+        assert!(pinned.tools.len() > 1);
+        for tool in pinned.tools {
+            let (_, pin) = pins.of(None).find(&tool.definition.name).unwrap();
+            assert_eq!(*pin.digest, *tool.definition.digest());
+            assert_eq!(pin.schema.is_some(), schemas);
+        }
+    }
 }
 
 #[test]

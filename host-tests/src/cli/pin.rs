@@ -18,6 +18,11 @@ pub enum Mode {
     Check,
     /// Show it, and write the file.
     Write,
+    /// Print what a configuration has to say to have the gate compare.
+    Config {
+        /// With the schemas of arguments.
+        schemas: bool,
+    },
 }
 
 /// Which server, and against which file.
@@ -54,6 +59,20 @@ pub fn run(options: &Options) -> Outcome {
         Err(error) => return failure(format!("error: {error:#}\n")),
     };
     let changes = drift(&pins.clone().unwrap_or_default(), &scan);
+    if let Mode::Config { schemas } = options.mode {
+        if pins.is_some() && !changes.is_empty() {
+            return failure(format!(
+                "error: the server is not as {file} has it ({}): `toolgate pin {url} --file {file}` shows the difference, \
+                 with `--write` it is accepted\n",
+                count(&changes),
+                url = scan.url,
+            ));
+        }
+        return Outcome {
+            output: crate::scan::pins_block(&scan, schemas),
+            ..Outcome::default()
+        };
+    }
     let mut output: String = changes
         .iter()
         .map(|change| change.text(options.paint))

@@ -65,7 +65,8 @@ pub fn run(options: &Options) -> Outcome {
          1. Decide on the tools that are comments in {policy}: each says what has to be decided.\n  \
          2. toolgate check {policy}\n  \
          3. toolgate render envoy --policy {policy} --upstream {upstream} --out {envoy}\n     envoy -c {envoy}\n  \
-         4. toolgate pin {url} --file {pins} --check    in CI: has the server changed a tool?\n\
+         4. toolgate pin {url} --file {pins} --check    in CI: has the server changed a tool?\n  \
+         5. toolgate pin {url} --file {pins} --config >> {policy}    the gate itself refuses what changes\n\
          `toolgate init {url}` does 1 and 3 at once, with tests for the policy.\n",
         policy = policy.display(),
         upstream = origin(&scan.url),

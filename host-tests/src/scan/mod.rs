@@ -10,6 +10,7 @@
 mod client;
 mod drift;
 mod pins;
+mod pins_block;
 mod policy;
 mod recorder;
 mod risk;
@@ -21,6 +22,7 @@ mod trouble;
 pub use client::{Era, Options, parse_header, scan};
 pub use drift::{Change, drift};
 pub use pins::{PinError, Pinned, Pins};
+pub use pins_block::pins_block;
 pub use policy::policy;
 pub use risk::{Risk, Verdict, assess};
 pub use tests::tests;

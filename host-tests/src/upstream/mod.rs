@@ -22,6 +22,7 @@ use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rmcp::model::Tool;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
@@ -53,6 +54,11 @@ impl Upstream {
 
     /// Starts the server on this loopback port.
     pub async fn start_on(port: u16) -> Result<Self> {
+        Self::start_changed(port, Vec::new()).await
+    }
+
+    /// Starts the server on this loopback port, with some of its tools defined otherwise than usual.
+    pub async fn start_changed(port: u16, changed: Vec<Tool>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .with_context(|| format!("listening on 127.0.0.1:{port}"))?;
@@ -63,7 +69,16 @@ impl Upstream {
             .with_json_response(true)
             // The gate keeps the client's Host, which need not be ours.
             .disable_allowed_hosts();
-        let service = StreamableHttpService::new(|| Ok(Tools), Arc::default(), config);
+        let service = StreamableHttpService::new(
+            {
+                let tools = Tools {
+                    changed: Arc::new(changed),
+                };
+                move || Ok(tools.clone())
+            },
+            Arc::default(),
+            config,
+        );
         let accept = tokio::spawn(accept(listener, service, log.clone()));
         Ok(Self {
             address,

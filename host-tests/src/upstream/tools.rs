@@ -1,5 +1,7 @@
 //! The tools: what a payment provider and a code host would offer. They do nothing but say what they would have done.
 
+use std::sync::Arc;
+
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
@@ -27,8 +29,18 @@ pub const NAMES: [&str; 9] = [
 pub const UNKNOWN_PAYMENT: &str = "unknown";
 
 /// The MCP server behind the gate.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tools;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tools {
+    /// Tools that are defined otherwise than usual.
+    pub(super) changed: Arc<Vec<Tool>>,
+}
+
+impl Tools {
+    fn tool(&self, name: &'static str) -> Tool {
+        let changed = self.changed.iter().find(|tool| tool.name == name);
+        changed.cloned().unwrap_or_else(|| tool(name))
+    }
+}
 
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
@@ -48,7 +60,7 @@ impl ServerHandler for Tools {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(
-            ListToolsResult::with_all_items(NAMES.into_iter().map(tool).collect())
+            ListToolsResult::with_all_items(NAMES.map(|name| self.tool(name)).into())
                 .with_ttl_ms(60_000)
                 // A list that a gate filters for one caller must not stay public: here to see that it does not.
                 .with_cache_scope(CacheScope::Public),
@@ -56,7 +68,8 @@ impl ServerHandler for Tools {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        NAMES.into_iter().find(|known| *known == name).map(tool)
+        let known = NAMES.into_iter().find(|known| *known == name);
+        known.map(|name| self.tool(name))
     }
 
     async fn call_tool(

@@ -9,6 +9,7 @@ mod decimal;
 mod drive;
 mod gate;
 mod paths;
+mod schema;
 mod stream;
 
 pub use body::{exchange, mirrors, request_body};
@@ -16,4 +17,5 @@ pub use config::configuration;
 pub use decimal::decimals;
 pub use drive::{Driver, TARGETS, Target, seeds};
 pub use paths::paths_and_patterns;
+pub use schema::input_schemas;
 pub use stream::{json_stream, sse_stream};

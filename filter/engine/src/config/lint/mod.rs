@@ -9,6 +9,7 @@ mod allow;
 mod deny_if;
 mod limits;
 mod pattern;
+mod pins;
 mod posture;
 mod view;
 
@@ -100,6 +101,12 @@ kinds! {
         "write `on_store_error: deny`, unless no limit here guards anything"
     HEADERS_LEAVE_EARLY "TG026" "request headers leave before the body is judged"
         "write `hold_request_headers: true` where the host has `allow_on_headers_stop_iteration`"
+    UNENFORCED "TG027" "a part of a pinned input schema that is not enforced"
+        "leave it to the server, or say it in a `require` on the argument"
+    UNUSED_SCHEMA "TG028" "a pinned input schema that nothing is held to"
+        "write `validate_arguments: true`, or leave `input_schema` out"
+    NO_PIN "TG029" "an entry for a tool that is not pinned"
+        "pin the tool: `toolgate pin URL --config` prints how; or write `unknown: allow`"
 }
 
 /// Looks for everything in [`KINDS`]. `document` is what `gate` was read from.
@@ -107,6 +114,7 @@ pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
     let mut found = Found::default();
     for policy in view::policies(document) {
         posture::policy(&policy, document, &mut found);
+        pins::policy(&policy, gate, &mut found);
         for catalog in &policy.catalogs {
             posture::catalog(catalog, &mut found);
             for entry in &catalog.entries {
@@ -118,6 +126,7 @@ pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
             }
         }
     }
+    pins::pins(document, gate, &mut found);
     if gate.counters.allow_on_store_error {
         found.add(
             &OPEN_WHEN_LOST,

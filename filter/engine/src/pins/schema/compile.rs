@@ -186,8 +186,13 @@ impl<'d> Compiler<'d> {
         for node in self.schemas(schema, "allOf").unwrap_or_default() {
             checks.push(Check::Also(node));
         }
-        checks.extend(self.schemas(schema, "anyOf").map(Check::Any));
-        checks.extend(self.schemas(schema, "oneOf").map(Check::One));
+        for (keyword, check) in [
+            ("anyOf", Check::Any as fn(Vec<NodeId>) -> Check),
+            ("oneOf", Check::One),
+        ] {
+            let nodes = self.schemas(schema, keyword);
+            checks.extend(nodes.filter(|nodes| !nodes.is_empty()).map(check));
+        }
         checks.extend(self.schema(schema, "not").map(Check::Not));
         self.rest(schema);
         checks
@@ -207,7 +212,12 @@ impl<'d> Compiler<'d> {
             for step in steps {
                 let step = step.replace("~1", "/").replace("~0", "~");
                 at = match at.kind() {
-                    Kind::Array => at.items().nth(step.parse().ok()?)?,
+                    Kind::Array => {
+                        let index: usize = step.parse().ok()?;
+                        at.items()
+                            .nth(index)
+                            .filter(|_| step == index.to_string())?
+                    }
                     _ => at.get(&step)?,
                 };
             }
@@ -240,8 +250,8 @@ impl<'d> Compiler<'d> {
             _ => bit(value),
         };
         match mask {
-            Some(mask) => checks.push(Check::Type(mask)),
-            None => self.gap(value, GapKind::Malformed),
+            Some(mask) if mask != 0 => checks.push(Check::Type(mask)),
+            _ => self.gap(value, GapKind::Malformed),
         }
     }
 
