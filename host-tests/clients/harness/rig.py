@@ -40,6 +40,7 @@ class Rig(Bench):
         self.servers, self.gates = {}, {}
         self.build = build
         self.tasks = setup.program("rmcp-tasks", build)
+        self.toolgate = None if direct else setup.program("toolgate", build)
         self.fastmcp = setup.python("fastmcp")
         self.prepare({"ts1", "ts2", "py1", "py2", "rmcp"}, build)
         RUNS.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,8 @@ class Rig(Bench):
             return ["node", self.node / f"servers/secrets_ts{server[-1]}.mjs", port, self.script]
         if server == "rmcp":
             return [self.tasks, port, self.script]
+        if server == "wire":
+            return [self.py2, "-B", setup.CLIENTS / "servers/wire.py", port, self.script]
         if server == "everything":
             return setup.everything("streamableHttp", port)
         return super().server_command(server, port)
