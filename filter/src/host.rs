@@ -382,9 +382,10 @@ pub fn define_metric(kind: Metric, name: &str) -> Result<u32> {
 }
 
 /// Adds to a counter. A metric that fails decides nothing.
-pub fn increment_metric(id: u32) {
+pub fn increment_metric(id: u32, more: u64) {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
     // SAFETY: no pointers.
-    let _unreported = unsafe { proxy_increment_metric(id, 1) };
+    let _unreported = unsafe { proxy_increment_metric(id, more) };
 }
 
 /// Sets a gauge, or adds a sample to a histogram.

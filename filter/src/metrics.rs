@@ -31,7 +31,7 @@ impl Metrics {
         let names = rejections
             .chain(strangers)
             .chain(no_server)
-            .chain([WITHHELD, REFUNDED, DRIFT, SENT, UNSENT].map(str::to_owned));
+            .chain([WITHHELD, REDACTED, REFUNDED, DRIFT, SENT, UNSENT].map(str::to_owned));
         let mut counters = NameMap::default();
         for name in names {
             if let Ok(id) = host::define_metric(Metric::Counter, &name) {
@@ -72,7 +72,7 @@ impl Metrics {
     /// Counts a decision.
     pub fn count(&self, record: &Record) {
         if let Some(Some(id)) = self.decisions.get(record.decision.index()) {
-            host::increment_metric(*id);
+            host::increment_metric(*id, 1);
         }
         if let (Outcome::Reject, Some(rule)) = (record.decision, &record.rule) {
             let word = rule.trim_start_matches('/');
@@ -87,6 +87,10 @@ impl Metrics {
         }
         if record.withheld.is_some() {
             self.increment(WITHHELD);
+        }
+        let redacted = record.redactions.total();
+        if redacted > 0 {
+            self.add(REDACTED, redacted);
         }
         for _ in record.drifted.iter().flatten() {
             self.increment(DRIFT);
@@ -113,14 +117,19 @@ impl Metrics {
     }
 
     fn increment(&self, name: &str) {
+        self.add(name, 1);
+    }
+
+    fn add(&self, name: &str, more: u64) {
         if let Some(id) = self.counters.get(name) {
-            host::increment_metric(*id);
+            host::increment_metric(*id, more);
         }
     }
 }
 
 const WITHHELD: &str = "toolgate.withheld";
 const DRIFT: &str = "toolgate.drift";
+const REDACTED: &str = "toolgate.redactions";
 const REFUNDED: &str = "toolgate.refunded";
 const SENT: &str = "toolgate.webhook.sent";
 const UNSENT: &str = "toolgate.webhook.failed";

@@ -178,8 +178,8 @@ pub struct Step {
     pub repeat: u64,
     /// What the upstream does, if the request gets there.
     pub upstream: UpstreamKind,
-    /// The result (JSON) the upstream answers with, in place of a plain one.
-    pub result: Option<String>,
+    /// The result the upstream answers with, in place of a plain one.
+    pub result: Option<Given>,
     /// How the clock moves before the upstream answers.
     pub respond_at: Option<Moment>,
     /// The store of the counters is lost.
@@ -192,8 +192,26 @@ pub struct Step {
     pub reason: Option<String>,
     /// The rule that would have refused, were it not in shadow.
     pub shadow: Option<String>,
-    /// The result (JSON) that must reach the caller.
-    pub expect_result: Option<String>,
+    /// What must become of the result.
+    pub expect_result: Option<Wanted>,
+}
+
+/// A result as a test file gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The whole of it, as JSON.
+    Json(String),
+    /// The one text in it.
+    Text(String),
+}
+
+/// What must become of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This reaches the caller.
+    Shown(Given),
+    /// It does not reach the caller.
+    Withheld,
 }
 
 /// A move of the clock.

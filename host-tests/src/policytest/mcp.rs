@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
 
-use super::case::{Ask, ListKind, Protocol, UpstreamKind, What};
+use super::case::{Ask, Given, ListKind, Protocol, UpstreamKind, What};
 use crate::host::Message;
 
 /// The id of every request: they run one after the other.
@@ -130,7 +130,7 @@ pub fn initialize_reply(protocol: Protocol, session: &str) -> Message {
 }
 
 /// The upstream's answer to a call.
-pub fn reply(ask: &Ask, what: &What, kind: UpstreamKind, given: Option<&str>) -> Message {
+pub fn reply(ask: &Ask, what: &What, kind: UpstreamKind, given: Option<&Given>) -> Message {
     let complete = if ask.protocol.is_modern() {
         r#""resultType":"complete","#
     } else {
@@ -143,23 +143,39 @@ pub fn reply(ask: &Ask, what: &What, kind: UpstreamKind, given: Option<&str>) ->
             answer(r#""error":{"code":-32000,"message":"the tool did not run"}"#),
         ),
         (UpstreamKind::Http5xx, _) => Message::response(500, "text/plain", "internal server error"),
-        (_, Some(json)) => result(json),
+        (_, Some(Given::Json(json))) => result(json),
+        (_, Some(Given::Text(text))) => plain(what, complete, text),
         (UpstreamKind::ToolError, _) => result(&format!(
             r#"{{{complete}"content":[{{"type":"text","text":"it failed"}}],"isError":true}}"#
         )),
-        _ => match what {
-            What::Prompt(..) => result(&format!(
-                r#"{{{complete}"messages":[{{"role":"user","content":{{"type":"text","text":"ok"}}}}]}}"#
-            )),
-            What::Resource(uri) => result(&format!(
-                r#"{{{complete}"contents":[{{"uri":{},"text":"ok"}}]}}"#,
-                Value::from(uri.as_str())
-            )),
-            _ => result(&format!(
-                r#"{{{complete}"content":[{{"type":"text","text":"ok"}}]}}"#
-            )),
-        },
+        _ => plain(what, complete, "ok"),
     }
+}
+
+/// A result that holds this text and no more.
+fn plain(what: &What, complete: &str, text: &str) -> Message {
+    let text = Value::from(text);
+    result(&match what {
+        What::Prompt(..) => format!(
+            r#"{{{complete}"messages":[{{"role":"user","content":{{"type":"text","text":{text}}}}}]}}"#
+        ),
+        What::Resource(uri) => {
+            let uri = Value::from(uri.as_str());
+            format!(r#"{{{complete}"contents":[{{"uri":{uri},"text":{text}}}]}}"#)
+        }
+        _ => format!(r#"{{{complete}"content":[{{"type":"text","text":{text}}}]}}"#),
+    })
+}
+
+/// The one text in a result.
+pub fn text_of(result: &Value) -> Option<&str> {
+    let places = [
+        "/content/0/text",
+        "/messages/0/content/text",
+        "/contents/0/text",
+    ];
+    let found = places.iter().find_map(|place| result.pointer(place));
+    found.and_then(Value::as_str)
 }
 
 fn result(json: &str) -> Message {

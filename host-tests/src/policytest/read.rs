@@ -6,8 +6,8 @@ use toolgate_engine::config::Gate;
 use toolgate_engine::json::Kind as JsonKind;
 
 use super::case::{
-    Ask, Caller, Case, Kind, ListCase, ListKind, Moment, Protocol, Step, TestFile, UpstreamKind,
-    What,
+    Ask, Caller, Case, Given, Kind, ListCase, ListKind, Moment, Protocol, Step, TestFile,
+    UpstreamKind, Wanted, What,
 };
 use super::clock::{duration, timestamp};
 use super::identity::Credentials;
@@ -251,8 +251,13 @@ impl<'d> Loader<'d> {
             .and_then(|field| reader.choice(&field, &Verdict::ALL));
         let mut text = |key| step.take(key).and_then(|field| reader.text(&field));
         let (rule, reason, shadow) = (text("rule"), text("reason"), text("shadow"));
-        let mut json = |key| step.take(key).map(|field| field.value.raw().to_owned());
-        let (result, expect_result) = (json("result"), json("expect_result"));
+        let result = step.take("result").and_then(|field| given(reader, &field));
+        let expect_result =
+            step.take("expect_result")
+                .and_then(|field| match field.value.as_str() {
+                    Some(word) if word == "withheld" => Some(Wanted::Withheld),
+                    _ => given(reader, &field).map(Wanted::Shown),
+                });
         step.finish(reader);
         Some(Step {
             position,
@@ -303,6 +308,18 @@ impl<'d> Loader<'d> {
         }
         ask
     }
+}
+
+/// A result: the whole of it, or its text.
+fn given(reader: &mut Reader, field: &Field<'_>) -> Option<Given> {
+    if field.value.kind() == JsonKind::Object {
+        return Some(Given::Json(field.value.raw().to_owned()));
+    }
+    let text = field.value.as_str();
+    if text.is_none() {
+        reader.expected(field, "a result, or the text in it");
+    }
+    text.map(|text| Given::Text(text.into_owned()))
 }
 
 fn caller(reader: &mut Reader, field: Field<'_>) -> Option<Caller> {

@@ -6,7 +6,9 @@ use anyhow::Result;
 use toolgate_engine::json::{Document, Limits};
 
 use super::backend::{Backend, Observed, Running, Upstream};
-use super::case::{Ask, Caller, Case, Kind, ListCase, Protocol, Step, TestFile, UpstreamKind};
+use super::case::{
+    Ask, Caller, Case, Given, Kind, ListCase, Protocol, Step, TestFile, UpstreamKind, Wanted,
+};
 use super::identity::Credentials;
 use super::mcp;
 use super::verdict::Outcome;
@@ -140,7 +142,7 @@ impl Runner<'_> {
                 UpstreamKind::NotSent => Upstream::NotSent,
                 UpstreamKind::None => Upstream::Nothing,
                 kind => {
-                    let reply = mcp::reply(&step.ask, &step.what, kind, step.result.as_deref());
+                    let reply = mcp::reply(&step.ask, &step.what, kind, step.result.as_ref());
                     Upstream::Reply(Box::new(reply))
                 }
             }
@@ -247,16 +249,12 @@ fn check(step: &Step, body: &str, observed: &Observed) -> Result<(), Box<Failure
     compare("rule", &step.rule, &outcome.rule);
     compare("reason", &step.reason, &outcome.reason);
     compare("shadow", &step.shadow, &outcome.shadow);
-    if let Some(wanted) = &step.expect_result {
-        let found = result_of(&observed.reply.body);
-        if !found
-            .as_deref()
-            .is_some_and(|found| same_json(found, wanted))
-        {
-            holds = false;
-            expected.push_str(&format!(", result {wanted}"));
-            got.push_str(&format!(", result {}", found.as_deref().unwrap_or("none")));
-        }
+    if let Some(wanted) = &step.expect_result
+        && let Err((what, found)) = result_is(wanted, observed)
+    {
+        holds = false;
+        expected.push_str(&format!(", result {what}"));
+        got.push_str(&format!(", result {found}"));
     }
     // Whatever the file expects: what was judged is what was forwarded.
     if let Some(sent) = observed.forwarded.as_ref().filter(|sent| sent.ended)
@@ -279,10 +277,36 @@ fn check(step: &Step, body: &str, observed: &Observed) -> Result<(), Box<Failure
     }))
 }
 
-/// The JSON of the result in a reply.
-fn result_of(body: &[u8]) -> Option<String> {
-    let document = Document::parse(body, &Limits::WIRE).ok()?;
-    Some(document.root().get("result")?.raw().to_owned())
+/// Whether a result became what it should; else what was wanted, and what came.
+fn result_is(wanted: &Wanted, observed: &Observed) -> Result<(), (String, String)> {
+    let is_withheld = |record: &serde_json::Value| record.get("withheld").is_some();
+    let withheld = observed.records.iter().any(is_withheld);
+    let document = Document::parse(&observed.reply.body, &Limits::REPLY).ok();
+    let result = document
+        .as_ref()
+        .and_then(|document| document.root().get("result"))
+        .map(|result| result.raw().to_owned());
+    let found = match &result {
+        _ if withheld => "withheld".to_owned(),
+        Some(result) => result.clone(),
+        None => "none".to_owned(),
+    };
+    let (what, holds) = match wanted {
+        Wanted::Withheld => ("withheld".to_owned(), withheld),
+        Wanted::Shown(Given::Json(json)) => {
+            let same = result
+                .as_deref()
+                .is_some_and(|found| same_json(found, json));
+            (json.clone(), same && !withheld)
+        }
+        Wanted::Shown(Given::Text(text)) => {
+            let parsed = result.and_then(|json| serde_json::from_str(&json).ok());
+            let parsed: serde_json::Value = parsed.unwrap_or_default();
+            let same = mcp::text_of(&parsed) == Some(text);
+            (format!("with the text `{text}`"), same && !withheld)
+        }
+    };
+    if holds { Ok(()) } else { Err((what, found)) }
 }
 
 /// Equal by value: key order and the spelling of numbers do not matter.
