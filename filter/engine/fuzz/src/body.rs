@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 use toolgate_engine::audit::{self, Outcome};
-use toolgate_engine::exchange::{ReplyStep, Step};
+use toolgate_engine::config::Gate;
+use toolgate_engine::exchange::{Exchange, ReplyStep, Step};
 use toolgate_engine::json::{Document, Kind, Limits, Value};
 use toolgate_engine::mcp::{Mirrors, Version};
 use toolgate_engine::rpc::{self, Message};
@@ -219,10 +220,10 @@ pub fn exchange(data: &[u8]) {
         Some((b'e', rest)) => (true, rest),
         _ => (false, reply),
     };
-    let whole = answered(body, reply, events, reply.len());
+    let answered = |size| answered(gate(), body, reply, events, size).map(|(out, _)| out);
+    let whole = answered(reply.len());
     for size in [1, 5, 64] {
-        let pieces = answered(body, reply, events, size);
-        assert_eq!(pieces, whole, "a reply in pieces of {size}");
+        assert_eq!(answered(size), whole, "a reply in pieces of {size}");
     }
     let Some(out) = whole else { return };
     let payloads: Vec<Vec<u8>> = if events {
@@ -248,8 +249,14 @@ pub fn exchange(data: &[u8]) {
 }
 
 /// What the client gets of a reply in pieces of this size; `None` if the request is not forwarded.
-fn answered(body: &[u8], reply: &[u8], events: bool, size: usize) -> Option<Vec<u8>> {
-    let (mut exchange, verdict) = judge(gate(), &[], body, body.len());
+pub fn answered(
+    gate: &Gate,
+    body: &[u8],
+    reply: &[u8],
+    events: bool,
+    size: usize,
+) -> Option<(Vec<u8>, Exchange)> {
+    let (mut exchange, verdict) = judge(gate, &[], body, body.len());
     if !matches!(verdict, Step::Forward(..)) {
         return None;
     }
@@ -267,21 +274,21 @@ fn answered(body: &[u8], reply: &[u8], events: bool, size: usize) -> Option<Vec<
             reply.len().to_string().into_bytes(),
         ));
     }
-    let first = step(gate(), |cx| {
+    let first = step(gate, |cx| {
         exchange.reply_headers(cx, 200, &head, reply.is_empty(), "")
     });
     let mut out = Vec::new();
     match first {
         ReplyStep::Pass => out.extend_from_slice(reply),
         ReplyStep::Hold => {
-            let edit = step(gate(), |cx| exchange.reply_end(cx, reply));
+            let edit = step(gate, |cx| exchange.reply_end(cx, reply));
             out = edit.map_or_else(|| reply.to_vec(), |edit| edit.body);
         }
         ReplyStep::Rewrite | ReplyStep::Observe | ReplyStep::HoldStart => {
             let mut pieces = reply.chunks(size.max(1)).peekable();
             while let Some(piece) = pieces.next() {
                 let end = pieces.peek().is_none();
-                let passed = step(gate(), |cx| exchange.reply_chunk(cx, piece, end));
+                let passed = step(gate, |cx| exchange.reply_chunk(cx, piece, end));
                 out.extend(if first == ReplyStep::Observe {
                     piece.to_vec()
                 } else {
@@ -291,6 +298,6 @@ fn answered(body: &[u8], reply: &[u8], events: bool, size: usize) -> Option<Vec<
         }
         ReplyStep::Replace(edit) => out = edit.body,
     }
-    step(gate(), |cx| exchange.finish(cx, ""));
-    Some(out)
+    step(gate, |cx| exchange.finish(cx, ""));
+    Some((out, exchange))
 }

@@ -120,6 +120,36 @@ pub const TARGETS: &[Target] = &[
         ],
     ),
     ("exchange", super::exchange, JSON),
+    (
+        "results",
+        super::results,
+        &[
+            "KEY-123",
+            "\\u004b",
+            "EY-12",
+            "3",
+            "\"",
+            "\\",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "data: ",
+            "\n",
+            "\r\n\r\n",
+            ": KEY-456\n",
+            "event: KEY-789\n",
+            "forbidden",
+            "\"ssn\":",
+            "é",
+            "\"structuredContent\":{",
+            "\"taskId\":\"KEY-321\"",
+            "\\ud800",
+            "\"id\":1",
+        ],
+    ),
 ];
 
 const JSON: &[&str] = &[
@@ -272,6 +302,21 @@ pub fn seeds(target: &str, corpus: &Path) -> Vec<Vec<u8>> {
         ]
         .map(text)
         .to_vec(),
+        "results" => {
+            let secret = |reply: Vec<u8>| {
+                let text = String::from_utf8_lossy(&reply).replace("SECRET-ABCDEFGH", "KEY-123");
+                let kind = if text.trim_start().starts_with(['{', '[']) {
+                    ""
+                } else {
+                    "e"
+                };
+                format!("{kind}{text}").into_bytes()
+            };
+            bodies(&corpus.join("replies"))
+                .into_iter()
+                .map(secret)
+                .collect()
+        }
         "decimals" => [
             "1 1.0",
             "-0 0e5",

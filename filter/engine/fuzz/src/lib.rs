@@ -10,6 +10,7 @@ mod drive;
 mod gate;
 mod paths;
 mod schema;
+mod results;
 mod stream;
 
 pub use body::{exchange, mirrors, request_body};
@@ -18,4 +19,5 @@ pub use decimal::decimals;
 pub use drive::{Driver, TARGETS, Target, seeds};
 pub use paths::paths_and_patterns;
 pub use schema::input_schemas;
+pub use results::results;
 pub use stream::{json_stream, sse_stream};

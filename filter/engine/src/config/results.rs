@@ -181,9 +181,13 @@ fn read_redaction(reader: &mut Reader, field: Field<'_>, spec: &mut ResultSpec) 
     let pattern = object.take("regex");
     let path = object.take("path");
     let with = object.take("with");
-    let named = Kind::NAMES.map(|name| object.take(name).map(|field| (name, field)));
+    let mut named: Vec<(&str, Field<'_>)> = Vec::new();
+    for name in Kind::NAMES {
+        if let Some(field) = object.take(name) {
+            named.push((name, field));
+        }
+    }
     object.finish(reader);
-    let named: Vec<(&str, Field<'_>)> = named.into_iter().flatten().collect();
     match (pattern, path, named.as_slice()) {
         (Some(field), None, []) => {
             let with = with.and_then(|field| read_replacement(reader, &field));

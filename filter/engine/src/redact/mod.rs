@@ -12,6 +12,8 @@
 pub mod detect;
 mod message;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use message::{Findings, Tally, Uninspected, message, text};
 pub use rules::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec, RuleSet};
