@@ -9,8 +9,8 @@ mod decimal;
 mod drive;
 mod gate;
 mod paths;
-mod schema;
 mod results;
+mod schema;
 mod stream;
 
 pub use body::{exchange, mirrors, request_body};
@@ -18,6 +18,6 @@ pub use config::configuration;
 pub use decimal::decimals;
 pub use drive::{Driver, TARGETS, Target, seeds};
 pub use paths::paths_and_patterns;
-pub use schema::input_schemas;
 pub use results::results;
+pub use schema::input_schemas;
 pub use stream::{json_stream, sse_stream};

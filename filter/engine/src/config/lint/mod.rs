@@ -11,6 +11,7 @@ mod limits;
 mod pattern;
 mod pins;
 mod posture;
+mod results;
 mod view;
 
 use super::Gate;
@@ -107,14 +108,21 @@ kinds! {
         "write `validate_arguments: true`, or leave `input_schema` out"
     NO_PIN "TG029" "an entry for a tool that is not pinned"
         "pin the tool: `toolgate pin URL --config` prints how; or write `unknown: allow`"
+    COUNTS_FOR_NOBODY "TG030" "a counter of results that nothing is compared with"
+        "add a condition on `counters.<name>` to the tools it should gate, or remove `count`"
+    PATH_OUTSIDE "TG031" "a path that leads out of the result"
+        "begin inside the result: `structuredContent.ssn`, `content[*].text`, `_meta.key`"
 }
 
 /// Looks for everything in [`KINDS`]. `document` is what `gate` was read from.
 pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
     let mut found = Found::default();
-    for policy in view::policies(document) {
+    let policies = view::policies(document);
+    results::document(&policies, document, &mut found);
+    for policy in policies {
         posture::policy(&policy, document, &mut found);
         pins::policy(&policy, gate, &mut found);
+        results::policy(&policy, &mut found);
         for catalog in &policy.catalogs {
             posture::catalog(catalog, &mut found);
             for entry in &catalog.entries {
