@@ -93,7 +93,7 @@ impl Random {
 fn found_where_another_engine_finds_it() {
     let mut random = Random(3);
     let (mut compared, mut found) = (0, 0);
-    for _ in 0..30_000 {
+    for _ in 0..8_000 {
         let pattern = random.pattern(3);
         let theirs = regex_lite::Regex::new(&pattern);
         let ours = Pattern::new(&pattern);
@@ -128,7 +128,7 @@ fn found_where_another_engine_finds_it() {
         }
     }
     assert!(
-        compared > 80_000 && found > 40_000,
+        compared > 20_000 && found > 10_000,
         "{compared} compared, {found} found"
     );
 }

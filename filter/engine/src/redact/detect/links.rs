@@ -8,6 +8,9 @@ use crate::policy::UrlTest;
 /// Longest local part of an email address.
 const LOCAL_PART: usize = 64;
 
+/// Longest authority of a link that may be allowed.
+const AUTHORITY: usize = 300;
+
 /// Longest domain.
 const DOMAIN: usize = 253;
 
@@ -19,12 +22,12 @@ pub fn email(text: Text<'_>, place: usize) -> Option<Range<usize>> {
         _ if text.has(place, b"%40") => place.saturating_add(3),
         _ => return None,
     };
+    let end = domain_end(text, domain)?;
     let mut start = local_start(text, place);
     // Neither the quote nor the bullet before an address is part of it.
     while start < place && !is(text.at(start), WORD | WIDE) {
         start = start.saturating_add(1);
     }
-    let end = domain_end(text, domain)?;
     let name = text.0.get(start..place)?;
     // Remotes of Git (`git@host.org:path`), images for dense screens (`icon@2x.png`), and products of matrices.
     let remote = name == b"git" && text.at(end) == b':';
@@ -118,8 +121,7 @@ pub fn url(text: Text<'_>, place: usize, test: &UrlTest) -> Option<Range<usize>>
         return None;
     }
     let host = after.saturating_add(slashes);
-    let (authority, end) = extent(text, host);
-    let authority = text.0.get(host..authority)?;
+    let authority = text.0.get(host..extent(text, host, true))?;
     let authority = match authority.strip_suffix(b"\\") {
         Some(inner) if escaped => inner,
         _ => authority,
@@ -137,8 +139,10 @@ pub fn url(text: Text<'_>, place: usize, test: &UrlTest) -> Option<Range<usize>>
         return None;
     }
     let readable = std::str::from_utf8(authority).unwrap_or_default();
-    let allowed = usual && test.matches(&["https://", readable].concat()) == Some(true);
-    (!allowed).then_some(start..end)
+    let allowed = usual
+        && authority.len() <= AUTHORITY
+        && test.matches(&["https://", readable].concat()) == Some(true);
+    (!allowed).then(|| start..extent(text, host, false))
 }
 
 fn scheme_start(text: Text<'_>, place: usize) -> usize {
@@ -149,11 +153,11 @@ fn scheme_start(text: Text<'_>, place: usize) -> usize {
     start
 }
 
-/// Where the authority of a link that begins here ends, and where the link does: before white space, a quote or a closing
-/// bracket that was not opened in it, and without the punctuation of the sentence around it.
-fn extent(text: Text<'_>, host: usize) -> (usize, usize) {
+/// Where the link ends whose host begins here, or its authority: before white space, a quote or a closing bracket that was not
+/// opened in it, and without the punctuation of the sentence around it.
+fn extent(text: Text<'_>, host: usize, authority: bool) -> usize {
     let (mut end, mut open) = (host, 0_usize);
-    let mut authority = None;
+    let mut path = false;
     loop {
         match text.at(end) {
             b'(' | b'[' | b'{' => open = open.saturating_add(1),
@@ -161,13 +165,17 @@ fn extent(text: Text<'_>, host: usize) -> (usize, usize) {
                 Some(left) => open = left,
                 None => break,
             },
-            b'/' | b'?' | b'#' => authority = authority.or(Some(end)),
+            b'/' | b'?' | b'#' if authority => return end,
+            b'/' | b'?' | b'#' => path = true,
             // Escapes of a text within a text.
-            b'\\' if authority.is_some() && text.at(end.saturating_add(1)) != b'/' => break,
+            b'\\' if path && text.at(end.saturating_add(1)) != b'/' => break,
             byte if is(byte, DELIMITER) => break,
             _ => {}
         }
         end = end.saturating_add(1);
+        if authority && end > host.saturating_add(AUTHORITY) {
+            return end;
+        }
     }
     while end > host
         && matches!(
@@ -177,5 +185,5 @@ fn extent(text: Text<'_>, host: usize) -> (usize, usize) {
     {
         end = end.saturating_sub(1);
     }
-    (authority.map_or(end, |authority| authority.min(end)), end)
+    end
 }

@@ -284,6 +284,7 @@ impl Detectors {
             text: Text(text.as_bytes()),
             found: Vec::new(),
             key_ends: true,
+            link_end: 0,
         }
         .run();
         for (kind, rule) in self.rules.iter().enumerate() {
@@ -304,6 +305,8 @@ struct Scan<'s> {
     found: Vec<Match>,
     /// Whether there may be the last line of a private key further on.
     key_ends: bool,
+    /// Where the last link that is not allowed ends: what stands in it is no link of its own.
+    link_end: usize,
 }
 
 impl Scan<'_> {
@@ -375,6 +378,10 @@ impl Scan<'_> {
             self.add(IBAN, |text| iban(text, place));
             return;
         }
+        // Decimals and further parts of dotted numbers are nothing we know.
+        if self.text.before(place, 1) == b'.' && is(self.text.before(place, 2), DIGIT) {
+            return;
+        }
         let groups = Groups::read(self.text, place);
         self.add(CREDIT_CARD, |text| card(text, &groups));
         self.add(SSN, |text| ssn(text, &groups));
@@ -385,8 +392,12 @@ impl Scan<'_> {
     /// A link whose `:`, or whose first slash, is here.
     fn link(&mut self, place: usize) {
         let rules = self.rules;
+        if place < self.link_end {
+            return;
+        }
         for (kind, test) in &rules.links {
             if let Some(span) = links::url(self.text, place, test) {
+                self.link_end = self.link_end.max(span.end);
                 push(&mut self.found, Match { span, kind: *kind });
             }
         }

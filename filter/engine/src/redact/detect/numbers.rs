@@ -6,17 +6,16 @@ use std::ops::Range;
 
 use super::text::{DASH, DIGIT, LOWER, Text, UPPER, WORD, is};
 
-/// Most groups of digits that are read together.
-const GROUPS: usize = 8;
-/// Most digits that are read together: two IPv4 addresses.
-const DIGITS: usize = 32;
+/// Most groups of digits that are read together: an IPv4 address and the beginning of another.
+const GROUPS: usize = 6;
+/// Most digits that are read together.
+const DIGITS: usize = 24;
 
-/// Groups of digits with one separator between each two.
-#[derive(Default)]
-pub struct Groups {
+/// Groups of digits with one separator between each two, as far as they may be a number of a kind we know.
+pub struct Groups<'t> {
+    text: Text<'t>,
     start: usize,
-    digits: [u8; DIGITS],
-    count: usize,
+    first: u8,
     groups: [Group; GROUPS],
     len: usize,
     /// A digit follows that was not read.
@@ -33,30 +32,37 @@ struct Group {
     end: usize,
 }
 
-impl Groups {
+impl<'t> Groups<'t> {
     /// The groups that begin here, at a digit, a `+` or a `(`.
-    pub fn read(text: Text<'_>, start: usize) -> Groups {
+    pub fn read(text: Text<'t>, start: usize) -> Groups<'t> {
+        let plus = text.at(start) == b'+';
+        let mut place = start.saturating_add(usize::from(plus));
         let mut all = Groups {
+            text,
             start,
-            ..Groups::default()
+            first: text.at(place.saturating_add(usize::from(text.at(place) == b'('))),
+            groups: [Group::default(); GROUPS],
+            len: 0,
+            more: false,
         };
-        let mut place = start.saturating_add(usize::from(text.at(start) == b'+'));
-        let mut separator = 0;
+        let (mut separator, mut digits) = (0, 0_usize);
         loop {
             let open = text.at(place) == b'(';
             let first = place.saturating_add(usize::from(open));
-            let mut end = text.run(first, DIGIT);
+            let mut end = first;
+            while is(text.at(end), DIGIT) && end.saturating_sub(first) < DIGITS {
+                end = end.saturating_add(1);
+            }
             let len = end.saturating_sub(first);
             if len == 0 {
                 break;
             }
-            let digits = all.count.saturating_add(len);
-            let room = all.digits.get_mut(all.count..digits);
-            let (Some(room), Some(group)) = (room, all.groups.get_mut(all.len)) else {
+            digits = digits.saturating_add(len);
+            let room = all.groups.get_mut(all.len);
+            let (Some(group), true) = (room, digits < DIGITS) else {
                 all.more = true;
                 break;
             };
-            room.copy_from_slice(text.0.get(first..end).unwrap_or_default());
             if open {
                 if text.at(end) != b')' || len > 6 {
                     break;
@@ -70,8 +76,10 @@ impl Groups {
                 digits,
                 end,
             };
-            all.count = digits;
             all.len = all.len.saturating_add(1);
+            if !plus && !all.may_go_on() {
+                break;
+            }
             let (kind, width) = match separator_at(text, end) {
                 (0, _) if open || text.at(end) == b'(' => (b' ', 0),
                 (0, _) => break,
@@ -81,6 +89,33 @@ impl Groups {
             place = end.saturating_add(width);
         }
         all
+    }
+
+    /// Whether groups that begin like these are worth reading on.
+    fn may_go_on(&self) -> bool {
+        let [first, second, third, ..] = self.groups.map(|group| group.len);
+        let dotted = self.len < 2 || self.group(1).separator == b'.';
+        match first {
+            _ if self.first == b'0' && self.group(self.len.saturating_sub(1)).len > 1 => true,
+            1..=3 if dotted => true,
+            1 => second == 3,
+            3 => second == 2 || (second == 3 && matches!(third, 0 | 4)),
+            4 => matches!(second, 0 | 4 | 6),
+            _ => false,
+        }
+    }
+
+    /// Its digits, up to the end of so many groups.
+    fn digits(&self, groups: usize) -> impl DoubleEndedIterator<Item = u32> {
+        let end = self.group(groups.saturating_sub(1)).end;
+        let bytes = self.text.0.get(self.start..end).unwrap_or_default();
+        let digits = bytes.iter().filter(|byte| is(**byte, DIGIT));
+        digits.map(|digit| u32::from(digit & 15))
+    }
+
+    /// How many digits there are.
+    fn count(&self) -> usize {
+        self.group(self.len.saturating_sub(1)).digits
     }
 
     fn group(&self, index: usize) -> Group {
@@ -100,11 +135,13 @@ impl Groups {
     }
 
     /// The digits of so many places as a number.
-    fn number(&self, places: Range<usize>) -> u32 {
-        let digits = self.digits.get(places).unwrap_or_default();
-        digits.iter().fold(0, |number: u32, digit| {
-            number.wrapping_mul(10).wrapping_add(u32::from(digit & 15))
-        })
+    fn number(&self, from: usize, to: usize) -> u32 {
+        let digits = self.digits(self.len).skip(from);
+        digits
+            .take(to.saturating_sub(from))
+            .fold(0, |number: u32, digit| {
+                number.wrapping_mul(10).wrapping_add(digit)
+            })
     }
 
     /// Whether one separator stands between the first groups.
@@ -193,7 +230,7 @@ const ISSUERS: [(u32, u32, u8); 24] = [
 
 /// The number of a payment card: of an issuer, of a length that issuer uses, with the check digit of Luhn; in one piece or in
 /// the usual groups.
-pub fn card(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
+pub fn card(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let decimal = text.before(groups.start, 1) == b'.' && is(text.before(groups.start, 2), DIGIT);
     if !text.begins_word(groups.start) || decimal {
         return None;
@@ -206,7 +243,7 @@ pub fn card(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
             _ => index.saturating_add(1) == count && (count == 1 || last.len < 6),
         });
         let joined = match count {
-            1 => groups.next(0) == b'.',
+            1 => text.at(last.end) == b'.' && is(text.at(last.end.saturating_add(1)), DIGIT),
             _ => {
                 let rows = last.len == 4 && groups.group(count).len == 4;
                 let before = is(text.before(groups.start, 2), WORD);
@@ -218,8 +255,10 @@ pub fn card(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
                         && (kind != b' ' || fours(text, groups.start)))
             }
         };
-        let digits = groups.digits.get(..last.digits)?;
-        let known = usual && !joined && issued(groups.number(0..6), digits.len()) && luhn(digits);
+        let known = usual
+            && !joined
+            && issued(groups.number(0, 6), last.digits)
+            && luhn(groups.digits(count));
         groups.span(text, count).filter(|_| known)
     })
 }
@@ -242,46 +281,41 @@ fn issued(first: u32, len: usize) -> bool {
         .any(|(low, high, lens)| (*low..=*high).contains(&first) && u32::from(*lens) & bit != 0)
 }
 
-fn luhn(digits: &[u8]) -> bool {
-    let sum = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .fold(0_u32, |sum, (index, digit)| {
-            let digit = u32::from(digit & 15);
-            let weighed = match (index % 2, digit) {
-                (0, digit) => digit,
-                (_, 0..5) => digit.wrapping_mul(2),
-                _ => digit.wrapping_mul(2).wrapping_sub(9),
-            };
-            sum.wrapping_add(weighed)
-        });
+fn luhn(digits: impl DoubleEndedIterator<Item = u32>) -> bool {
+    let sum = digits.rev().enumerate().fold(0_u32, |sum, (index, digit)| {
+        let weighed = match (index % 2, digit) {
+            (0, digit) => digit,
+            (_, 0..5) => digit.wrapping_mul(2),
+            _ => digit.wrapping_mul(2).wrapping_sub(9),
+        };
+        sum.wrapping_add(weighed)
+    });
     sum % 10 == 0
 }
 
 /// A social security number of the USA, in its three groups: no area 000, 666 or 9xx, no group 00, no serial 0000.
-pub fn ssn(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
+pub fn ssn(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let kind = groups.group(1).separator;
     let shape = groups.begin(&[3, 2, 4]) && groups.uniform(3) && matches!(kind, b'-' | b' ');
     let before = text.before(groups.start, 1);
     let bounded = !is(before, WORD | DASH)
         && !matches!(before, b'.' | b'/' | b'+')
         && !groups.continued(text, 3);
-    let area = groups.number(0..3);
+    let area = groups.number(0, 3);
     let valid =
-        !matches!(area, 0 | 666 | 900..) && groups.number(3..5) != 0 && groups.number(5..9) != 0;
+        !matches!(area, 0 | 666 | 900..) && groups.number(3, 5) != 0 && groups.number(5, 9) != 0;
     let span = groups.span(text, 3)?;
     (shape && bounded && valid && text.at(span.end) != b'_').then_some(span)
 }
 
 /// An IPv4 address: four numbers up to 255 without leading zeros, not within a version or another dotted name.
-pub fn ipv4(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
+pub fn ipv4(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let dotted = groups.len >= 4 && groups.uniform(4) && groups.group(1).separator == b'.';
     let mut from = 0;
     let octets = (0..4).all(|index| {
         let group = groups.group(index);
-        let value = groups.number(from..group.digits);
-        let zero = group.len > 1 && groups.digits.get(from) == Some(&b'0');
+        let value = groups.number(from, group.digits);
+        let zero = group.len > 1 && groups.number(from, from.saturating_add(1)) == 0;
         from = group.digits;
         group.len <= 3 && value <= 255 && !zero
     });
@@ -302,7 +336,7 @@ pub fn ipv4(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
 
 /// A phone number: with `+` and a country, or in the usual writings of North America and of countries that dial a leading
 /// zero, with separators.
-pub fn phone(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
+pub fn phone(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let before = text.before(groups.start, 1);
     let joined = is(before, WORD | DASH)
         || matches!(
@@ -315,8 +349,7 @@ pub fn phone(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
     if text.at(groups.start) == b'+' {
         return international(text, groups);
     }
-    let first = groups.digits.first().copied().unwrap_or(0);
-    let (count, fits) = match first {
+    let (count, fits) = match groups.first {
         b'0' => (groups.len, trunk(groups)),
         _ => north_american(groups)?,
     };
@@ -325,11 +358,11 @@ pub fn phone(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
     (fits && !time && !groups.continued(text, count)).then_some(span)
 }
 
-fn international(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
+fn international(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let digits = |count: &usize| groups.group(count.saturating_sub(1)).digits;
-    if groups.digits.first() == Some(&b'1') {
+    if groups.first == b'1' {
         let count = (1..=groups.len).find(|count| digits(count) == 11)?;
-        let fits = area(groups.number(1..4)) && area(groups.number(4..7));
+        let fits = area(groups.number(1, 4)) && area(groups.number(4, 7));
         return groups.span(text, count).filter(|_| fits);
     }
     let count = (1..=groups.len)
@@ -338,17 +371,17 @@ fn international(text: Text<'_>, groups: &Groups) -> Option<Range<usize>> {
     let dotted = count > 1 && (1..count).all(|index| groups.group(index).separator == b'.');
     let amount = dotted && (count == 2 || (1..count).all(|index| groups.group(index).len == 3));
     let whole = groups.len == count && groups.more;
-    let country = groups.digits.first() != Some(&b'0');
+    let country = groups.first != b'0';
     groups
         .span(text, count)
         .filter(|_| country && !amount && !whole)
 }
 
 /// `0` and an area, or `00` and a country, then the number: groups of at least two digits, 9 to 12 digits (11 to 15 with `00`).
-fn trunk(groups: &Groups) -> bool {
-    let abroad = groups.number(0..2) == 0;
-    let third = groups.digits.get(2).copied().unwrap_or(0);
-    let second = groups.digits.get(1).copied().unwrap_or(0);
+fn trunk(groups: &Groups<'_>) -> bool {
+    let abroad = groups.number(0, 2) == 0;
+    let second = groups.number(1, 2);
+    let third = groups.number(2, 3);
     let long = if abroad { 11..=15 } else { 9..=12 };
     let area = groups.group(0);
     // What joins the area to the number may differ from what stands within the number.
@@ -369,12 +402,9 @@ fn trunk(groups: &Groups) -> bool {
     let code = groups.begin(&[5, 4])
         || groups.begin(&[4, 4, 4])
         || (groups.begin(&[2, 2, 2]) && groups.len != 5);
-    (if abroad {
-        third != b'0'
-    } else {
-        second != b'0'
-    }) && groups.len >= 2
-        && long.contains(&groups.count)
+    (if abroad { third != 0 } else { second != 0 })
+        && groups.len >= 2
+        && long.contains(&groups.count())
         && shape
         && rest
         && even
@@ -384,10 +414,10 @@ fn trunk(groups: &Groups) -> bool {
 }
 
 /// `(415) 555-2671`, `1-415-555-2671`, `415.555.2671`.
-fn north_american(groups: &Groups) -> Option<(usize, bool)> {
+fn north_american(groups: &Groups<'_>) -> Option<(usize, bool)> {
     let (count, from) = if groups.begin(&[3, 3, 4]) {
         (3, 0_usize)
-    } else if groups.begin(&[1, 3, 3, 4]) && groups.digits.first() == Some(&b'1') {
+    } else if groups.begin(&[1, 3, 3, 4]) && groups.first == b'1' {
         (4, 1)
     } else {
         return None;
@@ -398,8 +428,8 @@ fn north_american(groups: &Groups) -> Option<(usize, bool)> {
         .count();
     let plain =
         (1..count).all(|index| groups.group(index).separator != b'/') && matches!(dots, 0 | 2..);
-    let fits = area(groups.number(from..exchange))
-        && area(groups.number(exchange..exchange.saturating_add(3)));
+    let fits = area(groups.number(from, exchange))
+        && area(groups.number(exchange, exchange.saturating_add(3)));
     Some((count, fits && plain))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::text::{BASE64, BASE64_URL, DASH, DIGIT, LOCAL, LOWER, Text, UPPER, WORD, is};
+use super::text::{BASE64, BASE64_URL, DASH, DIGIT, LOWER, Text, UPPER, WORD, is};
 
 /// A JSON Web Token: a header that decodes to an object with `alg`, a payload, a signature. With `enc` in its header it is
 /// an encrypted one, of five parts. `place` is at the `J` of `eyJ`.
@@ -151,50 +151,71 @@ pub fn aws_secret(text: Text<'_>, place: usize) -> Option<Range<usize>> {
 /// A token of GitHub. `place` is at a `_`.
 pub fn github(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let body = place.saturating_add(1);
-    if text.has(body, b"pat_") {
+    let kind = text.before(place, 1);
+    if kind == b'b' && text.has(body, b"pat_") {
         let start = text.ended_by(place, b"github")?;
-        return token(text, start, body.saturating_add(4), WORD | DASH, 36);
+        // What the token itself may hold does not stand before it, so that no byte is read twice.
+        if is(text.before(start, 1), BASE64_URL) {
+            return None;
+        }
+        return token(text, start, body.saturating_add(4), BASE64_URL, 36);
     }
     let start = place.checked_sub(3)?;
-    let known =
-        text.has(start, b"gh") && matches!(text.before(place, 1), b'p' | b'o' | b'u' | b's' | b'r');
-    token(text, start, body, WORD, 36).filter(|_| known)
+    let known = matches!(kind, b'p' | b'o' | b'u' | b's' | b'r') && text.has(start, b"gh");
+    if known {
+        token(text, start, body, WORD, 36)
+    } else {
+        None
+    }
 }
 
 /// A secret or restricted key of Stripe, or the secret of a webhook. `place` is at a `_`.
 pub fn stripe(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let body = place.saturating_add(1);
-    if text.has(place.saturating_sub(5), b"whsec_") {
-        return token(text, place.checked_sub(5)?, body, WORD | BASE64, 24);
+    match text.before(place, 1) {
+        b'c' => {
+            let start = text.ended_by(place, b"whsec")?;
+            token(text, start, body, WORD | BASE64, 24)
+        }
+        b'k' => {
+            let start = place.checked_sub(2)?;
+            let secret = matches!(text.at(start), b's' | b'r');
+            let mode = text.has(body, b"live_") || text.has(body, b"test_");
+            if !(secret && mode) {
+                return None;
+            }
+            token(text, start, body.saturating_add(5), WORD, 16)
+        }
+        _ => None,
     }
-    let start = place.checked_sub(2)?;
-    let known = text.has(start, b"sk_") || text.has(start, b"rk_");
-    let mode = text.has(body, b"live_") || text.has(body, b"test_");
-    token(text, start, body.saturating_add(5), WORD, 16).filter(|_| known && mode)
 }
 
 /// A token of Slack. `place` is at its `x`.
 pub fn slack(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let body = place.saturating_add(5);
-    let kind = text.before(body, 2);
     let known = text.has(place, b"xapp-")
-        || (text.has(place, b"xox") && is(kind, LOWER) && text.before(body, 1) == b'-');
-    if !known {
+        || (text.has(place, b"xox")
+            && is(text.before(body, 2), LOWER)
+            && text.before(body, 1) == b'-');
+    let before = text.before(place, 1);
+    let cookie = text.before(body, 2) == b'd';
+    // Nor what a token may hold, so that no byte is read twice.
+    if !known
+        || is(before, BASE64_URL)
+        || before == b'%'
+        || (cookie && matches!(before, b'/' | b'+'))
+    {
         return None;
     }
     // Only the cookie, `xoxd-`, is more than a word; in a link, what follows the others belongs to the link.
-    let classes = if kind == b'd' {
-        BASE64_URL | LOCAL | BASE64
-    } else {
-        BASE64_URL
-    };
-    let found = token(text, place, body, classes, 18)?;
-    // Every one has the number of a workspace in it; `xoxb-your-token-goes-here` has none.
-    let mut digits = text.0.get(found.clone())?.iter();
-    let end = text.run_back(found.end, LOCAL, 8);
-    digits
-        .any(|byte| is(*byte, DIGIT))
-        .then_some(found.start..end)
+    let joins = |byte: u8| byte == b'%' || (cookie && matches!(byte, b'/' | b'+'));
+    let mut end = text.run(body, BASE64_URL);
+    while joins(text.at(end)) {
+        end = text.run(end.saturating_add(1), BASE64_URL);
+    }
+    // Every one has a number in it; `xoxb-your-token-goes-here` has none.
+    let mut body = text.0.get(body..end)?.iter();
+    (body.len() >= 18 && body.any(|byte| is(*byte, DIGIT))).then_some(place..end)
 }
 
 /// The address of a webhook of Slack, scheme included. `place` is at the `/` behind the host.
@@ -220,7 +241,9 @@ fn token(
     classes: u8,
     least: usize,
 ) -> Option<Range<usize>> {
+    if !text.begins_word(start) {
+        return None;
+    }
     let end = text.run(body, classes);
-    let long = end.saturating_sub(body) >= least;
-    (long && text.begins_word(start)).then_some(start..end)
+    (end.saturating_sub(body) >= least).then_some(start..end)
 }
