@@ -159,6 +159,7 @@ impl Shelf {
             announced: 0,
             announce_at: 0,
             tries: 0,
+            round: 0,
         };
         let binding = binding.under("", "", &rule);
         let asked = approvals::ask(self, now, SLOTS, binding, &question);

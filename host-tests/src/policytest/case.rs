@@ -184,6 +184,8 @@ pub struct Step {
     pub respond_at: Option<Moment>,
     /// The store of the counters is lost.
     pub store_down: bool,
+    /// What a person answers: while the call is held, or after it was if it is expected to stay that way.
+    pub approve: Option<bool>,
     /// What must become of it.
     pub expect: Verdict,
     /// The rule that must have decided.

@@ -230,18 +230,12 @@ impl<'d> Loader<'d> {
         let respond_at = step
             .take("respond_at")
             .and_then(|field| moment(reader, &field));
-        if let Some(field) = step.take("approve") {
-            let answered = field.value.as_bool().is_some();
-            if answered
-                || reader
-                    .choice(&field, &[("yes", true), ("no", false)])
-                    .is_some()
-            {
-                let message =
-                    "`approve` is not supported here: a held call cannot be decided in a test";
-                reader.error(&field, message);
-            }
-        }
+        let approve = step
+            .take("approve")
+            .and_then(|field| match field.value.as_bool() {
+                Some(yes) => Some(yes),
+                None => reader.choice(&field, &[("yes", true), ("no", false)]),
+            });
         let store_down = match step.take("store") {
             Some(field) => reader.choice(&field, &[("up", false), ("down", true)]),
             None => Some(false),
@@ -269,6 +263,7 @@ impl<'d> Loader<'d> {
             result,
             respond_at,
             store_down: store_down?,
+            approve,
             expect: expect?,
             rule,
             reason,

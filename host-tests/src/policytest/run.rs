@@ -3,15 +3,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use toolgate_engine::approvals::{self, Approver};
+use toolgate_engine::counters::Store;
 use toolgate_engine::json::{Document, Limits};
+use toolgate_engine::time::Timestamp;
 
-use super::backend::{Backend, Observed, Running, Upstream};
+use super::backend::{Backend, Meanwhile, Observed, Running, Upstream};
 use super::case::{
     Ask, Caller, Case, Given, Kind, ListCase, Protocol, Step, TestFile, UpstreamKind, Wanted,
 };
 use super::identity::Credentials;
 use super::mcp;
-use super::verdict::Outcome;
+use super::verdict::{Outcome, Verdict};
 use crate::document::Position;
 use crate::host::{Clock, SentUpstream};
 
@@ -147,9 +150,37 @@ impl Runner<'_> {
                 }
             }
         };
-        let observed = self.send(&step.ask, &body, respond);
+        let now = self.clock.clone();
+        let during = step.approve.filter(|_| step.expect != Verdict::Hold);
+        let mut unanswered = None;
+        let meanwhile = |store: &mut dyn Store| {
+            if let Some(Err(why)) = during.map(|yes| answer(store, &now, yes)) {
+                unanswered = Some(why);
+            }
+            Meanwhile::SECOND
+        };
+        let observed = self.send(&step.ask, &body, respond, meanwhile);
         self.gate.set_store_down(false);
-        check(step, &body, &observed?)
+        let observed = observed?;
+        if let Some(yes) = step.approve.filter(|_| during.is_none()) {
+            let now = self.clock.clone();
+            self.gate.with_store(&mut |store| {
+                if let Err(why) = answer(store, &now, yes) {
+                    unanswered = Some(why);
+                }
+            });
+        } else if during.is_some() && !observed.was_held() {
+            unanswered = Some("the call was not held".to_owned());
+        }
+        check(step, &body, &observed)?;
+        match unanswered {
+            None => Ok(()),
+            Some(why) => Err(Box::new(Failure {
+                expected: "a question to answer".to_owned(),
+                got: why,
+                ..Failure::default()
+            })),
+        }
     }
 
     /// Sends a body as the caller of `ask`.
@@ -158,11 +189,12 @@ impl Runner<'_> {
         ask: &Ask,
         body: &str,
         mut respond: impl FnMut(&SentUpstream) -> Upstream,
+        mut meanwhile: impl FnMut(&mut dyn Store) -> Meanwhile,
     ) -> Result<Observed, Box<Failure>> {
         let request = self.credentials.present(ask, mcp::post(ask, body));
         let request = request.map_err(|error| broken(&error))?;
         self.gate
-            .exchange(&request, &mut respond)
+            .held_exchange(&request, &mut respond, &mut meanwhile)
             .map_err(|error| broken(&error))
     }
 
@@ -181,7 +213,8 @@ impl Runner<'_> {
         };
         let reply = mcp::initialize_reply(ask.protocol, session);
         let body = mcp::initialize_body(ask.protocol);
-        self.send(&begin, &body, |_| Upstream::Reply(Box::new(reply.clone())))?;
+        let respond = |_: &SentUpstream| Upstream::Reply(Box::new(reply.clone()));
+        self.send(&begin, &body, respond, |_| Meanwhile::SECOND)?;
         self.sessions.push(known);
         Ok(())
     }
@@ -195,9 +228,8 @@ impl Runner<'_> {
             .map(|entry| self.credentials.as_pinned(case.list, server, entry))
             .collect();
         let reply = mcp::list_reply(&case.ask, case.list, &given);
-        let observed = self.send(&case.ask, &body, |_| {
-            Upstream::Reply(Box::new(reply.clone()))
-        })?;
+        let respond = |_: &SentUpstream| Upstream::Reply(Box::new(reply.clone()));
+        let observed = self.send(&case.ask, &body, respond, |_| Meanwhile::SECOND)?;
         let parsed: serde_json::Value =
             serde_json::from_slice(&observed.reply.body).unwrap_or_default();
         let entries = parsed.pointer(&format!("/result/{}", case.list.key()));
@@ -227,6 +259,26 @@ impl Runner<'_> {
             ..Failure::default()
         }))
     }
+}
+
+/// A person answers the one question that is open.
+fn answer(store: &mut dyn Store, clock: &Clock, yes: bool) -> Result<(), String> {
+    let now = Timestamp::from_nanos(clock.nanos());
+    let all = approvals::list(store, now).map_err(|_| "the store is lost".to_owned())?;
+    let mut open = all
+        .into_iter()
+        .filter(|question| question.state == approvals::State::Pending);
+    let question = open.next().ok_or("nobody was asked")?;
+    // Whoever may: a test is about the rule, not about who is on duty.
+    let approver = Approver {
+        id: "test",
+        groups: &question.approvers,
+        own: &[],
+    };
+    let decided = approvals::decide(store, now, &question.id, yes, &approver, "");
+    decided
+        .map(|_| ())
+        .map_err(|error| error.message().to_owned())
 }
 
 fn check(step: &Step, body: &str, observed: &Observed) -> Result<(), Box<Failure>> {

@@ -5,7 +5,6 @@ use super::binding::{Binding, hex};
 use crate::counters::{Store, StoreLost, change};
 use crate::identity::Principal;
 use crate::json::{Document, Limits, canonical};
-use crate::time::Timestamp;
 
 /// Mailboxes.
 const BOXES: u32 = 256;
@@ -49,39 +48,60 @@ impl CallId {
 ///
 /// # Errors
 /// [`StoreLost`] when that could not be stored.
-pub fn cancel(store: &mut dyn Store, now: Timestamp, call: &CallId) -> Result<(), StoreLost> {
+pub fn cancel(store: &mut dyn Store, call: &CallId) -> Result<(), StoreLost> {
     change(store, &call.key(), &mut |value| {
         let before = std::str::from_utf8(value).unwrap_or_default();
-        let mut lines: Vec<&str> = before.lines().collect();
-        let oldest = lines.len().saturating_add(1).saturating_sub(BOX_LEN);
-        lines.drain(..oldest.min(lines.len()));
-        let mut after = lines.join("\n");
-        if !after.is_empty() {
+        let next = last(before).saturating_add(1);
+        let lines = before.lines().count();
+        let mut after = String::new();
+        for line in before
+            .lines()
+            .skip(lines.saturating_add(1).saturating_sub(BOX_LEN))
+        {
+            after.push_str(line);
             after.push('\n');
         }
         after.push_str(&call.0);
         after.push(' ');
-        after.push_str(&now.nanos().to_string());
+        after.push_str(&next.to_string());
         Some(after.into_bytes())
     })
 }
 
-/// Whether a call was cancelled at or after this time: ids come again, and an old cancellation is not this call's.
+/// How far the mailbox of a call has come: cancellations from here on may be this call's. Ids come again, and an old
+/// cancellation is another call's, whatever the clock does meanwhile.
 ///
 /// # Errors
 /// [`StoreLost`] when the store cannot tell.
-pub fn was_cancelled(
-    store: &mut dyn Store,
-    since: Timestamp,
-    call: &CallId,
-) -> Result<bool, StoreLost> {
-    let Some((value, _)) = store.load(&call.key())? else {
-        return Ok(false);
-    };
-    let text = std::str::from_utf8(&value).unwrap_or_default();
-    let this = |line: &str| {
-        let at = line.strip_prefix(&*call.0)?.trim_start().parse::<u64>();
-        at.ok()
-    };
-    Ok(text.lines().filter_map(this).any(|at| at >= since.nanos()))
+pub fn mark(store: &mut dyn Store, call: &CallId) -> Result<u64, StoreLost> {
+    Ok(last(&read(store, call)?))
+}
+
+/// Whether a call was cancelled since this [`mark`].
+///
+/// # Errors
+/// [`StoreLost`] when the store cannot tell.
+pub fn was_cancelled(store: &mut dyn Store, mark: u64, call: &CallId) -> Result<bool, StoreLost> {
+    let text = read(store, call)?;
+    Ok(text
+        .lines()
+        .filter(|line| line.starts_with(&*call.0))
+        .any(|line| number(line) > mark))
+}
+
+fn read(store: &mut dyn Store, call: &CallId) -> Result<String, StoreLost> {
+    let value = store.load(&call.key())?;
+    Ok(value
+        .and_then(|(value, _)| String::from_utf8(value).ok())
+        .unwrap_or_default())
+}
+
+fn last(text: &str) -> u64 {
+    text.lines().map(number).max().unwrap_or(0)
+}
+
+/// The number of a line, which is what it ends with.
+fn number(line: &str) -> u64 {
+    let digits = line.rsplit(' ').next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }

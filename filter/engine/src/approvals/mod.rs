@@ -25,7 +25,7 @@ mod ticket;
 
 pub(crate) use binding::hex;
 pub use binding::{Binding, Bound};
-pub use cancel::{CallId, cancel, was_cancelled};
+pub use cancel::{CallId, cancel, mark, was_cancelled};
 pub use notify::{Event, delivered, due, failed};
 pub use question::{MAX_ARGUMENTS, Notice, Question, State};
 pub use table::{

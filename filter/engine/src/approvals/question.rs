@@ -114,6 +114,8 @@ pub struct Question {
     pub digest: String,
     /// The decision that asked, as in its record.
     pub decision_id: String,
+    /// How many questions were in its slot before it.
+    pub round: i64,
     /// Who decided.
     pub decided_by: Option<String>,
     /// In that person's words.
@@ -196,6 +198,7 @@ impl Question {
             ("announced", self.announced),
             ("announce_at", self.announce_at),
             ("tries", self.tries),
+            ("round", self.round),
         ];
         for (key, number) in numbers {
             object.number(key, number);
@@ -271,6 +274,7 @@ impl Question {
             announced: number("announced")?,
             announce_at: number("announce_at")?,
             tries: number("tries")?,
+            round: number("round")?,
         })
     }
 }

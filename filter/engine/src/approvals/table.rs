@@ -109,7 +109,7 @@ fn coprime(mut left: usize, mut right: usize) -> bool {
 /// What the slots of a binding hold.
 enum Place {
     Found(Box<Question>, Version, usize),
-    Free(Option<Version>, usize),
+    Free(Option<Version>, usize, i64),
     Full { retry_after: u64 },
 }
 
@@ -125,7 +125,7 @@ fn find(
     for slot in probes(binding, slots) {
         let Some((value, version)) = store.load(&key(slot))? else {
             // Slots never become absent again: nothing was ever put behind this one.
-            free = free.or(Some((None, slot)));
+            free = free.or(Some((None, slot, 0)));
             break;
         };
         let Some(question) = Question::read(&value) else {
@@ -137,14 +137,22 @@ fn find(
             }
             patience = patience.min(question.expires.saturating_sub(now.seconds()));
         } else if question.next_event().is_none() {
-            free = free.or(Some((Some(version), slot)));
+            free = free.or(Some((
+                Some(version),
+                slot,
+                question.round.saturating_add(1),
+            )));
         } else {
-            spare = spare.or(Some((Some(version), slot)));
+            spare = spare.or(Some((
+                Some(version),
+                slot,
+                question.round.saturating_add(1),
+            )));
         }
     }
     // One whose end is yet to be announced is given up only when there is no other.
     Ok(match free.or(spare) {
-        Some((version, slot)) => Place::Free(version, slot),
+        Some((version, slot, round)) => Place::Free(version, slot, round),
         None => Place::Full {
             retry_after: u64::try_from(patience.max(1)).unwrap_or(1),
         },
@@ -167,14 +175,13 @@ pub fn ask(
     for _ in 0..ATTEMPTS {
         let (question, version, slot) = match find(store, now, slots, binding)? {
             Place::Full { retry_after } => return Err(AskError::Full { retry_after }),
-            Place::Free(version, slot) => {
-                let seed = Binding::of(&[
-                    &binding.0,
-                    &now.nanos().to_be_bytes(),
-                    new.decision_id.as_bytes(),
-                ]);
+            Place::Free(version, slot, round) => {
+                // The same on every worker, and another one each time.
+                let seed =
+                    Binding::of(&[&binding.0, &now.nanos().to_be_bytes(), &round.to_be_bytes()]);
                 let digits = seed.to_hex();
                 let mut question = new.clone();
+                question.round = round;
                 question.id = format!("{slot}-{}", digits.get(..16).unwrap_or_default());
                 question.binding = binding.to_hex();
                 (question, version, slot)

@@ -6,10 +6,12 @@ use super::conclude;
 use super::hold::{self, Waiting};
 use super::judge::{self, Judged, Opinion, Ruling, Subject, Verdict};
 use super::{Context, record};
-use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State, Ticket};
+use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State};
 use crate::audit::{Outcome, Record, clip};
+use crate::counters::StoreLost;
 use crate::pdp::{self, Denial, Planned, Settled, Target};
-use crate::policy::Approval;
+use crate::pep;
+use crate::policy::{Approval, Rule};
 use crate::rpc::Id;
 
 /// How often a question is asked anew because another call like this one used the answer.
@@ -31,6 +33,8 @@ pub(super) struct Ask<'p> {
     pub(super) kind: Target,
     /// The arguments, for people.
     pub(super) arguments: String,
+    /// The state of the upstream's own that it carries.
+    pub(super) state: Option<String>,
     /// Whether it expects a tool result, and whether as a task.
     pub(super) tool: bool,
     pub(super) task: bool,
@@ -42,88 +46,119 @@ pub(super) fn ask(
     (subject, session, modern): (&Subject<'_>, Option<&str>, bool),
     mut opinion: Opinion<'_, '_>,
     ask: Ask<'_>,
-    ticket: Option<Ticket>,
 ) -> Judged {
     let gate = cx.gate;
     let id = opinion.id.unwrap_or(Id::NULL);
     let blank = || record::of(cx, Some(subject.head), Some(subject.caller), subject.id);
     let mut record = opinion.record.take().unwrap_or_else(blank);
-    let since = subject.since.unwrap_or(cx.now);
+    let call = call_id(subject, id);
+    // Read before anybody is asked, so that no cancellation is missed.
+    let mark = match subject.since {
+        Some((_, mark)) => Ok(mark),
+        None => approvals::mark(cx.store, &call),
+    };
+    let since = subject.since.map_or(cx.now, |(since, _)| since);
     let can_hold = gate.http.hold_request_headers && cx.held < gate.approvals.max_held;
     let hold = if can_hold { ask.approval.hold } else { 0 };
     let until = since.seconds().saturating_add(hold);
     let holds = until > cx.now.seconds();
-    let rule = Arc::clone(&ask.approval.rule.pointer);
+    let rule = &ask.approval.rule;
     let policy = record.policy.as_deref().unwrap_or_default();
-    let binding = ask.call.under(&gate.digest, policy, &rule);
+    let binding = ask.call.under(&gate.digest, policy, &rule.pointer);
     let mut new = question(cx, &record, &ask, if holds { until } else { 0 });
     new.label = subject.caller.principal.label.as_deref().map(clip);
     let calls = [(ask.charges, ask.shadow.is_some())];
-    let slots = gate.approvals.max_pending;
-    for _ in 0..ATTEMPTS {
-        let denial = match approvals::ask(cx.store, cx.now, slots, binding, &new) {
-            Err(error) => refused(error),
-            Ok(mut question) => match question.state {
-                State::Approved => match release(cx, &calls, &question.id) {
-                    Ok(Some(settled)) => {
-                        question.state = State::Used;
-                        record.refuse(Outcome::Approve, &said(cx, &rule, &question));
-                        opinion.record = Some(record);
-                        opinion.verdict = Verdict::Allow {
-                            charges: Vec::new(),
-                            shadow: ask.shadow,
-                            tool: ask.tool,
-                            task: ask.task,
-                        };
-                        let caller = (&subject.caller.principal, session);
-                        return conclude::forward(gate, caller, vec![opinion], settled, false);
-                    }
-                    // Another call like this one was faster.
-                    Ok(None) => continue,
-                    Err(denial) => denial,
-                },
-                State::Rejected => hold::rejected(cx, &rule, &question),
-                _ if holds => {
-                    let reason = Arc::clone(&ask.approval.rule.reason);
-                    record.refuse(Outcome::Hold, &said(cx, &rule, &question));
-                    record.reason = Some(reason.to_string());
-                    let waiting = Waiting {
-                        approval: question.id,
-                        since,
-                        until,
-                        call: call_id(subject, id),
-                        binding: ask.call,
-                        state: ticket.and_then(|ticket| ticket.state),
-                        grant: grant(subject),
-                        expires: subject.caller.expires,
-                        modern,
-                        id: id.token().to_owned(),
-                        tool_result: ask.tool && !ask.task,
-                        rule,
-                        reason,
-                        record: record.clone(),
-                    };
-                    return Judged {
-                        ruling: Ruling::Hold(Box::new(waiting)),
-                        records: vec![record],
-                    };
-                }
-                _ => {
-                    let denial = hold::waits(cx, &rule, &ask.approval.rule.reason, &question);
-                    record.refuse(Outcome::Hold, &denial);
-                    let answer = judge::refusal(id, denial, ask.tool, ask.task);
-                    return conclude::refused(gate, &answer, record, modern);
-                }
-            },
-        };
-        record.refuse(Outcome::Deny, &denial);
-        let answer = judge::refusal(id, denial, ask.tool, ask.task);
-        return conclude::refused(gate, &answer, record, modern);
-    }
-    let denial = hold::unavailable();
-    record.refuse(Outcome::Deny, &denial);
+    let found = match mark {
+        Ok(_) => find_answer(cx, &calls, rule, binding, &new),
+        Err(StoreLost) => Found::No(hold::unavailable()),
+    };
+    let (outcome, denial) = match found {
+        Found::Yes(question, settled) => {
+            record.refuse(Outcome::Approve, &said(cx, rule, &question));
+            opinion.record = Some(record);
+            opinion.verdict = Verdict::Allow {
+                charges: Vec::new(),
+                shadow: ask.shadow,
+                tool: ask.tool,
+                task: ask.task,
+            };
+            let caller = (&subject.caller.principal, session);
+            return conclude::forward(gate, caller, vec![opinion], *settled, false);
+        }
+        Found::Open(question) if holds => {
+            record.refuse(Outcome::Hold, &said(cx, rule, &question));
+            record.reason = Some(rule.reason.to_string());
+            let waiting = Waiting {
+                approval: question.id,
+                since,
+                until,
+                call,
+                mark: mark.unwrap_or(0),
+                binding: ask.call,
+                state: ask.state,
+                grant: grant(subject),
+                expires: subject.caller.expires,
+                modern,
+                id: id.token().to_owned(),
+                tool_result: ask.tool && !ask.task,
+                rule: rule.clone(),
+                record: record.clone(),
+            };
+            return Judged {
+                ruling: Ruling::Hold(Box::new(waiting)),
+                records: vec![record],
+            };
+        }
+        Found::Open(question) => (Outcome::Hold, hold::waits(cx, rule, &question)),
+        Found::No(denial) => (Outcome::Deny, denial),
+    };
+    record.refuse(outcome, &denial);
     let answer = judge::refusal(id, denial, ask.tool, ask.task);
-    conclude::refused(gate, &answer, record, modern)
+    let prefix = &gate.http.denial_prefix;
+    Judged {
+        ruling: Ruling::Refuse(pep::single(&answer, prefix, modern)),
+        records: vec![record],
+    }
+}
+
+/// What a call finds.
+enum Found {
+    /// A person said yes, and the call is charged.
+    Yes(Box<Question>, Box<Settled>),
+    /// Nobody has decided.
+    Open(Box<Question>),
+    /// It must not be made.
+    No(Denial),
+}
+
+fn find_answer(
+    cx: &mut Context<'_>,
+    calls: &[(Vec<Planned<'_>>, bool)],
+    rule: &Rule,
+    binding: Binding,
+    new: &Question,
+) -> Found {
+    let slots = cx.gate.approvals.max_pending;
+    for _ in 0..ATTEMPTS {
+        let mut question = match approvals::ask(cx.store, cx.now, slots, binding, new) {
+            Ok(question) => Box::new(question),
+            Err(error) => return Found::No(refused(error)),
+        };
+        match question.state {
+            State::Approved => match release(cx, calls, &question.id) {
+                Ok(Some(settled)) => {
+                    question.state = State::Used;
+                    return Found::Yes(question, Box::new(settled));
+                }
+                // Another call like this one was faster.
+                Ok(None) => {}
+                Err(denial) => return Found::No(denial),
+            },
+            State::Rejected => return Found::No(hold::rejected(cx, rule, &question)),
+            _ => return Found::Open(question),
+        }
+    }
+    Found::No(hold::unavailable())
 }
 
 /// Charges the call and uses the approval up: both or neither. `None` if the approval was another's by then.
@@ -165,9 +200,9 @@ fn refused(error: AskError) -> Denial {
 }
 
 /// What a record says of a question.
-fn said(cx: &Context<'_>, rule: &Arc<str>, question: &Question) -> Denial {
+fn said(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
     Denial {
-        rule: Arc::clone(rule),
+        rule: Arc::clone(&rule.pointer),
         reason: question.decided_reason.clone().unwrap_or_default(),
         retry_after: None,
         approval: Some(Box::new(question.notice(cx.now))),
@@ -217,6 +252,7 @@ fn question(cx: &Context<'_>, record: &Record, ask: &Ask<'_>, held_until: i64) -
         },
         announce_at: 0,
         tries: 0,
+        round: 0,
     }
 }
 

@@ -5,8 +5,7 @@ use super::judge::{Awaited, Judged, Opinion, Ruling, Subject, Verdict, refusal};
 use super::reply::{Expected, ReplyPlan};
 use super::watch::Watch;
 use super::{Context, record};
-use crate::approvals::Ticket;
-use crate::audit::{Outcome, Record};
+use crate::audit::Outcome;
 use crate::config::Gate;
 use crate::identity::Principal;
 use crate::pdp::{self, Denial, Planned};
@@ -21,7 +20,6 @@ pub(super) fn conclude(
     (subject, session): (&Subject<'_>, Option<&str>),
     mut opinions: Vec<Opinion<'_, '_>>,
     (is_batch, modern): (bool, bool),
-    ticket: Option<Ticket>,
 ) -> Judged {
     let gate = cx.gate;
     let principal = &subject.caller.principal;
@@ -31,7 +29,7 @@ pub(super) fn conclude(
         match std::mem::replace(verdict, Verdict::Pass) {
             Verdict::Ask(call) => {
                 let subject = (subject, session, modern);
-                return ask::ask(cx, subject, opinions.swap_remove(0), *call, ticket);
+                return ask::ask(cx, subject, opinions.swap_remove(0), *call);
             }
             other => *verdict = other,
         }
@@ -170,13 +168,5 @@ pub(super) fn forward(
             session: session.map(str::to_owned),
         },
         records,
-    }
-}
-
-/// One call, refused.
-pub(super) fn refused(gate: &Gate, answer: &Answer<'_>, record: Record, modern: bool) -> Judged {
-    Judged {
-        ruling: Ruling::Refuse(pep::single(answer, &gate.http.denial_prefix, modern)),
-        records: vec![record],
     }
 }

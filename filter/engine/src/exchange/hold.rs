@@ -18,6 +18,7 @@ use crate::identity::Stranger;
 use crate::json::{Document, Limits};
 use crate::pdp::Denial;
 use crate::pep::{self, Answer, Rejection, Reply};
+use crate::policy::Rule;
 use crate::rpc::{self, Id};
 use crate::time::Timestamp;
 
@@ -50,6 +51,8 @@ pub(super) struct Waiting {
     pub(super) until: i64,
     /// What a cancellation names.
     pub(super) call: CallId,
+    /// How far its mailbox had come when the wait began.
+    pub(super) mark: u64,
     /// What an approval state is signed for.
     pub(super) binding: Binding,
     /// The state of the upstream's own that the request carried.
@@ -64,9 +67,8 @@ pub(super) struct Waiting {
     pub(super) id: String,
     /// Whether a tool result is the answer.
     pub(super) tool_result: bool,
-    /// The rule that asks, and its text.
-    pub(super) rule: Arc<str>,
-    pub(super) reason: Arc<str>,
+    /// The rule that asks.
+    pub(super) rule: Rule,
     /// The record of the decision to hold.
     pub(super) record: Record,
 }
@@ -97,14 +99,14 @@ pub(super) fn unavailable() -> Denial {
 }
 
 /// Told to an agent whose call is not held, or not any longer, while its question is open.
-pub(super) fn waits(cx: &Context<'_>, rule: &Arc<str>, text: &str, question: &Question) -> Denial {
+pub(super) fn waits(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
     let notice = question.notice(cx.now);
     let reason = format!(
-        "{text} It waits for a person (approval {}): repeat the same call once it is approved, before {}.",
-        notice.id, notice.expires
+        "{} It waits for a person (approval {}): repeat the same call once it is approved, before {}.",
+        rule.reason, notice.id, notice.expires
     );
     Denial {
-        rule: Arc::clone(rule),
+        rule: Arc::clone(&rule.pointer),
         reason,
         retry_after: None,
         approval: Some(Box::new(notice)),
@@ -112,7 +114,7 @@ pub(super) fn waits(cx: &Context<'_>, rule: &Arc<str>, text: &str, question: &Qu
 }
 
 /// Told to an agent whose call was rejected.
-pub(super) fn rejected(cx: &Context<'_>, rule: &Arc<str>, question: &Question) -> Denial {
+pub(super) fn rejected(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
     let notice = question.notice(cx.now);
     let mut reason = format!(
         "Rejected by {} (approval {})",
@@ -127,7 +129,7 @@ pub(super) fn rejected(cx: &Context<'_>, rule: &Arc<str>, question: &Question) -
         None => reason.push('.'),
     }
     Denial {
-        rule: Arc::clone(rule),
+        rule: Arc::clone(&rule.pointer),
         reason,
         retry_after: None,
         approval: Some(Box::new(notice)),
@@ -142,7 +144,7 @@ impl Waiting {
             self.approval
         );
         Denial {
-            rule: Arc::clone(&self.rule),
+            rule: Arc::clone(&self.rule.pointer),
             reason,
             retry_after: None,
             approval: Some(Box::new(question.notice(cx.now))),
@@ -151,7 +153,7 @@ impl Waiting {
 
     /// Looks at everything that may end the wait, what forbids the call first.
     fn outlook(&self, cx: &mut Context<'_>) -> Result<Outlook, StoreLost> {
-        if approvals::was_cancelled(cx.store, self.since, &self.call)? {
+        if approvals::was_cancelled(cx.store, self.mark, &self.call)? {
             return Ok(Outlook::Cancelled);
         }
         if cx.gate.digest != self.record.policy_digest {
@@ -283,7 +285,7 @@ impl Exchange {
             }
             Outlook::Later(question) => {
                 waiting.leave(cx, false);
-                let denial = waits(cx, &waiting.rule, &waiting.reason, &question);
+                let denial = waits(cx, &waiting.rule, &question);
                 self.records = vec![waiting.end(cx, Outcome::Expire, &denial)];
                 let reply = waiting.state(cx, &question);
                 Step::Reply(reply.unwrap_or_else(|| waiting.refusal(cx, denial)))
@@ -320,7 +322,7 @@ impl Exchange {
             head: &head,
             caller: &caller,
             id: &id,
-            since: Some(waiting.since),
+            since: Some((waiting.since, waiting.mark)),
         };
         let judged = judge::body(cx, &subject, &body);
         self.conclude(judged, caller)
@@ -347,7 +349,7 @@ impl Waiting {
     /// What the record says of a call that its caller gave up.
     fn cancelled(&self) -> Denial {
         Denial {
-            rule: Arc::clone(&self.rule),
+            rule: Arc::clone(&self.rule.pointer),
             reason: "The caller gave the call up.".to_owned(),
             retry_after: None,
             approval: self.record.approval.clone(),

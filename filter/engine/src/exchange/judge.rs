@@ -1,5 +1,6 @@
 //! The body of a request: every message in it is judged, and all of them together forwarded or refused.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::ask::Ask;
@@ -57,8 +58,8 @@ pub(super) struct Subject<'a> {
     pub(super) caller: &'a Caller,
     /// Names the exchange in records.
     pub(super) id: &'a str,
-    /// Since when the request has been held, if it was.
-    pub(super) since: Option<Timestamp>,
+    /// Since when the request has been held, if it was, and the mark of its mailbox then.
+    pub(super) since: Option<(Timestamp, u64)>,
 }
 
 /// One message after it was judged on its own.
@@ -210,8 +211,7 @@ fn text(
             }
         }
     }
-    let ticket = state.flatten();
-    conclude(cx, (subject, session), opinions, (is_batch, modern), ticket)
+    conclude(cx, (subject, session), opinions, (is_batch, modern))
 }
 
 /// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.
@@ -464,17 +464,16 @@ fn opinion<'d, 'p>(
             shadow,
         } => match pdp::peek(&gate.counters, cx.store, cx.now, &charges) {
             Ok(()) => {
-                let call = call_of(&canonical_arguments(arguments));
-                // People see numbers as the caller wrote them.
-                let arguments = arguments.map_or_else(|| "{}".to_owned(), legible);
+                let state = call.param("requestState").and_then(|state| state.as_str());
                 Verdict::Ask(Box::new(Ask {
                     charges,
                     shadow,
                     approval,
                     approvers,
-                    call,
+                    call: call_of(&canonical_arguments(arguments)),
                     kind: target,
-                    arguments,
+                    arguments: arguments.map_or_else(|| "{}".to_owned(), legible),
+                    state: state.map(Cow::into_owned),
                     tool,
                     task,
                 }))
@@ -533,7 +532,7 @@ fn note_cancelled(cx: &mut Context<'_>, subject: &Subject<'_>, call: &Call<'_>) 
         let session = subject.head.session.as_deref();
         let call = CallId::new(&subject.caller.principal, session, id.token());
         // A store that cannot be written cannot be read either: what is held by it is refused.
-        let _refused = approvals::cancel(cx.store, cx.now, &call);
+        let _refused = approvals::cancel(cx.store, &call);
     }
 }
 

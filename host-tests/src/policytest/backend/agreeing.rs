@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Backend, Native, Observed, Running, Upstream, Wasm};
+use toolgate_engine::counters::Store;
+
+use super::{Backend, Meanwhile, Native, Observed, Running, Upstream, Wasm};
 use crate::host::{Clock, Message, Module, SentUpstream};
 
 /// Runs all forms side by side and fails where they differ.
@@ -60,10 +62,11 @@ struct RunningAgreeing {
 }
 
 impl Running for RunningAgreeing {
-    fn exchange(
+    fn held_exchange(
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
     ) -> Result<Observed> {
         let now = self.clock.nanos();
         let mut first: Option<(String, Observed)> = None;
@@ -72,12 +75,13 @@ impl Running for RunningAgreeing {
             let bytewise = form.bytewise;
             let observed = form
                 .gate
-                .exchange(
+                .held_exchange(
                     &cut(request.clone(), bytewise),
                     &mut |sent| match upstream(sent) {
                         Upstream::Reply(reply) => Upstream::Reply(Box::new(cut(*reply, bytewise))),
                         other => other,
                     },
+                    meanwhile,
                 )
                 .with_context(|| form.name.clone())?;
             let Some((name, before)) = &first else {
@@ -99,6 +103,12 @@ impl Running for RunningAgreeing {
         first
             .map(|(_, observed)| observed)
             .context("there is no form to run")
+    }
+
+    fn with_store(&mut self, act: &mut dyn FnMut(&mut dyn Store)) {
+        for form in &mut self.forms {
+            form.gate.with_store(act);
+        }
     }
 
     fn set_store_down(&mut self, down: bool) {

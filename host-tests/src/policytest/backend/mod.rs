@@ -9,9 +9,11 @@ pub(crate) mod store;
 mod wasm;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::Value;
+use toolgate_engine::counters::Store;
 
 use crate::host::{Clock, Headers, Message, SentUpstream};
 
@@ -34,7 +36,7 @@ pub trait Backend {
 /// A gate that runs. Its counters live as long as it does.
 pub trait Running {
     /// One exchange from the client's first byte to the access log. `upstream` is asked when the whole request has left the
-    /// gate; it may move the clock.
+    /// gate; it may move the clock. A call that is held for a person is waited out.
     ///
     /// # Errors
     /// When the gate itself failed: it trapped, or its lengths do not add up.
@@ -42,11 +44,47 @@ pub trait Running {
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
+    ) -> Result<Observed> {
+        self.held_exchange(request, upstream, &mut |_| Meanwhile::SECOND)
+    }
+
+    /// As [`Running::exchange`]; `meanwhile` is asked what happens, again and again while the request is held for a
+    /// person. It gets the store all workers share.
+    ///
+    /// # Errors
+    /// As [`Running::exchange`], and when nothing ends the wait.
+    fn held_exchange(
+        &mut self,
+        request: &Message,
+        upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
     ) -> Result<Observed>;
+
+    /// Something is done to the store between exchanges.
+    fn with_store(&mut self, act: &mut dyn FnMut(&mut dyn Store));
 
     /// Loses or regains the store of the counters.
     fn set_store_down(&mut self, down: bool);
 }
+
+/// What happens while a request is held for a person.
+#[derive(Clone, Debug)]
+pub enum Meanwhile {
+    /// So much time passes, and the gate looks after what it holds.
+    After(Duration),
+    /// The client goes away.
+    Disconnect,
+    /// The gate gets another configuration, in JSON, and looks after what it holds.
+    Update(String),
+}
+
+impl Meanwhile {
+    /// A second passes.
+    pub const SECOND: Meanwhile = Meanwhile::After(Duration::from_secs(1));
+}
+
+/// Longer than any call is held in a test, in steps.
+const MOST_STEPS: usize = 100_000;
 
 /// What becomes of a request that has left the gate.
 #[derive(Clone, Debug)]
@@ -85,6 +123,8 @@ pub struct Observed {
     pub forwarded: Option<SentUpstream>,
     /// What the client got.
     pub reply: Reply,
+    /// It was held for a person before that.
+    pub held: bool,
     /// The audit records, in order.
     pub records: Vec<Value>,
     /// Counters of the host's stats that rose, and by how much. Only the wasm has stats.
@@ -106,6 +146,11 @@ const UNIQUE: [&str; 10] = [
 ];
 
 impl Observed {
+    /// The call waited for a person at some point.
+    pub fn was_held(&self) -> bool {
+        self.held
+    }
+
     /// The whole request left the gate: the tool may run.
     pub fn was_forwarded(&self) -> bool {
         self.forwarded.as_ref().is_some_and(|sent| sent.ended)

@@ -4,16 +4,21 @@
 //! calls: that both come to the same bytes is what the comparison is for.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use toolgate_engine::audit;
 use toolgate_engine::config::Gate;
-use toolgate_engine::exchange::{Context, Exchange, ReplyEdit, ReplyStep, STALE, Start, Step};
+use toolgate_engine::control;
+use toolgate_engine::counters::Store;
+use toolgate_engine::exchange::{
+    Context, Exchange, HeldRequest, ReplyEdit, ReplyStep, STALE, Start, Step,
+};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
 use super::store::Memory;
-use super::{Backend, Observed, Reply, Running, Upstream, read_records};
+use super::{Backend, MOST_STEPS, Meanwhile, Observed, Reply, Running, Upstream, read_records};
 use crate::host::{Clock, Ending, Headers, Message, SentUpstream};
 
 /// Runs the engine without a VM.
@@ -28,9 +33,11 @@ impl Backend for Native {
     fn start(&self, config: &str, clock: &Clock) -> Result<Box<dyn Running>> {
         let gate = Gate::from_json(config.as_bytes(), false)
             .map_err(|errors| anyhow!("the configuration was rejected:\n{errors}"))?;
+        let mut store = Memory::default();
+        tell(&mut store, &gate)?;
         Ok(Box::new(RunningNative {
-            gate,
-            store: RefCell::default(),
+            gate: Rc::new(gate),
+            store: RefCell::new(store),
             clock: clock.clone(),
             exchanges: 0,
         }))
@@ -38,21 +45,22 @@ impl Backend for Native {
 }
 
 struct RunningNative {
-    gate: Gate,
+    gate: Rc<Gate>,
     store: RefCell<Memory>,
     clock: Clock,
     exchanges: u64,
 }
 
 impl Running for RunningNative {
-    fn exchange(
+    fn held_exchange(
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
     ) -> Result<Observed> {
         self.exchanges += 1;
         let mut drive = Drive {
-            gate: &self.gate,
+            gate: Rc::clone(&self.gate),
             store: &self.store,
             clock: &self.clock,
             exchange: Exchange::new(format!("native-{}", self.exchanges))
@@ -62,7 +70,8 @@ impl Running for RunningNative {
             details: String::new(),
             is_head: request.headers.get(":method") == Some(b"HEAD"),
         };
-        drive.request(request);
+        let held = drive.request(request, meanwhile)?;
+        self.gate = Rc::clone(&drive.gate);
         let forwarded = drive.sent.clone();
         let mut disconnected = request.ending == Ending::Reset;
         if let Some(sent) = forwarded.as_ref().filter(|sent| sent.ended && !sent.reset) {
@@ -76,14 +85,19 @@ impl Running for RunningNative {
         drive.finish();
         let state = match drive.exchange.records() {
             [] => String::new(),
-            records => audit::lines(records, self.gate.audit.max_bytes),
+            records => audit::lines(records, drive.gate.audit.max_bytes),
         };
         Ok(Observed {
             forwarded,
+            held,
             records: read_records(&state)?,
             reply: drive.reply,
             metrics: Default::default(),
         })
+    }
+
+    fn with_store(&mut self, act: &mut dyn FnMut(&mut dyn Store)) {
+        act(&mut *self.store.borrow_mut());
     }
 
     fn set_store_down(&mut self, down: bool) {
@@ -93,7 +107,7 @@ impl Running for RunningNative {
 
 /// One exchange on its way.
 struct Drive<'g> {
-    gate: &'g Gate,
+    gate: Rc<Gate>,
     store: &'g RefCell<Memory>,
     clock: &'g Clock,
     exchange: Exchange,
@@ -101,6 +115,27 @@ struct Drive<'g> {
     reply: Reply,
     details: String,
     is_head: bool,
+}
+
+/// A configuration goes live.
+fn tell(store: &mut Memory, gate: &Gate) -> Result<()> {
+    control::publish(store, gate).map_err(|_| anyhow!("the store is lost"))
+}
+
+/// What the proxy has of a held request.
+struct Kept {
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl HeldRequest for Kept {
+    fn headers(&mut self) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        Some(self.headers.clone())
+    }
+
+    fn body(&mut self) -> Option<Vec<u8>> {
+        Some(self.body.clone())
+    }
 }
 
 /// What is done with the reply.
@@ -118,10 +153,10 @@ impl Drive<'_> {
     fn call<T>(&mut self, step: impl FnOnce(&mut Exchange, &mut Context<'_>) -> T) -> T {
         let mut store = self.store.borrow_mut();
         let mut cx = Context {
-            gate: self.gate,
+            gate: &self.gate,
             store: &mut *store,
             now: Timestamp::from_nanos(self.clock.nanos()),
-            held: usize::MAX,
+            held: 0,
         };
         step(&mut self.exchange, &mut cx)
     }
@@ -130,7 +165,12 @@ impl Drive<'_> {
         self.gate.http.hold_request_headers
     }
 
-    fn request(&mut self, request: &Message) {
+    /// The request as far as it gets; whether it was held.
+    fn request(
+        &mut self,
+        request: &Message,
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+    ) -> Result<bool> {
         let in_last = request.trailers.is_none() && request.ending == Ending::WithLast;
         let end = in_last && request.chunks.is_empty();
         let headers = pairs(&request.headers);
@@ -160,6 +200,10 @@ impl Drive<'_> {
         let ends_apart = request.trailers.is_some() || request.ending == Ending::EmptyData;
         if matches!(step, Step::Buffer) && ends_apart {
             step = self.call(|exchange, cx| exchange.request_end(cx, &body));
+        }
+        let held = matches!(step, Step::Hold(_));
+        if held {
+            step = self.hold(request, &body, meanwhile)?;
         }
         match step {
             Step::Forward(_permit, removals, edited) => {
@@ -200,9 +244,44 @@ impl Drive<'_> {
                 };
                 self.details = "toolgate".to_owned();
             }
-            // The client has not sent everything.
-            _ => {}
+            // The client has not sent everything, or has gone.
+            Step::Buffer | Step::Hold(_) => {}
         }
+        Ok(held)
+    }
+
+    /// What happens while the request is held, until that ends.
+    fn hold(
+        &mut self,
+        request: &Message,
+        body: &[u8],
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+    ) -> Result<Step> {
+        for _ in 0..MOST_STEPS {
+            let next = meanwhile(&mut *self.store.borrow_mut());
+            match next {
+                Meanwhile::After(time) => self.clock.advance(time),
+                Meanwhile::Disconnect => {
+                    self.call(|exchange, cx| exchange.abandoned(cx));
+                    return Ok(Step::Buffer);
+                }
+                Meanwhile::Update(config) => {
+                    let gate = Gate::from_json(config.as_bytes(), false);
+                    let gate = gate.map_err(|errors| anyhow!("{errors}"))?;
+                    tell(&mut self.store.borrow_mut(), &gate)?;
+                    self.gate = Rc::new(gate);
+                }
+            }
+            let mut kept = Kept {
+                headers: pairs(&request.headers),
+                body: body.to_vec(),
+            };
+            match self.call(|exchange, cx| exchange.held(cx, &mut kept)) {
+                Step::Buffer | Step::Hold(_) => {}
+                ended => return Ok(ended),
+            }
+        }
+        bail!("the exchange hangs: nothing resumes or answers it")
     }
 
     fn upstream(&mut self, action: Upstream) {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
+use toolgate_engine::counters::Store;
 
-use super::{Backend, Observed, Reply, Running, Upstream, read_records};
+use super::store::Shared;
+use super::{Backend, MOST_STEPS, Meanwhile, Observed, Reply, Running, Upstream, read_records};
 use crate::host::{
     Clock, Faults, Headers, Message, Module, Outcome, SentUpstream, Status, Stream, Vm, VmOptions,
     When,
@@ -36,25 +38,35 @@ impl Backend for Wasm {
             ..VmOptions::default()
         };
         let faults = options.faults.clone();
+        let store = Shared::of(&options);
         let vm = Vm::configured(&self.module, options, config.as_bytes())?;
-        Ok(Box::new(RunningWasm { vm, faults }))
+        Ok(Box::new(RunningWasm {
+            vm,
+            clock: clock.clone(),
+            store,
+            faults,
+        }))
     }
 }
 
 struct RunningWasm {
     vm: Vm,
+    clock: Clock,
+    store: Shared,
     faults: Faults,
 }
 
 impl Running for RunningWasm {
-    fn exchange(
+    fn held_exchange(
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
     ) -> Result<Observed> {
         let before = self.vm.metrics().counters();
         let stream = self.vm.stream();
         stream.send(request);
+        let held = self.hold(&stream, meanwhile)?;
         let forwarded = stream.upstream();
         if let Some(sent) = forwarded.as_ref().filter(|sent| sent.ended && !sent.reset) {
             self.act(&stream, upstream(sent));
@@ -74,6 +86,7 @@ impl Running for RunningWasm {
         headers.remove(":status");
         Ok(Observed {
             forwarded,
+            held,
             reply: Reply {
                 status: got.status,
                 headers,
@@ -92,6 +105,10 @@ impl Running for RunningWasm {
         })
     }
 
+    fn with_store(&mut self, act: &mut dyn FnMut(&mut dyn Store)) {
+        act(&mut self.store);
+    }
+
     fn set_store_down(&mut self, down: bool) {
         self.faults.clear();
         if down {
@@ -104,6 +121,34 @@ impl Running for RunningWasm {
 }
 
 impl RunningWasm {
+    /// What happens while the request is held; whether it was.
+    fn hold(
+        &mut self,
+        stream: &Stream,
+        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+    ) -> Result<bool> {
+        for step in 0..MOST_STEPS {
+            if stream.outcome() != Outcome::Hung {
+                return Ok(step > 0);
+            }
+            match meanwhile(&mut self.store) {
+                Meanwhile::After(time) => self.clock.advance(time),
+                Meanwhile::Disconnect => {
+                    stream.disconnect();
+                    continue;
+                }
+                Meanwhile::Update(config) => {
+                    ensure!(
+                        self.vm.configure(config.as_bytes())?,
+                        "the new configuration was rejected"
+                    );
+                }
+            }
+            self.vm.tick();
+        }
+        bail!("the exchange hangs: nothing resumes or answers it")
+    }
+
     fn act(&self, stream: &Stream, upstream: Upstream) {
         let proxy = upstream.proxy_reply();
         if let Upstream::Reply(reply) = upstream {
