@@ -32,7 +32,9 @@ pub fn request_body(body: &[u8]) {
         assert!(readable, "no JSON: {line}");
     }
     match whole {
-        Step::Buffer => panic!("a whole request is neither forwarded nor answered"),
+        Step::Buffer | Step::Hold(_) => {
+            panic!("a whole request is neither forwarded nor answered")
+        }
         Step::Reply(reply) => {
             assert!(!exchange.records().is_empty(), "a refusal without a record");
             let readable = serde_json::from_slice::<Json>(&reply.body).is_ok();

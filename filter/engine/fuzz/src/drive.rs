@@ -150,6 +150,57 @@ pub const TARGETS: &[Target] = &[
             "\"id\":1",
         ],
     ),
+    (
+        "detectors",
+        super::detectors,
+        &[
+            "@",
+            ".",
+            "+",
+            "-",
+            "(",
+            ")",
+            " ",
+            "/",
+            "\\",
+            "\\n",
+            "\n",
+            "\"",
+            "=",
+            ":",
+            "//",
+            "%40",
+            "_",
+            "0",
+            "1",
+            "415",
+            "4111",
+            "DE",
+            "eyJ",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----END PRIVATE KEY-----",
+            "AKIA",
+            "AIza",
+            "ghp_",
+            "github_pat_",
+            "xoxb-",
+            "xoxd-",
+            "sk_live_",
+            "whsec_",
+            "secret_access_key=",
+            "hooks.slack.com/",
+            "https:",
+            "docs.acme.com",
+            "abcdefghijklmnopqrstuvwxyz0123456789",
+            "é",
+            "\u{a0}",
+            "–",
+            "漢",
+            "[a-z]+",
+            "(a|b)*",
+            "^",
+        ],
+    ),
 ];
 
 const JSON: &[&str] = &[
@@ -327,6 +378,17 @@ pub fn seeds(target: &str, corpus: &Path) -> Vec<Vec<u8>> {
         ]
         .map(text)
         .to_vec(),
+        "detectors" => {
+            let cases = corpus.join("../../filter/engine/tests/detectors");
+            let mut all = Vec::new();
+            for (_, content) in files(&cases) {
+                for line in String::from_utf8_lossy(&content).lines() {
+                    let text = line.replace('⏎', "\n").replace(['⟦', '⟧', '¦'], "");
+                    all.extend(text.get(2..).map(|text| format!("[0-9]+b?\n{text}").into_bytes()));
+                }
+            }
+            all
+        }
         _ => {
             let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
             let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":5,"currency":"GBP"}}}"#;

@@ -6,6 +6,7 @@
 mod body;
 mod config;
 mod decimal;
+mod detect;
 mod drive;
 mod gate;
 mod paths;
@@ -16,6 +17,7 @@ mod stream;
 pub use body::{exchange, mirrors, request_body};
 pub use config::configuration;
 pub use decimal::decimals;
+pub use detect::detectors;
 pub use drive::{Driver, TARGETS, Target, seeds};
 pub use paths::paths_and_patterns;
 pub use results::results;
