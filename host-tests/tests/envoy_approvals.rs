@@ -13,3 +13,5 @@ mod many;
 mod rig;
 #[path = "envoy_approvals/stop.rs"]
 mod stop;
+#[path = "envoy_approvals/webhook.rs"]
+mod webhook;

@@ -189,9 +189,20 @@ impl Rig {
     /// Waits until something is so.
     #[track_caller]
     pub fn wait(&self, condition: impl Fn() -> bool) {
+        self.wait_for(PATIENCE, condition);
+    }
+
+    /// The same, as long as retries may take.
+    #[track_caller]
+    pub fn wait_long(&self, condition: impl Fn() -> bool) {
+        self.wait_for(Duration::from_secs(90), condition);
+    }
+
+    #[track_caller]
+    fn wait_for(&self, patience: Duration, condition: impl Fn() -> bool) {
         let began = Instant::now();
         while !condition() {
-            assert!(began.elapsed() < PATIENCE, "{}", self.said());
+            assert!(began.elapsed() < patience, "{}", self.said());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
