@@ -209,7 +209,20 @@ pub fn headers(map: Map) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     check(unsafe { proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut len) })?;
     // SAFETY: the call returned Ok.
     let bytes = unsafe { take(data, len) };
-    parse_pairs(&bytes).ok_or(Failure::Other(u32::MAX))
+    let pairs = parse_pairs(&bytes).ok_or(Failure::Other(u32::MAX))?;
+    #[cfg(feature = "trap")]
+    trap(&pairs);
+    Ok(pairs)
+}
+
+/// Takes the VM down, for tests of what that does to others.
+#[cfg(feature = "trap")]
+#[expect(clippy::panic, reason = "what this build is for")]
+fn trap(headers: &[(Vec<u8>, Vec<u8>)]) {
+    let mut names = headers.iter().map(|(name, _)| name);
+    if names.any(|name| name == b"x-toolgate-trap") {
+        panic!("a test asked for it");
+    }
 }
 
 /// `count, (key length, value length)*, (key NUL value NUL)*`, all numbers 32 bits little endian.

@@ -32,8 +32,22 @@ pub fn artifact() -> anyhow::Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
+/// A test build that panics on every request with a header `x-toolgate-trap`, in a gate's VM and in a console's.
+pub fn trapping() -> anyhow::Result<PathBuf> {
+    static ARTIFACT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let options = ["--profile", "dev", "--features", "trap"];
+    let build = || build_with(&options, "debug", Progress::Quiet);
+    let built = ARTIFACT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.clone().map_err(|error| anyhow!(error))
+}
+
 /// Builds the filter now and returns its path.
 pub fn build(progress: Progress) -> anyhow::Result<PathBuf> {
+    build_with(&["--release"], "release", progress)
+}
+
+/// Builds the filter with these options; cargo puts it into the directory with this name.
+fn build_with(options: &[&str], directory: &str, progress: Progress) -> anyhow::Result<PathBuf> {
     let root = workspace_root()?;
     let target_dir = target_dir(&root);
     fs::create_dir_all(&target_dir)
@@ -47,7 +61,8 @@ pub fn build(progress: Progress) -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new(tool("CARGO", "cargo"));
     cargo
         .current_dir(&root)
-        .args(["build", "--release", "--package", "toolgate-filter"])
+        .args(["build", "--package", "toolgate-filter"])
+        .args(options)
         .args(["--target", TARGET])
         // An absolute path, for a relative CARGO_TARGET_DIR means something else in another directory.
         .env("CARGO_TARGET_DIR", &target_dir);
@@ -55,7 +70,7 @@ pub fn build(progress: Progress) -> anyhow::Result<PathBuf> {
 
     let wasm = target_dir
         .join(TARGET)
-        .join("release")
+        .join(directory)
         .join("toolgate.wasm");
     if !wasm.is_file() {
         bail!("cargo succeeded but `{}` is not there", wasm.display());

@@ -13,5 +13,7 @@ mod many;
 mod rig;
 #[path = "envoy_approvals/stop.rs"]
 mod stop;
+#[path = "envoy_approvals/traps.rs"]
+mod traps;
 #[path = "envoy_approvals/webhook.rs"]
 mod webhook;

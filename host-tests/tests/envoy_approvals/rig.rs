@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use host_tests::envoy::{Config, Envoy, Options};
@@ -51,10 +52,15 @@ impl Rig {
 
     /// With a change of Envoy's configuration.
     pub fn with(policy: &Value, change: impl FnOnce(Config) -> Config) -> Rig {
+        Rig::of(&host_tests::wasm::artifact().unwrap(), policy, change)
+    }
+
+    /// With another build of the filter.
+    pub fn of(wasm: &Path, policy: &Value, change: impl FnOnce(Config) -> Config) -> Rig {
         let upstream = Upstream::start().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], upstream.port()));
         let config = Config::approvals().unwrap();
-        let config = config.wasm(&host_tests::wasm::artifact().unwrap()).unwrap();
+        let config = config.wasm(wasm).unwrap();
         let config = config.upstream(address).unwrap();
         let config = config.replace(NOBODY, &token_sha256(OPERATOR)).unwrap();
         let config = change(config.policy_json(&policy.to_string()).unwrap());
