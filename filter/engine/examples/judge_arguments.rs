@@ -8,10 +8,10 @@ use toolgate_engine::pins::schema::Schema;
 
 fn main() {
     let stdin = std::io::stdin().lock();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::stdout().lock();
     for line in stdin.lines().map_while(Result::ok) {
         let told = judge(line.as_bytes()).unwrap_or_else(|| "unreadable".to_owned());
-        if writeln!(out, "{told}").is_err() {
+        if writeln!(out, "{told}").and_then(|()| out.flush()).is_err() {
             return;
         }
     }

@@ -250,7 +250,8 @@ impl Gate<'_> {
              1. Decide on the tools that are comments in {policy}: each says what has to be decided.\n  \
              2. toolgate check {policy} && toolgate test {directory}\n  \
              3. toolgate render envoy --policy {policy} --upstream {upstream} --listen {listen} --admin {admin} --out {envoy} --force\n  \
-             4. envoy -c {envoy}\n\n",
+             4. envoy -c {envoy}\n\
+             To have the gate refuse what the server changes later: toolgate pin {url} --file {pins} --config >> {policy}, and 3.\n\n",
             files.list(),
             policy = path("policy.yaml").display(),
             directory = self.directory.display(),
@@ -258,6 +259,8 @@ impl Gate<'_> {
             listen = self.listen,
             admin = self.admin,
             envoy = path("envoy.yaml").display(),
+            url = scan.url,
+            pins = path("pins.json").display(),
         );
         Ok((text, self.client(&scan.url)))
     }
