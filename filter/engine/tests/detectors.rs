@@ -255,3 +255,53 @@ fn replacements_are_not_found_again() {
         }
     }
 }
+
+/// Ordinary prose and code: the sources of this repository, where they speak of nothing that is to be found.
+#[test]
+fn ordinary_text_holds_next_to_nothing() {
+    const SKIPPED: [&str; 8] = [
+        "target",
+        "tests",
+        "corpus",
+        "clients",
+        "redact",
+        "fuzz",
+        "results",
+        "node_modules",
+    ];
+    let rules = all(&["docs.acme.com"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (mut size, mut counts) = (0, vec![0; rules.len()]);
+    let mut found_there = Vec::new();
+    let mut folders: Vec<_> = ["filter", "host-tests", "benches", "envoy"]
+        .map(|folder| root.join(folder))
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                if !SKIPPED.iter().any(|skipped| name == *skipped) {
+                    folders.push(path);
+                }
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                size += text.len();
+                for found in find(&rules, &text) {
+                    counts[found.kind] += 1;
+                    found_there.push(format!("{}: {}", path.display(), &text[found.span]));
+                }
+            }
+        }
+    }
+    assert!(size > 1_000_000, "{size} bytes");
+    // Addresses of machines and links are what such texts are full of.
+    let expected = ["ipv4", "url", "email"];
+    let surprising: usize = (0..rules.len())
+        .filter(|kind| !expected.contains(&rules.name(*kind)))
+        .map(|kind| counts[kind])
+        .sum();
+    let emails = counts[0];
+    assert!(
+        surprising <= 4 && emails <= 40,
+        "{surprising}, {emails}: {found_there:#?}"
+    );
+}

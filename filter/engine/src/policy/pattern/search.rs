@@ -29,14 +29,13 @@ pub struct Search<'s> {
 impl<'s> Search<'s> {
     /// Prepares a search of `text` that may take so many steps.
     pub fn new(program: &'s Program, text: &'s str, left: u64) -> Search<'s> {
-        let states = usize::try_from(program.states()).unwrap_or(0);
         Search {
             program,
             text,
             left,
             now: Vec::new(),
             next: Vec::new(),
-            reached: vec![0; states],
+            reached: Vec::new(),
             round: 0,
             todo: Vec::new(),
         }
@@ -71,6 +70,7 @@ impl<'s> Search<'s> {
                 }
             }
             if found.is_none() && self.program.may_begin(bytes, place) {
+                self.prepare()?;
                 self.follow(0, place, place)?;
             }
             std::mem::swap(&mut self.now, &mut self.next);
@@ -113,6 +113,16 @@ impl<'s> Search<'s> {
             }
             place = behind;
         }
+    }
+
+    /// Makes room for the states, once it is known that they are needed: most texts hold nothing a pattern begins with.
+    fn prepare(&mut self) -> Result<(), TooMuchWork> {
+        if self.reached.is_empty() {
+            let states = self.program.states();
+            self.left = self.left.checked_sub(states).ok_or(TooMuchWork)?;
+            self.reached.resize(usize::try_from(states).unwrap_or(0), 0);
+        }
+        Ok(())
     }
 
     /// Adds every state that is reached from this one without a character, in the order of preference.
