@@ -51,7 +51,7 @@ pub struct TooMuchWork;
 
 impl Budget {
     /// For one reply, whatever its size.
-    pub const REPLY: u64 = 40_000_000;
+    pub const REPLY: u64 = 24_000_000;
 
     /// So many steps.
     pub fn new(left: u64) -> Budget {

@@ -127,29 +127,39 @@ impl<'s> Search<'s> {
 
     /// Adds every state that is reached from this one without a character, in the order of preference.
     fn follow(&mut self, state: usize, start: usize, at: usize) -> Result<(), TooMuchWork> {
-        self.todo.push(state);
-        while let Some(place) = self.todo.pop() {
-            let Some(reached) = self.reached.get_mut(place) else {
-                continue;
+        let mut place = state;
+        loop {
+            let new = match self.reached.get_mut(place) {
+                Some(reached) => std::mem::replace(reached, self.round) != self.round,
+                None => false,
             };
-            if std::mem::replace(reached, self.round) == self.round {
-                continue;
+            if new {
+                self.left = self.left.checked_sub(1).ok_or(TooMuchWork)?;
+                match self.program.inst(place) {
+                    Inst::Split(first, second) => {
+                        self.todo.push(place.wrapping_add_signed(second));
+                        place = place.wrapping_add_signed(first);
+                        continue;
+                    }
+                    Inst::Jump(there) => {
+                        place = place.wrapping_add_signed(there);
+                        continue;
+                    }
+                    Inst::Look(look) if self.holds(look, at) => {
+                        place = place.wrapping_add(1);
+                        continue;
+                    }
+                    Inst::Look(_) => {}
+                    Inst::Char(_) | Inst::Class(_) | Inst::Match => {
+                        self.next.push(Thread { place, start });
+                    }
+                }
             }
-            self.left = self.left.checked_sub(1).ok_or(TooMuchWork)?;
-            match self.program.inst(place) {
-                Inst::Split(first, second) => {
-                    self.todo.push(place.wrapping_add_signed(second));
-                    self.todo.push(place.wrapping_add_signed(first));
-                }
-                Inst::Jump(there) => self.todo.push(place.wrapping_add_signed(there)),
-                Inst::Look(look) if self.holds(look, at) => self.todo.push(place.wrapping_add(1)),
-                Inst::Look(_) => {}
-                Inst::Char(_) | Inst::Class(_) | Inst::Match => {
-                    self.next.push(Thread { place, start })
-                }
+            match self.todo.pop() {
+                Some(other) => place = other,
+                None => return Ok(()),
             }
         }
-        Ok(())
     }
 
     fn holds(&self, look: Look, at: usize) -> bool {

@@ -237,6 +237,9 @@ pub fn card(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     }
     (1..=groups.len).rev().find_map(|count| {
         let last = groups.group(count.saturating_sub(1));
+        if !(12..=19).contains(&last.digits) {
+            return None;
+        }
         let usual = (0..count).all(|index| match groups.group(index).len {
             4 => true,
             6 => index == 1,
@@ -296,7 +299,9 @@ fn luhn(digits: impl DoubleEndedIterator<Item = u32>) -> bool {
 /// A social security number of the USA, in its three groups: no area 000, 666 or 9xx, no group 00, no serial 0000.
 pub fn ssn(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let kind = groups.group(1).separator;
-    let shape = groups.begin(&[3, 2, 4]) && groups.uniform(3) && matches!(kind, b'-' | b' ');
+    if !(groups.begin(&[3, 2, 4]) && groups.uniform(3) && matches!(kind, b'-' | b' ')) {
+        return None;
+    }
     let before = text.before(groups.start, 1);
     let bounded = !is(before, WORD | DASH)
         && !matches!(before, b'.' | b'/' | b'+')
@@ -305,12 +310,14 @@ pub fn ssn(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
     let valid =
         !matches!(area, 0 | 666 | 900..) && groups.number(3, 5) != 0 && groups.number(5, 9) != 0;
     let span = groups.span(text, 3)?;
-    (shape && bounded && valid && text.at(span.end) != b'_').then_some(span)
+    (bounded && valid && text.at(span.end) != b'_').then_some(span)
 }
 
 /// An IPv4 address: four numbers up to 255 without leading zeros, not within a version or another dotted name.
 pub fn ipv4(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
-    let dotted = groups.len >= 4 && groups.uniform(4) && groups.group(1).separator == b'.';
+    if groups.len < 4 || !groups.uniform(4) || groups.next(0) != b'.' {
+        return None;
+    }
     let mut from = 0;
     let octets = (0..4).all(|index| {
         let group = groups.group(index);
@@ -331,7 +338,7 @@ pub fn ipv4(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
         b'+' | b'~' | b'_' => !is(after, WORD),
         _ => true,
     };
-    (dotted && octets && bounded && free).then_some(span)
+    (octets && bounded && free).then_some(span)
 }
 
 /// A phone number: with `+` and a country, or in the usual writings of North America and of countries that dial a leading
@@ -379,6 +386,9 @@ fn international(text: Text<'_>, groups: &Groups<'_>) -> Option<Range<usize>> {
 
 /// `0` and an area, or `00` and a country, then the number: groups of at least two digits, 9 to 12 digits (11 to 15 with `00`).
 fn trunk(groups: &Groups<'_>) -> bool {
+    if groups.len < 2 || groups.count() < 9 {
+        return false;
+    }
     let abroad = groups.number(0, 2) == 0;
     let second = groups.number(1, 2);
     let third = groups.number(2, 3);
@@ -403,7 +413,6 @@ fn trunk(groups: &Groups<'_>) -> bool {
         || groups.begin(&[4, 4, 4])
         || (groups.begin(&[2, 2, 2]) && groups.len != 5);
     (if abroad { third != 0 } else { second != 0 })
-        && groups.len >= 2
         && long.contains(&groups.count())
         && shape
         && rest
