@@ -9,7 +9,7 @@
 //!                 ─▶ pdp::decide        the policy, in its documented order
 //!                 ─▶ pdp::settle        charges, all or nothing; mints the Permit
 //!                 ─▶ Step::Forward      byte for byte, or Step::Reply from pep::refusal
-//! reply           ─▶ exchange::reply    lists filtered (pep::lists), events one by one (sse)
+//! reply           ─▶ exchange::reply    lists filtered (pep::lists), results redacted (redact), events one by one (sse)
 //!                 ─▶ exchange::watch    gives back what did not run
 //! every decision  ─▶ audit::Record
 //! ```

@@ -22,6 +22,9 @@ use crate::redact::{self, Findings, ResultRules, Tally, Uninspected};
 use crate::rpc::{self, Id};
 use crate::sse::{Event, Ruling};
 
+/// Most messages in one array: each is compared with every request it may answer.
+const MAX_MESSAGES: usize = 1000;
+
 /// A reply, or a part of one, must not be shown.
 struct Withheld(Denial);
 
@@ -211,6 +214,9 @@ impl Forwarded {
         text: &[u8],
     ) -> Result<Ruling, Unjudged> {
         let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudged::NotJson)?;
+        if document.root().items().nth(MAX_MESSAGES).is_some() {
+            return Err(unreadable().into());
+        }
         let refunded = self.watch.answers(&cx.gate.counters, cx.store, &document);
         mark_refunded(records, &refunded);
         let shown = match self.plan.filtered {
@@ -250,7 +256,13 @@ impl Forwarded {
         let mut edits = Edits::default();
         for message in messages {
             let expected = self.plan.answered(message);
-            match self.inspect_message(cx, id, records, (document, message), &mut budget)? {
+            match self.inspect_message(
+                cx,
+                id,
+                records,
+                (document, message, expected),
+                &mut budget,
+            )? {
                 Fate::Shown(more) => edits.append(more),
                 Fate::Refused(denial) => match expected {
                     Some(expected) => {
@@ -279,10 +291,9 @@ impl Forwarded {
         cx: &mut Context<'_>,
         id: &str,
         records: &mut Vec<Record>,
-        (document, message): (&Document<'_>, Value<'_>),
+        (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
         budget: &mut Budget,
     ) -> Result<Fate, Withheld> {
-        let expected = self.plan.answered(message);
         let is_response = message.get("method").is_none();
         let rules: &ResultRules = match expected {
             Some(expected) => &expected.rules,
