@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::detect::{Budget, Detectors, Match, TooMuchWork};
-use super::rules::{Forbidden, PathRule, RuleSet};
+use super::rules::{PathRule, RuleSet};
 use crate::json::{Edits, Kind, Text, Value};
 use crate::policy::{Rule, Step};
 use crate::{order, rpc};
@@ -378,15 +378,8 @@ impl<'r> Walk<'r, '_> {
 
     fn look_for_forbidden(&mut self, text: &str) -> Result<(), Uninspected> {
         let earlier = self.denied.unwrap_or(usize::MAX);
-        for (index, deny) in self.rules.deny_if.iter().enumerate().take(earlier) {
-            let holds = match &deny.what {
-                Forbidden::Pattern(pattern) => self.budget.is_match(pattern, text)?,
-                Forbidden::Text(forbidden) => text.contains(&**forbidden),
-            };
-            if holds {
-                self.denied = Some(index);
-                return Ok(());
-            }
+        if let Some(index) = self.rules.forbids(text, earlier, self.budget)? {
+            self.denied = Some(index);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::detect::{Detectors, Rule as DetectorRule, Target};
+use super::detect::{Budget, Detectors, Rule as DetectorRule, Target, TooMuchWork};
 use crate::Names;
 use crate::policy::{Counter, Pattern, Rule, Step};
 
@@ -134,6 +134,37 @@ impl RuleSet {
         }
         set.detectors = Detectors::new(redact);
         set
+    }
+
+    /// The first of `deny_if` that forbids a text, of those before this one, by its index.
+    ///
+    /// # Errors
+    /// It would take too much work to tell.
+    pub fn forbids(
+        &self,
+        text: &str,
+        before: usize,
+        budget: &mut Budget,
+    ) -> Result<Option<usize>, TooMuchWork> {
+        for (index, deny) in self.deny_if.iter().enumerate().take(before) {
+            let holds = match &deny.what {
+                Forbidden::Pattern(pattern) => budget.is_match(pattern, text)?,
+                Forbidden::Text(forbidden) => text.contains(&**forbidden),
+            };
+            if holds {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rule that forbids a text, if one does.
+    ///
+    /// # Errors
+    /// It would take too much work to tell.
+    pub fn denies(&self, text: &str, budget: &mut Budget) -> Result<Option<&Rule>, TooMuchWork> {
+        let index = self.forbids(text, usize::MAX, budget)?;
+        Ok(index.and_then(|index| Some(&self.deny_if.get(index)?.rule)))
     }
 
     /// Whether it asks for nothing.

@@ -397,6 +397,10 @@ impl Forwarded {
         }
         let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
         let mut budget = Budget::new(Budget::REPLY);
+        let denied = self.plan.ambient().enforced.denies(text, &mut budget);
+        if let Some(rule) = denied.map_err(Uninspected::from)? {
+            return Err(Withheld(Denial::by(rule)));
+        }
         let redacted = self.redact_text(cx, id, records, text, &mut budget)?;
         Ok(redacted.map_or(Ruling::Pass, Ruling::Replace))
     }
