@@ -341,8 +341,10 @@ impl Forwarded {
                 }
             }
             if let Some(record) = records.get_mut(record) {
-                record.result_bytes = Some(shown.len());
-                if cx.gate.audit.result_digest {
+                // Of a stream that delivers again whatever it likes, all results together.
+                let before = record.result_bytes.filter(|_| expected.is_none());
+                record.result_bytes = Some(before.unwrap_or(0).saturating_add(shown.len()));
+                if cx.gate.audit.result_digest && expected.is_some() {
                     record.result_sha256 = Some(hex(&Sha256::digest(shown.as_bytes())));
                 }
             }
