@@ -4,6 +4,8 @@
 //! In every cell: what is refused leaves no byte upstream, what is forwarded is whole and unchanged, a hidden tool is not
 //! listed, and after a trap nothing passes. `UPDATE_EXPECT=1 cargo test -p host-tests --test fault_matrix` writes the table.
 
+#[path = "fault_matrix/held.rs"]
+mod held;
 #[path = "fault_matrix/run.rs"]
 mod run;
 
@@ -222,16 +224,22 @@ Written by `UPDATE_EXPECT=1 cargo test -p host-tests --test fault_matrix`, and c
 runs a charged call that is answered with an error, a call of a hidden tool, and a list that holds a hidden tool, with every
 host call of that callback failing in turn; it says what became of them.
 
-In every cell: a refused call leaves no byte upstream, a forwarded one is whole and unchanged, the hidden tool is not listed,
-nothing that could be answered hangs, and the next request is judged as ever or, after a trap, answered 503 until the VM is
-replaced.
+The rows at the end are those of a call that waits for a person: what a person said before the callback, and what became of the
+call by the third tick.
+
+In every cell: a refused call leaves no byte upstream, a forwarded one is whole and unchanged, nothing runs that a person had
+to approve and did not, the hidden tool is not listed, nothing that could be answered hangs, and the next request is judged as
+ever or, after a trap, answered 503 until the VM is replaced.
 
 * *as judged*: the fault changes nothing for the caller. Records, metrics and the log may be lost, and a refund.
 * *denied*: the caller gets a tool result that says so. *refused*: an HTTP error with a JSON-RPC error.
 * *held to the idle timeout*: the host would not send the refusal. Nothing is forwarded.
+* *at a later tick*: the next one did what this one could not.
 * *reply cut*, *reply withheld*: the tool may have run; its answer does not pass.
 * *no such call*: the filter does not ask the host for it in this callback.
 * –: there is no such thing.
+
+Where a host call fails in the answer of the webhook, the VM may be replaced: the SDK itself makes one call there.
 ";
 
 fn table(module: &Module) -> (String, Vec<String>, usize) {
@@ -249,6 +257,14 @@ fn table(module: &Module) -> (String, Vec<String>, usize) {
                 " {} |",
                 cell(module, fault, place, &mut wrong, &mut runs)
             );
+        }
+        text.push('\n');
+    }
+    for (place, name) in held::PLACES {
+        let _ = write!(text, "| {name} |");
+        for (fault, _) in FAULTS {
+            let outcome = held::cell(module, fault, place, &mut wrong, &mut runs);
+            let _ = write!(text, " {outcome} |");
         }
         text.push('\n');
     }
