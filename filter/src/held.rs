@@ -20,6 +20,9 @@ thread_local! {
     static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
 }
 
+/// How many of the waiting a tick looks after, if that is all of them once a second.
+const MOST_AT_ONCE: usize = 32;
+
 /// How a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -76,23 +79,32 @@ pub fn take(context: u32) -> Option<Held> {
     })
 }
 
-/// Looks after everything that waits under this root. True while something does.
+/// Looks after what waits under this root, in turn: each at least once a second, and many not all at once. True while
+/// something waits.
 pub fn tick(home: &Rc<Plugin>, now: Timestamp) -> bool {
-    let due = |held: &mut Held| held.fate == Fate::Waiting && Rc::ptr_eq(&held.home, home);
+    let waits = |held: &Held| held.fate == Fate::Waiting && Rc::ptr_eq(&held.home, home);
     let due: Vec<Held> = HELD.with(|all| {
-        let all = all.try_borrow_mut();
-        all.map_or_else(|_| Vec::new(), |mut all| all.extract_if(.., due).collect())
+        let Ok(mut all) = all.try_borrow_mut() else {
+            return Vec::new();
+        };
+        let tenth = all.len().checked_div(10).unwrap_or(0);
+        let most = tenth.saturating_add(1).max(MOST_AT_ONCE);
+        let mut taken = 0_usize;
+        let due = |held: &mut Held| {
+            taken = taken.saturating_add(usize::from(waits(held)));
+            waits(held) && taken <= most
+        };
+        all.extract_if(.., due).collect()
     });
-    let mut waits = false;
     for mut held in due {
         // A stream that is gone says so itself.
         if host::set_effective_context(held.context).is_ok() {
             held.look_after(now);
         }
-        waits |= held.fate == Fate::Waiting;
+        // Behind those that were not looked at.
         put(held);
     }
-    waits
+    HELD.with(|all| all.try_borrow().is_ok_and(|all| all.iter().any(waits)))
 }
 
 /// What the host has of a request whose stream is the effective one.

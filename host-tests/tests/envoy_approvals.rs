@@ -3,6 +3,8 @@
 
 #[path = "envoy_approvals/bound.rs"]
 mod bound;
+#[path = "envoy_approvals/clients.rs"]
+mod clients;
 #[path = "envoy_approvals/decided.rs"]
 mod decided;
 #[path = "envoy_approvals/gone.rs"]

@@ -95,7 +95,7 @@ fn a_host_without_ticks_holds_nothing() {
 }
 
 #[test]
-fn a_tick_costs_what_waits() {
+fn a_tick_looks_after_no_more_than_it_has_to() {
     let vm = vm(VmOptions::default());
     let cost = |vm: &Vm| {
         let before = vm.fuel_used();
@@ -104,15 +104,20 @@ fn a_tick_costs_what_waits() {
         }
         (vm.fuel_used() - before) / 10
     };
-    let idle = cost(&vm);
-    let streams: Vec<_> = (0..200)
-        .map(|n| {
+    let hold = |count: usize| -> Vec<_> {
+        let held = (0..count).map(|n| {
             let stream = vm.stream();
             stream.send(&call(n, "pay"));
             stream
-        })
-        .collect();
-    let holding = cost(&vm);
-    println!("instructions of a tick: {idle} idle, {holding} with 200 held calls");
-    drop(streams);
+        });
+        held.collect()
+    };
+    let idle = cost(&vm);
+    let some = hold(32);
+    let few = cost(&vm);
+    let more = hold(288);
+    let many = cost(&vm);
+    println!("instructions of a tick: {idle} idle, {few} with 32 held calls, {many} with 320");
+    assert!(many < 2 * few);
+    drop((some, more));
 }

@@ -57,8 +57,19 @@ impl Rig {
 
     /// With another build of the filter.
     pub fn of(wasm: &Path, policy: &Value, change: impl FnOnce(Config) -> Config) -> Rig {
+        Rig::before(None, wasm, policy, change)
+    }
+
+    /// With a server of the test's own behind it.
+    pub fn before(
+        server: Option<SocketAddr>,
+        wasm: &Path,
+        policy: &Value,
+        change: impl FnOnce(Config) -> Config,
+    ) -> Rig {
         let upstream = Upstream::start().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], upstream.port()));
+        let raw = SocketAddr::from(([127, 0, 0, 1], upstream.port()));
+        let address = server.unwrap_or(raw);
         let config = Config::approvals().unwrap();
         let config = config.wasm(wasm).unwrap();
         let config = config.upstream(address).unwrap();

@@ -43,6 +43,7 @@ const PRELUDE: &str = r#"
   (data (i32.const 336) "request\00path")   ;; 12
   (data (i32.const 352) ":path")            ;; 5
   (data (i32.const 368) "5")                ;; 1
+  (data (i32.const 376) "plugin_name")      ;; 11
   ;; one map: {x-seen: hello}
   (data (i32.const 512) "\01\00\00\00\06\00\00\00\05\00\00\00x-seen\00hello\00") ;; 25
   ;; headers of a callout: {:path: /, :method: GET, :authority: a}

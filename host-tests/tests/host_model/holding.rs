@@ -421,3 +421,33 @@ fn a_client_that_will_send_no_more_counts_as_gone() {
     assert_eq!(real.answer(), (0, String::new()));
     assert!(real.upstream.seen(real.began, None).requests.is_empty());
 }
+
+/// Says at its start what its filter is called.
+const NAMED: Case = Case {
+    name: "a root knows the name of its filter",
+    guest: &[(
+        "configure",
+        "(if (i32.eqz (call $get_property (i32.const 376) (i32.const 11) (i32.const 200) (i32.const 204)))
+            (then (drop (call $log (i32.const 2) (i32.load (i32.const 200)) (i32.load (i32.const 204))))))
+         (i32.const 1)",
+    )],
+    steps: &[],
+    expect: &[],
+};
+
+#[test]
+fn a_root_knows_the_name_of_its_filter() {
+    let wasm = guest_file("named", &NAMED);
+    let mut options = VmOptions::default();
+    options.properties.set(&["plugin_name"], "toolgate");
+    let module = Module::from_file(&wasm).expect("the guest loads");
+    let vm = Vm::configured(&module, options, b"one").expect("configured");
+    assert_eq!(vm.logs()[0].message, "toolgate");
+
+    let other = ("      name: toolgate\n", "      name: another\n");
+    for (change, name) in [(&[][..], "toolgate"), (&[other][..], "another")] {
+        let real = Real::start(&wasm, change);
+        let said = real.said();
+        assert!(said.contains(&name.to_owned()), "{name}: {said:?}");
+    }
+}
