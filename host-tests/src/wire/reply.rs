@@ -110,10 +110,14 @@ impl ReplyCase {
         }
     }
 
-    /// The policy it runs under. Cases of a `redact-` class are about what a policy takes out of replies.
+    /// The policy it runs under: cases of a `redact-` class are about what a policy takes out of replies, those of a `pins-`
+    /// class about what it takes out of lists.
     #[must_use]
     pub fn policy(&self) -> Option<&str> {
-        let by_class = self.class.starts_with("redact-").then_some("redact");
+        let by_class = ["redact", "pins"].into_iter().find(|policy| {
+            let rest = self.class.strip_prefix(policy);
+            rest.is_some_and(|rest| rest.starts_with('-'))
+        });
         self.policy.as_deref().or(by_class)
     }
 

@@ -190,8 +190,12 @@ impl<'d> Compiler<'d> {
             ("anyOf", Check::Any as fn(Vec<NodeId>) -> Check),
             ("oneOf", Check::One),
         ] {
-            let nodes = self.schemas(schema, keyword);
-            checks.extend(nodes.filter(|nodes| !nodes.is_empty()).map(check));
+            let is_empty = |list: Value<'_>| is_list(list) && list.items().next().is_none();
+            if let Some(list) = schema.get(keyword).filter(|list| is_empty(*list)) {
+                self.gap(list, GapKind::Malformed);
+            } else {
+                checks.extend(self.schemas(schema, keyword).map(check));
+            }
         }
         checks.extend(self.schema(schema, "not").map(Check::Not));
         self.rest(schema);

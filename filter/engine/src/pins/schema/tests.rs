@@ -387,7 +387,7 @@ fn what_is_not_enforced_is_told_apart() {
         let gaps = schema.gaps().iter();
         gaps.map(|gap| (raw(gap.place), gap.kind)).collect()
     };
-    let cases: [(&str, &[(&str, GapKind)]); 14] = [
+    let cases: [(&str, &[(&str, GapKind)]); 15] = [
         (
             r#"{"title":"t","description":"d","default":1,"examples":[],"format":"uri","x-a":1,"$schema":"s","$id":"i","$comment":"c","deprecated":true}"#,
             &[],
@@ -419,6 +419,7 @@ fn what_is_not_enforced_is_told_apart() {
                 (r#""b""#, GapKind::Keyword),
             ],
         ),
+        (r#"{"anyOf":[]}"#, &[("[]", GapKind::Malformed)]),
         // What no reference leads to asks for nothing.
         (r#"{"$defs":{"a":{"contains":{}}}}"#, &[]),
     ];
