@@ -1,22 +1,38 @@
-//! Serves the console without a proxy, for tests of its page: `console-stage [PORT]`. Prints one line of JSON, `{console,
-//! control}`, and ends when its standard input does.
+//! What tests of the console's page stand on; ends when its standard input does.
+//!
+//! `console-stage` serves a console without a proxy and prints `{console, control}`, one line of JSON.
+//! `console-stage --proxy` starts a real proxy with a gate and a console, prints `{console, gate}`, and answers each further
+//! line of input with `{calls}`: how many calls the server behind the gate has had.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, stdin};
 
-use anyhow::Result;
-use host_tests::console::Stage;
+use anyhow::{Context as _, Result};
+use host_tests::console::{Proxy, Stage};
+use serde_json::json;
 
 fn main() -> Result<()> {
-    let port = std::env::args().nth(1).map(|port| port.parse());
-    let port = port.transpose()?.unwrap_or(0);
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(Stage::new()?.serve(port, |console, control| {
-        println!(r#"{{"console":"http://{console}","control":"http://{control}"}}"#);
-    }))
+    if std::env::args().any(|argument| argument == "--proxy") {
+        let proxy = runtime.block_on(runtime.spawn(Proxy::start()))??;
+        let (gate, console) = proxy.addresses().context("the proxy has two listeners")?;
+        let (gate, console) = (format!("http://{gate}/mcp"), format!("http://{console}"));
+        println!("{}", json!({"console": console, "gate": gate}));
+        for line in stdin().lock().lines() {
+            line?;
+            println!("{}", json!({"calls": proxy.calls()}));
+        }
+        return Ok(());
+    }
+    let stage = Stage::new()?;
+    runtime.spawn(stage.serve(|console, control| {
+        let (console, control) = (format!("http://{console}"), format!("http://{control}"));
+        println!("{}", json!({"console": console, "control": control}));
+    }));
+    for line in stdin().lock().lines() {
+        line?;
+    }
+    Ok(())
 }

@@ -1,9 +1,11 @@
-//! What tests of the console need: a store with questions in it that nobody had to call for, and a stage on which the page
-//! plays without a proxy.
+//! What tests of the console need: a store with questions in it that nobody had to call for, a stage on which the page plays
+//! without a proxy, and a proxy for the whole way.
 
+mod proxy;
 mod shelf;
 mod stage;
 
+pub use proxy::Proxy;
 pub use shelf::{Asking, Shelf};
 pub use stage::Stage;
 

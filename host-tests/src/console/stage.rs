@@ -59,9 +59,9 @@ impl Stage {
     ///
     /// # Errors
     /// If it cannot listen.
-    pub async fn serve(self, port: u16, told: impl FnOnce(SocketAddr, SocketAddr)) -> Result<()> {
-        let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-        let (console, control) = (bind(port).await?, bind(0).await?);
+    pub async fn serve(self, told: impl FnOnce(SocketAddr, SocketAddr)) -> Result<()> {
+        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let (console, control) = (bind().await?, bind().await?);
         told(console.local_addr()?, control.local_addr()?);
         let stage = Arc::new(self);
         let mut connections = JoinSet::new();

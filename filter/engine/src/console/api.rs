@@ -7,7 +7,7 @@ use super::{Answer, Context, act, query, reply};
 use crate::approvals::{self, Question};
 use crate::control;
 use crate::counters::StoreLost;
-use crate::json::{Document, Limits, ObjectWriter, Value};
+use crate::json::{Document, Kind, Limits, ObjectWriter, Value};
 use crate::order;
 
 /// Most questions one reply lists; the oldest come first.
@@ -174,16 +174,17 @@ fn decisions(cx: &mut Context<'_>, request: &Request<'_>) -> Checked<String> {
     let limit = filter("limit").and_then(|limit| limit.parse().ok());
     let limit = limit.unwrap_or(DECISIONS).min(MOST_DECISIONS);
     let matches = |record: Value<'_>| {
-        filters.iter().all(|(key, wanted, whole)| {
-            let Some(wanted) = wanted else { return true };
-            let text = record.get(key).and_then(|value| value.as_str());
-            let text = text.unwrap_or_default().to_ascii_lowercase();
-            if *whole {
-                text == *wanted
-            } else {
-                text.contains(wanted.as_str())
-            }
-        })
+        record.kind() == Kind::Object
+            && filters.iter().all(|(key, wanted, whole)| {
+                let Some(wanted) = wanted else { return true };
+                let text = record.get(key).and_then(|value| value.as_str());
+                let text = text.unwrap_or_default().to_ascii_lowercase();
+                if *whole {
+                    text == *wanted
+                } else {
+                    text.contains(wanted.as_str())
+                }
+            })
     };
     let mut lines = control::recent(cx.store).map_err(lost)?;
     lines.retain(|line| {

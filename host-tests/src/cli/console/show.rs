@@ -120,7 +120,7 @@ fn who(question: &Value) -> String {
         (", policy ", "policy", ""),
     ] {
         let value = one_line(&text(question, key), 80);
-        if !value.is_empty() {
+        if !value.is_empty() && value != out {
             let _ = write!(out, "{before}{value}{after}");
         }
     }
