@@ -11,6 +11,8 @@ mod decided;
 mod gone;
 #[path = "envoy_approvals/many.rs"]
 mod many;
+#[path = "envoy_approvals/mrtr.rs"]
+mod mrtr;
 #[path = "envoy_approvals/rig.rs"]
 mod rig;
 #[path = "envoy_approvals/stop.rs"]
