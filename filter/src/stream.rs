@@ -1,12 +1,14 @@
-//! One HTTP stream: callbacks in, steps out, and the only place with a [`FilterAction`].
+//! One HTTP stream: callbacks in, steps out; what becomes of the request is here, of the reply in `reply.rs`.
 //!
 //! Whatever fails on the way to a decision ends in a refusal; whatever fails on the way back cuts the reply.
+
+mod reply;
 
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
-use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start, Step};
+use toolgate_engine::exchange::{self, Exchange, Step};
 use toolgate_engine::pep::Reply;
 use toolgate_engine::time::Timestamp;
 
@@ -16,6 +18,7 @@ use crate::live;
 use crate::perform::{self, remove_all};
 use crate::plugin::Plugin;
 use crate::store::SharedData;
+use reply::{ReplyMode, code_details};
 
 /// Where the request is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,24 +31,6 @@ enum Request {
     Forwarded,
     /// Answered here: nothing more goes upstream.
     Answered,
-}
-
-/// What is done with the reply.
-enum ReplyMode {
-    /// It passes.
-    Pass,
-    /// It is held to its end.
-    Hold,
-    /// It is held until enough of it is there.
-    HoldStart,
-    /// It is rewritten chunk by chunk.
-    Rewrite,
-    /// It passes and is looked at.
-    Observe,
-    /// This goes out in its place.
-    Replace(Vec<u8>),
-    /// It has been replaced; what still comes is dropped.
-    Drop,
 }
 
 /// One stream. Without a plugin (a host that serves before it configures) everything is refused.
@@ -192,87 +177,6 @@ impl Stream {
         let headers_here = self.holds();
         self.perform(step, headers_here)
     }
-
-    /// Puts another body in place of a held one. What still comes of the old one is dropped.
-    fn apply(&mut self, edit: &ReplyEdit) -> FilterAction {
-        // Headers that have gone already were stripped of everything that describes the body.
-        let headers_done = !self.holds() || {
-            remove_all(Map::Reply, &STALE)
-                && edit.status.is_none_or(describe_json)
-                && host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
-                    .is_ok()
-        };
-        if headers_done && host::set_buffer(Buffer::ReplyBody, self.buffered, &edit.body).is_ok() {
-            self.reply = ReplyMode::Drop;
-            return FilterAction::Continue;
-        }
-        self.cut()
-    }
-
-    /// Ends a reply that can neither be judged nor replaced.
-    fn cut(&mut self) -> FilterAction {
-        self.reply = ReplyMode::Drop;
-        let _paused = host::close_downstream();
-        FilterAction::Pause
-    }
-
-    /// Calls the engine about the reply; `None` if that is not possible.
-    fn on_reply<T>(
-        &mut self,
-        step: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> T,
-    ) -> Option<T> {
-        let plugin = self.plugin.clone()?;
-        let now = host::now().ok()?;
-        let mut store = SharedData;
-        let mut cx = perform::context(&plugin, now, &mut store);
-        Some(step(&mut self.exchange, &mut cx))
-    }
-
-    /// What has arrived of a stream whose beginning is held.
-    fn reply_begins(&mut self, end: bool) -> FilterAction {
-        let Ok(start) = host::buffer(Buffer::ReplyBody, self.buffered) else {
-            return self.cut();
-        };
-        match self.on_reply(|exchange, cx| exchange.reply_begins(cx, &start, end)) {
-            Some(Start::Wait) => {
-                self.reply = ReplyMode::HoldStart;
-                FilterAction::Pause
-            }
-            Some(Start::Pass(out)) => {
-                self.reply = ReplyMode::Rewrite;
-                let changed = out != start;
-                let done = remove_all(Map::Reply, &STALE)
-                    && (!changed || host::set_buffer(Buffer::ReplyBody, start.len(), &out).is_ok());
-                if done {
-                    FilterAction::Continue
-                } else {
-                    self.cut()
-                }
-            }
-            Some(Start::Refuse(edit)) => {
-                if let Some(plugin) = &self.plugin {
-                    // The server goes on; the caller has its answer.
-                    plugin.close_soon(self.context);
-                }
-                self.apply(&edit)
-            }
-            None => self.cut(),
-        }
-    }
-
-    fn held_reply_complete(&mut self) -> FilterAction {
-        let Ok(body) = host::buffer(Buffer::ReplyBody, self.buffered) else {
-            return self.cut();
-        };
-        match self.on_reply(|exchange, cx| exchange.reply_end(cx, &body)) {
-            Some(Some(edit)) => self.apply(&edit),
-            Some(None) => {
-                self.reply = ReplyMode::Pass;
-                FilterAction::Continue
-            }
-            None => self.cut(),
-        }
-    }
 }
 
 impl Context for Stream {}
@@ -329,126 +233,15 @@ impl HttpContext for Stream {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
         self.buffered = 0;
         self.take_back();
-        if self.request != Request::Forwarded {
-            // Our own answer, or another filter's: nothing came from upstream.
-            return FilterAction::Continue;
-        }
-        let Ok(headers) = host::headers(Map::Reply) else {
-            return self.cut();
-        };
-        let status = headers
-            .iter()
-            .find(|(name, _)| name == b":status")
-            .map(|(_, value)| value);
-        let status = status
-            .and_then(|status| std::str::from_utf8(status).ok()?.parse().ok())
-            .unwrap_or(0);
-        let details = if self.exchange.awaits_answer() {
-            code_details()
-        } else {
-            String::new()
-        };
-        let step = self.on_reply(|exchange, cx| {
-            exchange.reply_headers(cx, status, &headers, end_of_stream, &details)
-        });
-        let held = self.holds();
-        match step {
-            None => self.cut(),
-            Some(ReplyStep::Pass) => FilterAction::Continue,
-            Some(ReplyStep::Observe) => {
-                self.reply = ReplyMode::Observe;
-                FilterAction::Continue
-            }
-            Some(ReplyStep::Hold) => {
-                self.reply = ReplyMode::Hold;
-                match held {
-                    true => FilterAction::Pause,
-                    false if remove_all(Map::Reply, &STALE) => FilterAction::Continue,
-                    false => self.cut(),
-                }
-            }
-            Some(ReplyStep::HoldStart) if held => {
-                self.reply = ReplyMode::HoldStart;
-                FilterAction::Pause
-            }
-            Some(ReplyStep::Rewrite | ReplyStep::HoldStart) => {
-                self.reply = ReplyMode::Rewrite;
-                if remove_all(Map::Reply, &STALE) {
-                    FilterAction::Continue
-                } else {
-                    self.cut()
-                }
-            }
-            Some(ReplyStep::Replace(edit)) => {
-                self.reply = ReplyMode::Replace(edit.body);
-                if remove_all(Map::Reply, &STALE) && describe_json(edit.status.unwrap_or(200)) {
-                    FilterAction::Continue
-                } else {
-                    self.cut()
-                }
-            }
-        }
+        self.reply_headers(end_of_stream)
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> FilterAction {
-        self.buffered = size;
-        match std::mem::replace(&mut self.reply, ReplyMode::Drop) {
-            ReplyMode::Pass => {
-                self.reply = ReplyMode::Pass;
-                FilterAction::Continue
-            }
-            ReplyMode::Hold if end_of_stream => self.held_reply_complete(),
-            ReplyMode::Hold => match self.on_reply(|exchange, cx| exchange.reply_size(cx, size)) {
-                Some(Some(edit)) => self.apply(&edit),
-                Some(None) => {
-                    self.reply = ReplyMode::Hold;
-                    FilterAction::Pause
-                }
-                None => self.cut(),
-            },
-            ReplyMode::HoldStart => self.reply_begins(end_of_stream),
-            reading @ (ReplyMode::Rewrite | ReplyMode::Observe) => {
-                let rewrite = matches!(reading, ReplyMode::Rewrite);
-                let Ok(chunk) = host::buffer(Buffer::ReplyBody, self.buffered) else {
-                    return self.cut();
-                };
-                let Some(out) =
-                    self.on_reply(|exchange, cx| exchange.reply_chunk(cx, &chunk, end_of_stream))
-                else {
-                    return self.cut();
-                };
-                let changed = rewrite && out != chunk;
-                if changed && host::set_buffer(Buffer::ReplyBody, chunk.len(), &out).is_err() {
-                    return self.cut();
-                }
-                if self.exchange.reply_is_cut() {
-                    // What was said last has to leave first.
-                    if let Some(plugin) = &self.plugin {
-                        plugin.close_soon(self.context);
-                    }
-                }
-                self.reply = reading;
-                FilterAction::Continue
-            }
-            ReplyMode::Replace(body) => match host::set_buffer(Buffer::ReplyBody, size, &body) {
-                Ok(()) => FilterAction::Continue,
-                Err(_) => self.cut(),
-            },
-            ReplyMode::Drop => match host::set_buffer(Buffer::ReplyBody, size, &[]) {
-                Ok(()) => FilterAction::Continue,
-                Err(_) => self.cut(),
-            },
-        }
+        self.reply_body(size, end_of_stream)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> FilterAction {
-        // With trailers no body callback ever sees the end. An event without its final blank line is dropped
-        // here, as the specification has it: nothing can be added to a body any more.
-        match self.reply {
-            ReplyMode::Hold => self.held_reply_complete(),
-            ReplyMode::HoldStart => self.reply_begins(true),
-            _ => FilterAction::Continue,
-        }
+        self.reply_trailers()
     }
 
     fn on_log(&mut self) {
@@ -467,17 +260,4 @@ impl HttpContext for Stream {
         let _no_clock = self.on_reply(|exchange, cx| exchange.finish(cx, &details));
         plugin.publish_end(&self.exchange);
     }
-}
-
-/// Says that the body is plain JSON, whatever the old one was.
-fn describe_json(status: u32) -> bool {
-    host::set_header(Map::Reply, ":status", &status.to_string()).is_ok()
-        && host::set_header(Map::Reply, "content-type", "application/json").is_ok()
-        && host::remove_header(Map::Reply, "content-encoding").is_ok()
-}
-
-/// Why the host ended the request, where it did so itself.
-fn code_details() -> String {
-    let details = host::property("response\0code_details").unwrap_or_default();
-    String::from_utf8_lossy(&details).into_owned()
 }
