@@ -105,7 +105,7 @@ pub(super) fn policy(policy: &Policy<'_>, gate: &Gate, found: &mut Found) {
     let catalogs = policy.catalogs.iter();
     for catalog in catalogs.filter(|catalog| catalog.targets == Targets::Tools) {
         for entry in &catalog.entries {
-            let is_hidden = catalog.hidden.iter().any(|hidden| *hidden == entry.name);
+            let is_hidden = catalog.hidden.contains(&entry.name);
             let is_denied = entry.object.get("deny").is_some();
             if entry.name == "*" || is_hidden || is_denied || has_pin(pins, &entry.name) {
                 continue;
