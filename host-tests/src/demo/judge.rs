@@ -41,9 +41,14 @@ pub(super) fn judge(step: &Step, reply: &Reply, arrived: &[Record]) -> Result<()
             }
             content_type(step, arrived)
         }
-        Expect::Allowed | Expect::ServerError => {
+        Expect::Allowed | Expect::Redacted(_) | Expect::ServerError => {
+            if let Expect::Redacted(secret) = step.expect
+                && reply.text().contains(secret)
+            {
+                return Err(Fault::NotEnforced(format!("the agent reads {secret}")));
+            }
             let as_expected = match (reply, &step.expect) {
-                (Reply::Result(result), Expect::Allowed) => {
+                (Reply::Result(result), Expect::Allowed | Expect::Redacted(_)) => {
                     result.is_error != Some(true) && reply.rule().is_none()
                 }
                 (Reply::Error(_), Expect::ServerError) => true,
@@ -124,9 +129,12 @@ fn nothing_arrived(arrived: &[Record]) -> Result<(), Fault> {
 }
 
 fn one_call(act: &Act, arrived: &[Record]) -> Result<(), Fault> {
-    let Act::Call {
+    let (Act::Call {
         tool, arguments, ..
-    } = act
+    }
+    | Act::Held {
+        tool, arguments, ..
+    }) = act
     else {
         return Ok(());
     };

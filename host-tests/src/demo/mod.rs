@@ -1,6 +1,7 @@
 //! The demo: a real Envoy with the filter between a real MCP client and a real MCP server, and a script of calls whose
 //! outcome is read from the wire on both sides.
 
+mod approver;
 pub mod client;
 mod judge;
 mod outcome;

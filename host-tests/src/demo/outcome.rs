@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use rmcp::model::{CallToolRequestParams, CallToolResponse};
 
+use super::approver::Approver;
 use super::client::{self, Client};
 use super::judge::{Fault, judge};
 use super::reply::Reply;
@@ -18,6 +19,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long something that was refused may take to arrive at the server after all.
 const LATE: Duration = Duration::from_millis(50);
 
+/// How often a person looks whether there is something to decide.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Whether a person was asked, and what was said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nobody,
+    Approved,
+    Rejected,
+}
+
+fn redacts(expect: &Expect) -> bool {
+    matches!(expect, Expect::Redacted(_))
+}
+
 /// Everything that can be talked to.
 #[derive(Debug)]
 pub struct Stage<'a> {
@@ -29,6 +45,8 @@ pub struct Stage<'a> {
     pub sessions: Client,
     /// A client of 2026-07-28, connected through the gate.
     pub stateless: Client,
+    /// A person at the console.
+    pub approver: Approver,
 }
 
 /// What came of a step.
@@ -48,28 +66,62 @@ impl Stage<'_> {
     /// Does the step and judges what came of it.
     pub async fn run(&self, step: &Step) -> Result<Row> {
         let mark = self.upstream.mark();
-        let reply = match tokio::time::timeout(PATIENCE, self.act(&step.act)).await {
+        let (reply, asked) = match tokio::time::timeout(PATIENCE, self.act(&step.act)).await {
             Ok(reply) => reply?,
-            Err(_) => Reply::None(format!("no reply within {PATIENCE:?}")),
+            Err(_) => (
+                Reply::None(format!("no reply within {PATIENCE:?}")),
+                Asked::Nobody,
+            ),
         };
         if !matches!(
             step.expect,
-            Expect::Allowed | Expect::ServerError | Expect::Listed(_)
+            Expect::Allowed | Expect::Redacted(_) | Expect::ServerError | Expect::Listed(_)
         ) {
             // Time for what should not come to come all the same.
             tokio::time::sleep(LATE).await;
         }
         let arrived = self.upstream.posts_since(mark);
-        let fault = judge(step, &reply, &arrived).err();
+        let mut fault = judge(step, &reply, &arrived).err();
+        if matches!(step.act, Act::Held { .. }) && asked == Asked::Nobody {
+            fault = Some(Fault::NotEnforced("no person was asked".to_owned()));
+        }
+        let decision = match asked {
+            Asked::Nobody if redacts(&step.expect) && fault.is_none() => "redact",
+            Asked::Nobody => reply.decision(&arrived),
+            Asked::Approved => "approve",
+            Asked::Rejected => "reject",
+        };
         Ok(Row {
-            decision: reply.decision(&arrived),
+            decision,
             rule: reply.rule().unwrap_or_default(),
             told: reply.text(),
             fault,
         })
     }
 
-    async fn act(&self, act: &Act) -> Result<Reply> {
+    async fn act(&self, act: &Act) -> Result<(Reply, Asked)> {
+        if let Act::Held { yes, .. } = act {
+            let call = self.reply(act);
+            tokio::pin!(call);
+            let mut asked = Asked::Nobody;
+            loop {
+                tokio::select! {
+                    reply = &mut call => return Ok((reply?, asked)),
+                    () = tokio::time::sleep(GLANCE) => {}
+                }
+                if asked == Asked::Nobody && self.approver.answer(*yes).await? {
+                    asked = if *yes {
+                        Asked::Approved
+                    } else {
+                        Asked::Rejected
+                    };
+                }
+            }
+        }
+        Ok((self.reply(act).await?, Asked::Nobody))
+    }
+
+    async fn reply(&self, act: &Act) -> Result<Reply> {
         Ok(match act {
             Act::List(era) => match self.client(*era).list_all_tools().await {
                 Ok(tools) => Reply::List(tools.iter().map(|tool| tool.name.to_string()).collect()),
@@ -79,6 +131,12 @@ impl Stage<'_> {
                 era,
                 tool,
                 arguments,
+            }
+            | Act::Held {
+                era,
+                tool,
+                arguments,
+                ..
             } => {
                 let arguments = serde_json::from_value(arguments.clone())?;
                 let call = CallToolRequestParams::new(*tool).with_arguments(arguments);

@@ -65,7 +65,7 @@ impl Table {
             self.protocol = protocol;
         }
         let decision = match row.decision {
-            "allow" | "filter" => style(row.decision).green(),
+            "allow" | "filter" | "redact" | "approve" => style(row.decision).green(),
             _ => style(row.decision).yellow(),
         };
         let mark = match row.fault {
@@ -142,7 +142,7 @@ fn explain(fault: &Fault) -> String {
 
 /// The audit trail: how many records there are, and what one looks like.
 pub(super) fn audit(setup: &Setup) {
-    const SHOWN: [&str; 3] = ["allow", "deny", "reject"];
+    const SHOWN: [&str; 4] = ["allow", "deny", "approve", "reject"];
     let path = setup.envoy.access_log();
     let records = setup
         .envoy
@@ -194,6 +194,9 @@ pub(super) fn serving(setup: &Setup, policy: &Policy) {
     println!("{}  policy {}", style("Toolgate is up").bold(), policy.name);
     println!("  gate      {url}");
     println!("  server    {} (not for clients)", setup.upstream.url());
+    if let Ok(console) = setup.console() {
+        println!("  console   {console}  token {}", setup.token);
+    }
     println!(
         "  admin     http://{}/stats?filter=toolgate",
         setup.envoy.admin_address()
@@ -215,14 +218,21 @@ pub(super) fn by_hand(setup: &Setup, gate: Option<SocketAddr>) {
         );
     }
     let gate = gate.unwrap_or(SocketAddr::from(([127, 0, 0, 1], super::SERVE_PORT)));
-    println!("{}", curl(gate, "close_account", r#"{"account":"main"}"#));
+    println!(
+        "{}",
+        curl(
+            gate,
+            "delete_repository",
+            r#"{"owner":"acme","repo":"website"}"#
+        )
+    );
     println!("{}", curl(gate, "get_balance", "{}"));
     let directory = setup.envoy.directory().display();
     println!(
         "  {directory}/envoy.yaml is the whole configuration, {directory}/envoy.log Envoy's log"
     );
     println!(
-        "  envoy/README.md puts the filter into your own Envoy, examples/quickstart explains the policy"
+        "  envoy/README.md puts the filter into your own Envoy, examples/demo explains the policy"
     );
 }
 

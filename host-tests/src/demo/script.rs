@@ -27,6 +27,17 @@ pub enum Act {
         /// Its arguments.
         arguments: Value,
     },
+    /// Calls a tool that a rule holds, and lets a person answer in the console.
+    Held {
+        /// The protocol.
+        era: Era,
+        /// The tool.
+        tool: &'static str,
+        /// Its arguments.
+        arguments: Value,
+        /// What the person says.
+        yes: bool,
+    },
     /// Posts a body that no MCP client would send.
     Post(&'static str),
 }
@@ -38,6 +49,8 @@ pub enum Expect {
     Listed(&'static [&'static str]),
     /// The server ran the call and the client got its result.
     Allowed,
+    /// As [`Expect::Allowed`], but for this text of the server's.
+    Redacted(&'static str),
     /// The server got the call and the client got the server's error.
     ServerError,
     /// The client got a tool error with this rule; the server got nothing.
@@ -78,9 +91,16 @@ impl Act {
             Self::List(Era::Sessions)
             | Self::Call {
                 era: Era::Sessions, ..
+            }
+            | Self::Held {
+                era: Era::Sessions, ..
             } => "2025-11-25",
             Self::List(Era::Stateless)
             | Self::Call {
+                era: Era::Stateless,
+                ..
+            }
+            | Self::Held {
                 era: Era::Stateless,
                 ..
             } => "2026-07-28",
@@ -96,6 +116,7 @@ const VISIBLE: &[&str] = &[
     "list_issues",
     "create_issue",
     "post_message",
+    "close_account",
 ];
 
 /// The steps in order. Counters run through all of them: every caller is the same one here.
@@ -109,7 +130,12 @@ fn sessions() -> Vec<Step> {
     vec![
         list(Era::Sessions),
         call("get_balance", json!({}), Expect::Allowed),
-        call("list_issues", repository("acme"), Expect::Allowed),
+        call(
+            "list_issues",
+            repository("acme"),
+            Expect::Redacted("ana@example.com"),
+        )
+        .note("the server names ana@example.com"),
         call(
             "list_issues",
             repository("rival"),
@@ -120,11 +146,9 @@ fn sessions() -> Vec<Step> {
             json!({"channel": "#general", "text": "hi"}),
             denied("/tools/post_message/require/args.channel-in"),
         ),
-        call(
-            "close_account",
-            json!({"account": "main"}),
-            denied("/default"),
-        ),
+        call("whoami", json!({}), denied("/default")),
+        held(Era::Sessions, "spare", true),
+        held(Era::Sessions, "main", false),
         call("delete_repository", repository("acme"), denied("/hide"))
             .note("hidden, called anyway"),
         call("create_payment", pay(json!(480), "EUR"), Expect::Allowed),
@@ -179,11 +203,8 @@ fn stateless() -> Vec<Step> {
             limited("/tools/create_refund/limits/refunds"),
         )
         .note("one limit for both protocols"),
-        call(
-            "close_account",
-            json!({"account": "main"}),
-            denied("/default"),
-        ),
+        call("whoami", json!({}), denied("/default")),
+        held(Era::Stateless, "spare", true),
     ]
 }
 
@@ -196,17 +217,17 @@ fn bodies() -> Vec<Step> {
         ),
         post(
             "two names in one call",
-            r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"get_balance","name":"close_account","arguments":{}}}"#,
+            r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"get_balance","name":"whoami","arguments":{}}}"#,
             Expect::Rejected,
         ),
         post(
             "a call without an id",
-            r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"close_account","arguments":{"account":"main"}}}"#,
+            r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"whoami","arguments":{}}}"#,
             Expect::Dropped,
         ),
         post(
             "a batch with one refused call",
-            r#"[{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"get_balance","arguments":{}}},{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"close_account","arguments":{"account":"main"}}}]"#,
+            r#"[{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"get_balance","arguments":{}}},{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"whoami","arguments":{}}}]"#,
             Expect::BatchRefused { rule: "/default" },
         ),
     ]
@@ -229,7 +250,30 @@ fn list(era: Era) -> Step {
     }
 }
 
-fn call(era: Era, tool: &'static str, arguments: Value, expect: Expect) -> Step {
+/// `close_account`, which the policy holds for a person.
+fn held(era: Era, account: &str, yes: bool) -> Step {
+    let arguments = json!({"account": account});
+    let (expect, note) = if yes {
+        (Expect::Allowed, "held until a person said yes")
+    } else {
+        let expect = denied("/tools/close_account/approval");
+        (expect, "held until a person said no")
+    };
+    Step {
+        call: spell("close_account", &arguments),
+        note,
+        act: Act::Held {
+            era,
+            tool: "close_account",
+            arguments,
+            yes,
+        },
+        expect,
+    }
+}
+
+/// A call on one line.
+fn spell(tool: &str, arguments: &Value) -> String {
     let mut call = tool.to_owned();
     for (name, value) in arguments.as_object().into_iter().flatten() {
         match value.as_str() {
@@ -238,8 +282,12 @@ fn call(era: Era, tool: &'static str, arguments: Value, expect: Expect) -> Step 
             _ => call += &format!(" {name}={value}"),
         }
     }
+    call
+}
+
+fn call(era: Era, tool: &'static str, arguments: Value, expect: Expect) -> Step {
     Step {
-        call,
+        call: spell(tool, &arguments),
         note: "",
         act: Act::Call {
             era,

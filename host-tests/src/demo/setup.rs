@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use rmcp::model::ProtocolVersion;
+use sha2::{Digest as _, Sha256};
 
+use super::approver::Approver;
 use super::client::connect;
 use super::outcome::Stage;
 use crate::envoy::{Config, DEFAULT_VERSION, Envoy, Options, fetch, root};
@@ -27,12 +29,12 @@ impl Policy {
     pub const ALLOW_ALL: &str = "allow-all";
 
     /// The file for which the script was written.
-    pub const QUICKSTART: &str = "examples/quickstart/policy.json";
+    pub const DEMO: &str = "examples/demo/policy.json";
 
-    /// Reads a policy: [`Policy::ALLOW_ALL`], or a JSON or YAML file. Without a name: [`Policy::QUICKSTART`].
+    /// Reads a policy: [`Policy::ALLOW_ALL`], or a JSON or YAML file. Without a name: [`Policy::DEMO`].
     pub fn load(name: Option<&str>) -> Result<Self> {
         let (name, path) = match name {
-            None => (Self::QUICKSTART, root().join(Self::QUICKSTART)),
+            None => (Self::DEMO, root().join(Self::DEMO)),
             Some(Self::ALLOW_ALL) => {
                 return Ok(Self {
                     name: Self::ALLOW_ALL.to_owned(),
@@ -65,6 +67,8 @@ pub struct Setup {
     pub envoy: Envoy,
     /// The server behind it.
     pub upstream: Upstream,
+    /// What a person signs in to the console with.
+    pub token: String,
     /// Held for as long as the directory is ours.
     _lock: File,
 }
@@ -80,7 +84,10 @@ impl Setup {
         let progress = spinner();
         progress.set_message("building the filter");
         let wasm = tokio::task::spawn_blocking(crate::wasm::artifact).await??;
-        let config = policy.apply(Config::production()?.wasm(&wasm)?)?;
+        let token = token()?;
+        let config = policy
+            .apply(Config::approvals()?.wasm(&wasm)?)?
+            .replace(&"0".repeat(64), &sha256(&token))?;
 
         let installing = progress.clone();
         tokio::task::spawn_blocking(move || {
@@ -111,6 +118,7 @@ impl Setup {
         Ok(Self {
             envoy,
             upstream,
+            token,
             _lock: lock,
         })
     }
@@ -118,6 +126,12 @@ impl Setup {
     /// The URL of the gate.
     pub fn url(&self) -> String {
         self.envoy.url("/mcp")
+    }
+
+    /// The URL of the console.
+    pub fn console(&self) -> Result<String> {
+        let address = self.envoy.listener("console");
+        Ok(format!("http://{}", address.context("no console")?))
     }
 
     /// Connects a client of each protocol through the gate.
@@ -130,6 +144,7 @@ impl Setup {
             upstream: &self.upstream,
             sessions,
             stateless,
+            approver: Approver::new(&self.console()?, &self.token),
         })
     }
 }
@@ -159,4 +174,19 @@ fn spinner() -> ProgressBar {
     }
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
+}
+
+/// A token of 256 random bits.
+fn token() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("no randomness on this machine")?;
+    Ok(hex(&bytes))
+}
+
+fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -118,12 +118,10 @@ impl Envoy {
         Ok(envoy)
     }
 
-    /// The address of the only listener, or of the first by name.
+    /// The address of the listener `mcp`, or of the first by name.
     pub fn address(&self) -> SocketAddr {
-        self.listeners
-            .values()
-            .next()
-            .copied()
+        self.listener("mcp")
+            .or_else(|| self.listeners.values().next().copied())
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 

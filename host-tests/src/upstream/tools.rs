@@ -99,7 +99,7 @@ impl ServerHandler for Tools {
             }
             "close_account" => format!("Closed account {}", text("account")),
             "list_issues" => format!(
-                "2 open issues in {}/{}: #7, #12",
+                "2 open issues in {}/{}: #7 from ana@example.com, #12",
                 text("owner"),
                 text("repo")
             ),
