@@ -54,7 +54,16 @@ pub struct Held {
 
 /// How many requests of this VM wait.
 pub fn count() -> usize {
-    let waiting = |held: &&Held| held.fate == Fate::Waiting;
+    count_if(|_| true)
+}
+
+/// How many of them this configuration's root looks after.
+pub fn count_under(home: &Plugin) -> usize {
+    count_if(|held| std::ptr::eq(&raw const *held.home, home))
+}
+
+fn count_if(counts: impl Fn(&Held) -> bool) -> usize {
+    let waiting = |held: &&Held| held.fate == Fate::Waiting && counts(held);
     HELD.with(|all| {
         let all = all.try_borrow();
         all.map_or(usize::MAX, |all| all.iter().filter(waiting).count())

@@ -103,7 +103,8 @@ impl Plugin {
 
     /// Says that this VM is alive and what it holds, and how much all of them do.
     fn beat(&self, now: Timestamp) {
-        let worker = Worker::of(&self.gate, self.recorder.number, now, held::count());
+        let held = held::count_under(self);
+        let worker = Worker::of(&self.gate, self.recorder.number, now, held);
         control::beat(&mut SharedData, &worker);
         if let Ok(workers) = control::workers(&mut SharedData, now) {
             let held = workers.iter().map(|worker| worker.held);
