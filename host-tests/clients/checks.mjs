@@ -1,7 +1,8 @@
 // The checks of the client matrix, written once for both TypeScript clients; cases.json holds what they expect.
 //
-// A client hands over `connect(url, token)`, which sends the bearer token, if there is one, and resolves to {version, era, listTools, call, read, prompt, listen?, close} and answers
-// sampling with cases.sample.answer and elicitation with cases.elicit.answer. One JSON line is printed for each check.
+// A client hands over `connect(url, token)`, which sends the bearer token, if there is one, and resolves to {version,
+// era, listTools, call, read, prompt, listen?, close} and answers sampling with cases.sample.answer, elicitation with
+// cases.elicit.answer. One JSON line is printed for each check.
 //
 // With --drive the steps of a file are taken instead, and everything the application gets is printed: one JSON line for
 // each reply, notification and question.

@@ -1,12 +1,12 @@
 """The checks of the client matrix, written once for both Python clients; cases.json holds what they expect.
 
-A client hands over `connect(url, token)`, an async context manager that sends the bearer token, if there is one, and yields a session with `version`, `era`, `list_tools`,
-`call`, `read`, `prompt` and, from 2026-07-28 on, `listen`; it answers sampling with cases["sample"]["answer"] and elicitation with
-cases["elicit"]["answer"]. `call` returns the reply as the plain JSON object the protocol describes. One JSON line is
-printed for each check.
+A client hands over `connect(url, token)`, an async context manager that sends the bearer token, if there is one, and
+yields a session with `version`, `era`, `list_tools`, `call`, `read`, `prompt` and, from 2026-07-28 on, `listen`; it
+answers sampling with cases["sample"]["answer"] and elicitation with cases["elicit"]["answer"]. `call` returns the reply
+as the plain JSON object the protocol describes. One JSON line is printed for each check.
 
-With --drive the steps of a file are taken instead, and everything the application gets is printed: one JSON line for each
-reply, notification and question.
+With --drive the steps of a file are taken instead, and everything the application gets is printed: one JSON line for
+each reply, notification and question.
 """
 
 import argparse

@@ -29,42 +29,45 @@ def text(value):
     return {"type": "text", "text": value}
 
 
+def result(*content, **more):
+    """A tool that just returns this."""
+    return {"result": {"content": list(content), **more}}
+
+
 def script():
     """What the servers say."""
     said = text("said")
     person = {"name": "Jane", "ssn": SECRETS["ssn"], "salary": 54321.5, "age": 41, "member": True, "note": ALL}
     question = {"type": "object", "properties": {"answer": {"type": "string", "description": ALL}}}
+    embedded = {"uri": URI, "text": ALL, "mimeType": "text/plain"}
+    link = {"type": "resource_link", "uri": URI, "name": ALL, "title": ALL, "description": ALL}
+    image = {"type": "image", "data": PIXEL, "mimeType": "image/png", "_meta": {"acme/exif": ALL}}
+    audio = {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav", "_meta": {"acme/id3": {"artist": ALL}}}
+    structured = {"note": ALL, "list": EACH, "deep": {"er": [{"s": ALL}]}}
+    keys = {"map": {one: number for number, one in enumerate(EACH)}}
+    meta = {"acme/note": {"list": EACH}}
     return {
         "secrets": ALL,
         "lines": [one for one in EACH if "\n" not in one],
         "tools": {
-            "text": {"result": {"content": [text(ALL)]}},
-            "blocks": {"result": {"content": [text(one) for one in EACH]}},
-            "structured": {
-                "result": {"content": [said], "structuredContent": {"note": ALL, "list": EACH, "deep": {"er": [{"s": ALL}]}}}
-            },
-            "keys": {"result": {"content": [said], "structuredContent": {"map": {one: number for number, one in enumerate(EACH)}}}},
-            "resource": {"result": {"content": [{"type": "resource", "resource": {"uri": URI, "text": ALL, "mimeType": "text/plain"}}]}},
-            "link": {"result": {"content": [{"type": "resource_link", "uri": URI, "name": ALL, "title": ALL, "description": ALL}]}},
-            "meta": {"result": {"content": [{**said, "_meta": {"acme/note": ALL}}], "_meta": {"acme/note": {"list": EACH}}}},
-            "media": {
-                "result": {
-                    "content": [
-                        {"type": "image", "data": PIXEL, "mimeType": "image/png", "_meta": {"acme/exif": ALL}},
-                        {"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav", "_meta": {"acme/id3": {"artist": ALL}}},
-                    ]
-                }
-            },
-            "tool_error": {"result": {"content": [text(ALL)], "isError": True}},
+            "text": result(text(ALL)),
+            "blocks": result(*(text(one) for one in EACH)),
+            "structured": result(said, structuredContent=structured),
+            "keys": result(said, structuredContent=keys),
+            "resource": result({"type": "resource", "resource": embedded}),
+            "link": result(link),
+            "meta": result({**said, "_meta": {"acme/note": ALL}}, _meta=meta),
+            "media": result(image, audio),
+            "tool_error": result(text(ALL), isError=True),
             "rpc_error": {"error": {"code": 1500, "message": ALL, "data": {"trace": EACH, "map": {ALL: ALL}}}},
-            "progress": {"notify": ["progress"] * 3, "gap_ms": 150, "result": {"content": [said]}},
-            "log": {"notify": ["log"] * 2, "gap_ms": 10, "result": {"content": [said]}},
-            "ask": {"elicit": {"message": ALL, "requestedSchema": question}, "sample": ALL, "result": {"content": [said]}},
-            "redeliver": {"close": True, "notify": ["progress"], "gap_ms": 200, "result": {"content": [text(ALL)]}},
-            "broken": {"schema": PERSON, "result": {"content": [said], "structuredContent": {"name": 5}}},
-            "person": {"schema": PERSON, "result": {"content": [text(json.dumps(person))], "structuredContent": person}},
+            "progress": {"notify": ["progress"] * 3, "gap_ms": 150, **result(said)},
+            "log": {"notify": ["log"] * 2, "gap_ms": 10, **result(said)},
+            "ask": {"elicit": {"message": ALL, "requestedSchema": question}, "sample": ALL, **result(said)},
+            "redeliver": {"close": True, "notify": ["progress"], "gap_ms": 200, **result(text(ALL))},
+            "broken": {"schema": PERSON, **result(said, structuredContent={"name": 5})},
+            "person": {"schema": PERSON, **result(text(json.dumps(person)), structuredContent=person)},
         },
-        "resources": {"memo://plain": [{"uri": "memo://plain", "text": ALL, "mimeType": "text/plain", "_meta": {"acme/note": ALL}}]},
+        "resources": {"memo://plain": [{**embedded, "uri": "memo://plain", "_meta": {"acme/note": ALL}}]},
         "resource_error": {"code": 1501, "message": ALL, "data": ALL},
         "prompts": {"brief": [{"role": "user", "content": text(ALL)}, {"role": "assistant", "content": text("said")}]},
     }
@@ -91,6 +94,8 @@ PERSON = {
 # What redaction by path leaves of it: the types hold, the values are gone.
 PATHS = ["structuredContent.ssn", "structuredContent.salary", "structuredContent.age", "structuredContent.member"]
 
+DESCRIPTION = "params.requestedSchema.properties.answer.description"
+
 # Carrier -> (the message's method, the place in it). Without a method it is a response.
 PLACES = {
     "text": (None, "result.content.*.text"),
@@ -115,10 +120,10 @@ PLACES = {
     "log": ("notifications/message", "params.data.msg"),
     "log extra": ("notifications/message", "params.data.extra.more"),
     "elicitation": ("elicitation/create", "params.message"),
-    "elicitation schema": ("elicitation/create", "params.requestedSchema.properties.answer.description"),
+    "elicitation schema": ("elicitation/create", DESCRIPTION),
     "sampling": ("sampling/createMessage", "params.messages.*.content.text"),
     "input request": (None, "result.inputRequests.person.params.message"),
-    "input request schema": (None, "result.inputRequests.person.params.requestedSchema.properties.answer.description"),
+    "input request schema": (None, f"result.inputRequests.person.{DESCRIPTION}"),
     "input request sampling": (None, "result.inputRequests.model.params.messages.*.content.text"),
     "resource contents": (None, "result.contents.*.text"),
     "resource contents _meta": (None, "result.contents.*._meta.acme/note"),
@@ -131,7 +136,7 @@ PLACES = {
     "task result (get)": (None, "result.result.content.*.text"),
     "task error (get)": (None, "result.error.message"),
     "task input (get)": (None, "result.inputRequests.person.params.message"),
-    "task input schema (get)": (None, "result.inputRequests.person.params.requestedSchema.properties.answer.description"),
+    "task input schema (get)": (None, f"result.inputRequests.person.{DESCRIPTION}"),
     "task (notification)": ("notifications/tasks", "params.result.content.*.text"),
     "sse comment": (None, "sse.comment"),
     "sse unknown field": (None, "sse.note"),

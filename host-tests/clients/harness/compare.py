@@ -18,7 +18,8 @@ MASKS = [
 ]
 WORDS = re.compile(r"(begin[ -](%s)[:/]).*?([:/]end[ -]\2)" % "|".join(carriers.SECRETS), re.DOTALL)
 # What comes with the connection, not with the message.
-HOP = {"date", "server", "transfer-encoding", "content-length", "connection", "keep-alive", "x-envoy-upstream-service-time"}
+HOP = {"date", "server", "transfer-encoding", "content-length", "connection", "keep-alive"}
+HOP |= {"x-envoy-upstream-service-time"}
 
 
 def without_secrets(text):
@@ -38,24 +39,51 @@ def shape(value):
 
 
 def told(talk):
-    """All an application got, in order; notifications and replies travel on streams of their own."""
+    """All an application got, in order; notifications and replies travel on streams of their own.
+
+    Not the states of tasks: how many of them are seen is a matter of time.
+    """
     rows = [f"{kind} {shape(value)}" for kind, value in talk.of("reply", "error")]
-    return rows + sorted(f"{kind} {shape(value)}" for kind, value in talk.of("progress", "log", "sampling", "elicitation", "task"))
+    others = talk.of("progress", "log", "sampling", "elicitation")
+    return rows + sorted(f"{kind} {shape(value)}" for kind, value in others)
 
 
-def wire(talk, edit=without_secrets):
-    """Every exchange as text to compare: request body, status, headers, response body."""
-    rows = []
-    for request, response in talk.exchanges:
+def exchanged(exchanges):
+    """Every exchange as text: method and request body, then status, headers and response body."""
+    for request, response in exchanges:
         if request is None:
             continue
-        start, head, body = "none", "", ""
+        method, start, head, body = request.start.split()[0], "none", "", ""
         if response is not None:
             names = sorted(f"{name}: {value}" for name, value in response.headers if name not in HOP)
             start, head, body = response.start, "\n".join(names), response.body.decode("utf-8", "replace")
-        method = request.start.split()[0]
-        rows.append(masked(edit("\n".join((method, request.body.decode(), start, head, body)))))
-    return sorted(rows)
+        yield f"{method}\n{request.body.decode()}", f"{start}\n{head}\n{body}"
+
+
+def wire(talk):
+    """Every exchange of a talk as text to compare with another talk."""
+    return sorted(masked(f"{asked}\n{answered}") for asked, answered in exchanged(talk.exchanges))
+
+
+def changed_on_the_way(before, after, edit=str):
+    """The first exchange in front of the gate (`after`) that is not as it was behind it, but for what `edit` takes out.
+
+    A stream of the server's own, on a GET, ends with the client, at a moment of its own on each side.
+    """
+    known = {}
+    for asked, answered in exchanged(before):
+        known.setdefault(asked, []).append(edit(answered))
+    for asked, answered in exchanged(after):
+        got, sent = edit(answered), known.get(asked, [])
+        same = got in sent or (asked.startswith("GET") and any(text.startswith(whole_events(got)) for text in sent))
+        if not same:
+            return difference(sorted(sent)[:1] or ["nothing was sent"], [got])
+    return ""
+
+
+def whole_events(text):
+    """A stream as far as its events are whole."""
+    return re.match(r"(?s)(.*\r?\n\r?\n)?", text).group()
 
 
 def difference(expected, found):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import subprocess
 import textwrap
+from pathlib import Path
 
 from . import setup
 from .processes import Process, free_port
@@ -13,12 +15,12 @@ POLICY = setup.CLIENTS / "policy.json"
 # What the clients send where the gate wants to know who calls. It opens nothing but a gate of this matrix.
 TOKEN = "tgk_client-matrix"
 
-# Every way of looking at a result, and nothing of what the matrix says in one. (No phone and no credit_card: the times in
-# progress notifications are digits.)
+# Every way of looking at a result, and nothing of what the matrix says in one. (No phone and no credit_card: the times
+# in progress notifications are digits.)
 MATCHING_NOTHING = {
     "redact": [
         "email", "iban", "ssn", "jwt", "private_key", "aws_key", "github_token", "slack_token", "stripe_key",
-        "google_api_key", {"regex": "nothing like this [0-9]{40}", "with": "[gone]"}, {"path": "structuredContent.secret"},
+        "google_api_key", {"regex": "nothing like this [0-9]{40}", "with": "[gone]"}, {"path": "structuredContent.gone"},
     ],
     "deny_if": [{"regex": "nobody says this [0-9]{40}", "on_deny": "Withheld."}],
     "max_bytes": 1048576,
@@ -26,14 +28,20 @@ MATCHING_NOTHING = {
 
 
 class Gate:
-    """One Envoy in front of one server, with counters of its own."""
+    """One Envoy in front of one server, with counters of its own.
+
+    The policy is an object, or a file for `toolgate render`.
+    """
 
     def __init__(self, envoy, wasm, upstream_port, name, policy):
         self.port = free_port()
         admin_port = free_port()
         configuration = setup.WORK / "runs" / f"{name}.yaml"
         configuration.parent.mkdir(parents=True, exist_ok=True)
-        configuration.write_text(render(wasm, self.port, upstream_port, admin_port, policy))
+        if isinstance(policy, Path):
+            rendered(wasm, self.port, upstream_port, admin_port, policy, configuration)
+        else:
+            configuration.write_text(render(wasm, self.port, upstream_port, admin_port, policy))
         log = configuration.with_suffix(".envoy.log")
         command = [envoy, "--disable-hot-restart", "--concurrency", "2", "-c", configuration]
         self.process = Process("envoy", command, log)
@@ -45,6 +53,15 @@ class Gate:
 
     def stop(self):
         self.process.stop()
+
+
+def rendered(wasm, port, upstream_port, admin_port, policy, configuration):
+    """What `toolgate render` makes of the policy in a file."""
+    configuration.unlink(missing_ok=True)
+    addresses = ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin_port}"]
+    files = ["--policy", policy, "--out", configuration, "--wasm", wasm]
+    command = [setup.program("toolgate", False), "render", "envoy", "--upstream", f"127.0.0.1:{upstream_port}"]
+    setup.call(command + files + addresses, f"`toolgate render` cannot use {policy}", output=subprocess.DEVNULL)
 
 
 def render(wasm, port, upstream_port, admin_port, policy):

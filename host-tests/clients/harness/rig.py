@@ -1,7 +1,8 @@
-"""What a proof is made with: scripted servers, gates with any policy, clients that take steps, and records of the bytes."""
+"""What a proof is made with: scripted servers, gates with any policy, clients that take steps, records of the bytes."""
 
 import json
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 
@@ -38,7 +39,7 @@ class Rig(Bench):
     def __init__(self, direct, build):
         self.direct = direct
         self.servers, self.gates = {}, {}
-        self.build = build
+        self.lock = threading.Lock()
         self.tasks = setup.program("rmcp-tasks", build)
         self.toolgate = None if direct else setup.program("toolgate", build)
         self.fastmcp = setup.python("fastmcp")
@@ -65,13 +66,18 @@ class Rig(Bench):
         return self.start({"ts1": "scripted1", "ts2": "scripted2"}.get(server, server))
 
     def start(self, server):
-        if server not in self.servers:
-            port = free_port()
-            log = RUNS / f"server-{server}.log"
-            process = Process(server, self.server_command(server, port), log)
-            self.servers[server] = (process, port)
-            process.wait_until_listening(port)
-        return self.servers[server][1]
+        with self.lock:
+            if server not in self.servers:
+                port = free_port()
+                log = RUNS / f"server-{server}.log"
+                process = Process(server, self.server_command(server, port), log)
+                self.servers[server] = (process, port)
+                process.wait_until_listening(port)
+            return self.servers[server][1]
+
+    def server_port(self, server):
+        with self.lock:
+            return super().server_port(server)
 
     @contextmanager
     def gate(self, upstream, name, policy):
@@ -94,17 +100,20 @@ class Rig(Bench):
 
     @contextmanager
     def kept_gate(self, upstream, name, policy):
-        """The port of a gate that the next run may use again."""
-        if name not in self.gates:
-            self.gates[name] = Gate(self.envoy, self.wasm, upstream, name, policy)
-        gate = self.gates[name]
-        yield gate.port
+        """As `relayed_gate`, for any number of runs: the recorder sees those of all of them."""
+        with self.lock:
+            if name not in self.gates:
+                behind = Recorder(upstream)
+                self.gates[name] = Gate(self.envoy, self.wasm, behind.port, name, policy), behind
+            gate, behind = self.gates[name]
+        yield gate.port, behind
         if gate.process.child.poll() is not None:
             raise NotReady(f"Envoy ended\n{gate.process.last_words()}")
 
     def stop(self):
-        for gate in self.gates.values():
+        for gate, behind in self.gates.values():
             gate.stop()
+            behind.stop()
         super().stop()
 
     def talk(self, client, era, port, steps, name):
@@ -125,7 +134,9 @@ class Rig(Bench):
         log = RUNS / f"{name}.client.log"
         with log.open("w") as errors:
             try:
-                done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, timeout=120)
+                done = subprocess.run(
+                    [str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, timeout=120
+                )
             except subprocess.TimeoutExpired as late:
                 raise NotReady(f"the client {client} did not end in {late.timeout:.0f} s") from late
         (RUNS / f"{name}.said").write_bytes(done.stdout)

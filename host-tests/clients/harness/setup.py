@@ -129,9 +129,9 @@ def program(name, build=True):
     return path
 
 
-def call(command, help_text, cwd=None):
+def call(command, help_text, cwd=None, output=sys.stderr):
     try:
-        subprocess.run([str(part) for part in command], cwd=cwd, check=True, stdout=sys.stderr)
+        subprocess.run([str(part) for part in command], cwd=cwd, check=True, stdout=output)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SetupError(f"{help_text}\n  {error}") from error
 

@@ -11,8 +11,8 @@ export const tools = Object.entries(script.tools).map(([name, { schema }]) => ({
 }));
 
 /**
- * Runs a tool. `progressToken` is the caller's; `close` ends the stream, `notify` and `ask` send something to the caller.
- * What `ask` resolves to, if anything, takes the place of the result.
+ * Runs a tool. `progressToken` is the caller's; `close` ends the stream, `notify` and `ask` send something to the
+ * caller, `refuse` makes an error of it. What `ask` resolves to, if anything, takes the place of the result.
  */
 export async function say(name, { progressToken, close, notify, ask, refuse }) {
     const said = script.tools[name];

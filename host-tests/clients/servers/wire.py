@@ -13,7 +13,8 @@ with open(sys.argv[2], encoding="utf-8") as file:
 
 
 def result(id_, **more):
-    return {"jsonrpc": "2.0", "id": id_, "result": {"resultType": "complete", "content": [{"type": "text", "text": secrets}], **more}}
+    content = [{"type": "text", "text": secrets}]
+    return {"jsonrpc": "2.0", "id": id_, "result": {"resultType": "complete", "content": content, **more}}
 
 
 def notification(**params):
@@ -39,9 +40,11 @@ def lines(message):
 def answer(method, name, id_):
     """The content type, and the pieces of the body."""
     if method == "subscriptions/listen":
-        acknowledged = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {"notifications": {}}}
+        method = "notifications/subscriptions/acknowledged"
+        acknowledged = {"jsonrpc": "2.0", "method": method, "params": {"notifications": {}}}
         failed = {"code": 1500, "message": secrets, "data": secrets}
-        question = {"method": "elicitation/create", "params": {"message": secrets, "requestedSchema": {"type": "object"}}}
+        question = {"message": secrets, "requestedSchema": {"type": "object"}}
+        question = {"method": "elicitation/create", "params": question}
         return "text/event-stream", [
             event(acknowledged),
             event(notification(status="completed", statusMessage=secrets, result=result(1)["result"])),
@@ -57,7 +60,8 @@ def answer(method, name, id_):
     if name == "letter_by_letter":
         return "text/event-stream", list(event(result(id_)))
     if name == "values":
-        progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1, "message": secrets}}
+        params = {"progressToken": 1, "progress": 1, "message": secrets}
+        progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
         return "application/json", [json.dumps(progress) + "\n", json.dumps(result(id_)) + "\n"]
     return "application/json", [json.dumps(result(id_, structuredContent={"card": 4012888888881881}))]
 

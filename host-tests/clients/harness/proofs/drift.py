@@ -1,6 +1,8 @@
-"""A server that changes after it was pinned: what changed is hidden and refused, the rest works; arguments are held to the schema."""
+"""A server that changes after it was pinned: what changed is hidden and refused, the rest works.
 
-import json
+Arguments are held to the schema that was pinned.
+"""
+
 import subprocess
 
 from .. import setup
@@ -38,8 +40,8 @@ def perform(rig, run):
     pins.unlink(missing_ok=True)
     server = serve(rig, port, "before")
     try:
-        toolgate(rig, "pin", f"http://127.0.0.1:{port}/mcp", "--file", pins, "--write")
-        with rig.relayed_gate(port, run.name, policy(pins)) as (gate, behind):
+        policy = make_policy(rig, run, port, pins)
+        with rig.relayed_gate(port, run.name, policy) as (gate, behind):
             before = rig.talk(run.client, run.era, gate, BEFORE, f"{run.name}-before")
             check_before(run, before, behind)
             server.stop()
@@ -53,23 +55,28 @@ def perform(rig, run):
 
 
 def serve(rig, port, when):
-    process = Process(f"drift {when}", [rig.fastmcp, "-B", setup.CLIENTS / "servers/drift_fastmcp.py", port, when], RUNS / f"drift-{when}.log")
+    command = [rig.fastmcp, "-B", setup.CLIENTS / "servers/drift_fastmcp.py", port, when]
+    process = Process(f"drift {when}", command, RUNS / f"drift-{when}-{port}.log")
     process.wait_until_listening(port)
     return process
 
 
-def policy(pins):
-    """Every pinned tool is allowed; the file has what `pins` wants to know."""
-    tools = json.loads(pins.read_text())["tools"]
-    pinned = {
-        tool["definition"]["name"]: {"digest": tool["digest"], "input_schema": tool["definition"]["inputSchema"]} for tool in tools
-    }
-    return {
-        "version": "1",
-        "default": "allow",
-        "results": {"redact": ["email"]},
-        "pins": {"tools": pinned, "on_drift": "hide", "unknown": "hide", "validate_arguments": True},
-    }
+POLICY = """\
+version: "1"
+default: allow
+results: {redact: [email]}
+"""
+
+
+def make_policy(rig, run, port, pins):
+    """As an operator makes it: the pin file for reviews, and its `pins` behind a policy. The path of the policy."""
+    url, file = f"http://127.0.0.1:{port}/mcp", RUNS / f"{run.name}-policy.yaml"
+    written, output = toolgate(rig, "pin", url, "--file", pins, "--write")
+    printed, block = toolgate(rig, "pin", url, "--file", pins, "--config", "--schemas")
+    file.write_text(POLICY + block)
+    checked, complaints = toolgate(rig, "check", file)
+    run.add("pinned", (written, printed, checked) == (0, 0, 0), output + complaints)
+    return file
 
 
 def toolgate(rig, *arguments):
@@ -99,7 +106,9 @@ def check_before(run, talk, behind):
     run.add("listed", listed == ["described", "typed", "unchanged"], f"{listed}")
     said = "\n".join(text for _, response in talk.exchanges if response for _, _, text in texts(response))
     redacted = ADDRESS not in said and "Says how warm it is. Questions: " in said
-    run.add("redacted", redacted, "the address in a description is gone, and it is no drift" if redacted else said[:500])
+    run.add(
+        "redacted", redacted, "the address in a description is gone, and it is no drift" if redacted else said[:500]
+    )
     run.add("works", all(works(talk.reply(step)) for step in (1, 2, 3)), str([talk.reply(step) for step in (1, 2, 3)]))
     for name, step, words in (("wrong type", 4, ("amount", "integer")), ("missing argument", 5, ("amount",))):
         text, rule = refusal(talk.reply(step))
@@ -112,7 +121,7 @@ def check_pin(rig, run, port, pins):
     """The command shows what has changed, and fails."""
     code, output = toolgate(rig, "pin", f"http://127.0.0.1:{port}/mcp", "--file", pins, "--check")
     shown = all(word in output for word in ("described", "read the user's mail", "typed", "recipient", "added"))
-    run.add("toolgate pin", code == 1 and shown and "unchanged" not in output.split("\n\n")[0], f"exit code {code}\n{output}")
+    run.add("toolgate pin", code == 1 and shown and "unchanged" not in output, f"exit code {code}\n{output}")
 
 
 def check_after(run, talk, behind):
@@ -122,7 +131,8 @@ def check_after(run, talk, behind):
     for step, tool in ((2, "described"), (3, "typed"), (4, "added")):
         text, rule = refusal(talk.reply(step))
         run.add(f"{tool} refused", bool(text), f"{rule}: {text}" if text else str(talk.reply(step)))
-    reached = [body for body in bodies(behind) if any(f'"name":"{tool}"' in body.replace(" ", "") for tool in ("described", "typed", "added"))]
+    called = [f'"name":"{tool}"' for tool in ("described", "typed", "added")]
+    reached = [body for body in bodies(behind) if any(call in body.replace(" ", "") for call in called)]
     run.add("not called", not reached, "; ".join(reached) or "none of them reached the server")
 
 

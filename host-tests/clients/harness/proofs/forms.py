@@ -1,4 +1,4 @@
-"""The same secrets in forms that no SDK's server sends: escaped letter by letter, over many lines, in pieces, as a number."""
+"""The same secrets in forms that no SDK's server sends: as escapes, over many lines, in pieces, as a number."""
 
 import http.client
 import json
@@ -27,11 +27,11 @@ def perform(rig, run):
     found = secrets.check_found(run, listened, TASKS)
     if rig.direct:
         return
-    with rig.kept_gate(upstream, "secrets-wire", secrets.POLICY) as port:
+    with rig.kept_gate(upstream, "secrets-wire", secrets.POLICY) as (port, behind):
         for form, before in direct:
             after = talk_at(port, form)
             check(run, f"{form} through the gate", after, found=False)
-        secrets.check_gone(run, listened, talk_at(port, None), found)
+        secrets.check_gone(run, listened, talk_at(port, None), found, behind)
 
 
 def talk_at(port, form):
@@ -53,7 +53,8 @@ def talk_at(port, form):
     recorder = Recorder(port)
     try:
         connection = http.client.HTTPConnection("127.0.0.1", recorder.port, timeout=10)
-        connection.request("POST", "/mcp", json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}), headers)
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        connection.request("POST", "/mcp", json.dumps(body), headers)
         said = connection.getresponse().read().decode()
         connection.close()
         time.sleep(SETTLE)

@@ -19,10 +19,10 @@ def perform(rig, run):
     found = secrets.check_found(run, direct, CARRIERS)
     if rig.direct:
         return
-    with rig.kept_gate(upstream, f"secrets-{run.server}", secrets.POLICY) as port:
+    with rig.kept_gate(upstream, f"secrets-{run.server}", secrets.POLICY) as (port, behind):
         gated = rig.talk(run.client, run.era, port, STEPS, run.name)
         check_resumed(run, "resumed through the gate", gated)
-        secrets.check_gone(run, direct, gated, found)
+        secrets.check_gone(run, direct, gated, found, behind)
 
 
 def check_resumed(run, name, talk):

@@ -1,4 +1,4 @@
-"""Structured content with values gone from it: every client checks it against the tool's output schema, and accepts it."""
+"""Structured content with values gone: every client holds it against the tool's output schema, and accepts it."""
 
 from .. import carriers
 from ..compare import without_secrets
@@ -25,7 +25,7 @@ def perform(rig, run):
     person = direct.reply(1).get("reply", {}).get("structuredContent")
     run.add("direct", person == carriers.script_of("person")["structuredContent"], str(direct.reply(1)))
     check_validates(run, direct)
-    with rig.kept_gate(upstream, "schemas", POLICY) as port:
+    with rig.kept_gate(upstream, "schemas", POLICY) as (port, _):
         gated = rig.talk(run.client, run.era, port, STEPS, run.name)
         check_accepted(run, gated)
         check_validates(run, gated)

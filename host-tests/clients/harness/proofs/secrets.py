@@ -55,9 +55,9 @@ def perform(rig, run):
     found = check_found(run, direct, expected(run))
     if rig.direct:
         return
-    with rig.kept_gate(upstream, f"secrets-{run.server}", POLICY) as port:
+    with rig.kept_gate(upstream, f"secrets-{run.server}", POLICY) as (port, behind):
         gated = rig.talk(run.client, run.era, port, STEPS, run.name)
-        check_gone(run, direct, gated, found)
+        check_gone(run, direct, gated, found, behind)
         check_timing(rig, run, upstream, port, direct, gated)
 
 
@@ -80,21 +80,30 @@ def check_found(run, talk, names):
         if lost := wanted(carrier) - found[carrier][0]:
             missing.append(f"{carrier}: {', '.join(sorted(lost))}")
     count = sum(len(secrets) for secrets, _ in found.values())
-    run.add("found", not missing, "not found in " + "; ".join(missing) if missing else f"{count} in {len(names)} carriers")
+    run.add(
+        "found", not missing, "not found in " + "; ".join(missing) if missing else f"{count} in {len(names)} carriers"
+    )
     return found
 
 
-def check_gone(run, direct, gated, found):
+def check_gone(run, direct, gated, found, behind):
     said = everything_in(gated)
     leaked = carriers.leaks(said)
     run.add("gone", not leaked, "\n".join(leaked) or f"none of them in {len(said)} texts")
     kept = [carrier for carrier, (_, words) in found.items() if carriers.carried(said, carrier)[1] != words]
     run.add("words", not kept, f"the words around secrets changed in: {', '.join(kept)}" if kept else "all still there")
-    application = carriers.leaks(("the application got", kind, text) for line in gated.said for kind, text in walk(line, ""))
+    application = carriers.leaks(
+        ("the application got", kind, text) for line in gated.said for kind, text in walk(line, "")
+    )
     run.add("application", not application, "\n".join(application) or f"{len(gated.said)} replies and notifications")
     changed = compare.difference(compare.told(direct), compare.told(gated))
     run.add("replies", not changed, changed or "the same but for the secrets")
-    changed = compare.difference(compare.wire(direct), compare.wire(gated))
+    check_bytes(run, gated, behind, compare.without_secrets)
+
+
+def check_bytes(run, gated, behind, edit=str):
+    """What the server sent is what the client got."""
+    changed = compare.changed_on_the_way(behind.exchanges(), gated.exchanges, edit)
     run.add("bytes", not changed, changed or f"{len(gated.exchanges)} exchanges, the same but for the secrets")
 
 

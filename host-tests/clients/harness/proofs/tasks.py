@@ -26,6 +26,6 @@ def perform(rig, run):
     found = secrets.check_found(run, direct, EXPECTED[run.server])
     if rig.direct:
         return
-    with rig.kept_gate(upstream, f"secrets-{run.server}", secrets.POLICY) as port:
+    with rig.kept_gate(upstream, f"secrets-{run.server}", secrets.POLICY) as (port, behind):
         gated = rig.talk(run.client, run.era, port, steps, run.name)
-        secrets.check_gone(run, direct, gated, found)
+        secrets.check_gone(run, direct, gated, found, behind)

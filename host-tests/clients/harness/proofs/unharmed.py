@@ -1,4 +1,4 @@
-"""The reference server through every detector: long-running calls, sampling, elicitation, resources, prompts, all as ever."""
+"""The reference server through every detector: long-running calls, sampling, elicitation, resources, prompts."""
 
 from .. import compare
 from . import secrets
@@ -34,9 +34,8 @@ def perform(rig, run):
     run.add("works", holds, f"{errors}; asked {asked}, {len(direct.of('progress'))} progress notifications")
     if rig.direct:
         return
-    with rig.kept_gate(upstream, f"secrets-{run.server}", secrets.POLICY) as port:
+    with rig.kept_gate(upstream, f"secrets-{run.server}", secrets.POLICY) as (port, behind):
         gated = rig.talk(run.client, run.era, port, STEPS, run.name)
         changed = compare.difference(compare.told(direct), compare.told(gated))
         run.add("replies", not changed, changed or "the same")
-        changed = compare.difference(compare.wire(direct), compare.wire(gated))
-        run.add("bytes", not changed, changed or f"{len(gated.exchanges)} exchanges, the same")
+        secrets.check_bytes(run, gated, behind)
