@@ -4,29 +4,22 @@
 //! judged is withheld: a tool result that says so in place of a tool result, an error in place of anything else, nothing
 //! in place of what answers no request.
 
-use sha2::{Digest, Sha256};
-
 use super::super::watch::Watch;
 use super::super::{Context, Forwarded};
-use super::plan::Expected;
-use super::{ReplyPlan, mark_refunded, refused_transport, sse_transport, untied_record};
-use crate::approvals::hex;
+use super::withheld::{Withheld, unreadable, withhold};
+use super::{mark_refunded, refused_transport, sse_transport};
 use crate::audit::Record;
-use crate::config::Gate;
-use crate::json::{Document, Edits, Limits, Value};
+use crate::json::{Document, Limits};
 use crate::mcp::List;
-use crate::pdp::{self, Denial};
+use crate::pdp::Denial;
 use crate::pep;
+use crate::redact::Uninspected;
 use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, ResultRules, Tally, Uninspected};
-use crate::rpc::{self, Id};
+use crate::rpc::Id;
 use crate::sse::{Event, Ruling};
 
 /// Most messages in one array: each is compared with every request it may answer.
 const MAX_MESSAGES: usize = 1000;
-
-/// A reply, or a part of one, must not be shown.
-struct Withheld(Denial);
 
 /// Why a text is not shown as JSON.
 enum Unjudged {
@@ -40,31 +33,6 @@ impl From<Withheld> for Unjudged {
     fn from(Withheld(denial): Withheld) -> Self {
         Unjudged::Withheld(denial)
     }
-}
-
-impl From<Uninspected> for Withheld {
-    fn from(why: Uninspected) -> Self {
-        match why {
-            Uninspected::Ambiguous => unreadable(),
-            Uninspected::TooMuchWork => {
-                let reason = "A reply was withheld: it would take too long to inspect.";
-                Withheld(Denial::new("/results/work", reason))
-            }
-        }
-    }
-}
-
-fn unreadable() -> Withheld {
-    let reason = "A reply was withheld: it cannot be read safely.";
-    Withheld(Denial::new("/results/unreadable", reason))
-}
-
-/// What is done with one message.
-enum Fate {
-    /// It may be shown, with these changes.
-    Shown(Edits),
-    /// It must not be shown.
-    Refused(Denial),
 }
 
 impl Forwarded {
@@ -243,149 +211,6 @@ impl Forwarded {
         }
     }
 
-    /// Inspects every message of a document.
-    fn inspect(
-        &self,
-        cx: &mut Context<'_>,
-        id: &str,
-        records: &mut Vec<Record>,
-        document: &Document<'_>,
-    ) -> Result<Ruling, Withheld> {
-        let (is_array, messages) = rpc::messages(document);
-        let mut budget = Budget::new(Budget::REPLY);
-        let mut edits = Edits::default();
-        for message in messages {
-            let expected = self.plan.answered(message);
-            match self.inspect_message(
-                cx,
-                id,
-                records,
-                (document, message, expected),
-                &mut budget,
-            )? {
-                Fate::Shown(more) => edits.append(more),
-                Fate::Refused(denial) => match expected {
-                    Some(expected) => {
-                        note_withheld(records, Some(expected), &denial);
-                        let refusal = refusal(expected, &denial, cx.gate);
-                        edits.replace(message.span(), refusal);
-                    }
-                    None if is_array => return Err(Withheld(denial)),
-                    None => {
-                        self.touch(cx, id, records);
-                        note_withheld(records, None, &denial);
-                        return Ok(Ruling::Drop);
-                    }
-                },
-            }
-        }
-        if edits.is_empty() {
-            return Ok(Ruling::Pass);
-        }
-        let text = edits.apply(document.text()).ok_or_else(unreadable)?;
-        Ok(Ruling::Replace(text))
-    }
-
-    fn inspect_message(
-        &self,
-        cx: &mut Context<'_>,
-        id: &str,
-        records: &mut Vec<Record>,
-        (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
-        budget: &mut Budget,
-    ) -> Result<Fate, Withheld> {
-        let is_response = message.get("method").is_none();
-        let rules: &ResultRules = match expected {
-            Some(expected) => &expected.rules,
-            None if is_response => &self.plan.untied,
-            None => self.plan.ambient(),
-        };
-        let payload = message.get("result").or_else(|| message.get("error"));
-        let payload = payload.or_else(|| {
-            message
-                .get("params")
-                .and_then(|params| params.get("result"))
-        });
-        let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
-        let Findings {
-            edits,
-            tally,
-            denied,
-        } = redact::message(&rules.enforced, message, is_result, budget)?;
-        let mut apart = Budget::new(Budget::REPLY);
-        let observed = redact::message(&rules.observed, message, is_result, &mut apart);
-        let record = expected.map_or(0, |expected| expected.record);
-        let shadow = observed
-            .as_ref()
-            .ok()
-            .filter(|found| found.denied.is_some() || !found.tally.is_empty());
-        if !tally.is_empty() || shadow.is_some() {
-            self.touch(cx, id, records);
-        }
-        if let (Some(record), Some(found)) = (records.get_mut(record), shadow) {
-            record.would_redact.merge(&found.tally);
-            if let Some(rule) = found.denied {
-                record.would_withhold = Some(rule.pointer.to_string());
-            }
-        }
-        if let Some(rule) = denied {
-            return Ok(Fate::Refused(Denial::by(rule)));
-        }
-        if let Some(payload) = payload.filter(|_| is_result) {
-            let shown = edits.within(document.text(), payload.span());
-            let shown = shown.as_deref().unwrap_or(payload.raw());
-            for count in &rules.counts {
-                let counted = self.count(cx, records.get_mut(record), count, shown.len());
-                if let Err(denial) = counted {
-                    return Ok(Fate::Refused(denial));
-                }
-            }
-            if let Some(record) = records.get_mut(record) {
-                // Of a stream that delivers again whatever it likes, all results together.
-                let before = record.result_bytes.filter(|_| expected.is_none());
-                record.result_bytes = Some(before.unwrap_or(0).saturating_add(shown.len()));
-                if cx.gate.audit.result_digest && expected.is_some() {
-                    record.result_sha256 = Some(hex(&Sha256::digest(shown.as_bytes())));
-                }
-            }
-        }
-        if let Some(record) = records.get_mut(record) {
-            record.redactions.merge(&tally);
-        }
-        Ok(Fate::Shown(edits))
-    }
-
-    /// Adds a result to a counter. What cannot be counted is not shown: other rules rely on it.
-    fn count(
-        &self,
-        cx: &mut Context<'_>,
-        record: Option<&mut Record>,
-        count: &redact::Count,
-        bytes: usize,
-    ) -> Result<(), Denial> {
-        let Some(policy) = self.principal.policy(cx.gate) else {
-            return Ok(());
-        };
-        let session = self.session.as_deref();
-        let charge = pdp::ingest(policy, &count.counter, &self.principal, session, bytes);
-        let Some(charge) = charge else {
-            return Ok(());
-        };
-        match cx.gate.counters.table.reserve(cx.store, cx.now, &[charge]) {
-            Ok(receipts) => {
-                if let (Some(record), Some(receipt)) = (record, receipts.first()) {
-                    record.count(&count.counter.name, receipt);
-                }
-                Ok(())
-            }
-            Err(_) if cx.gate.counters.allow_on_store_error => Ok(()),
-            Err(_) => Err(Denial::new(
-                &count.pointer,
-                "A result was withheld: it cannot be counted.",
-            )),
-        }
-    }
-
     /// Rules on what is no JSON: text, or nothing anybody can judge.
     fn judge_text(
         &self,
@@ -407,29 +232,6 @@ impl Forwarded {
         Ok(redacted.map_or(Ruling::Pass, Ruling::Replace))
     }
 
-    fn redact_text(
-        &self,
-        cx: &mut Context<'_>,
-        id: &str,
-        records: &mut Vec<Record>,
-        text: &str,
-        budget: &mut Budget,
-    ) -> Result<Option<String>, Withheld> {
-        let rules = self.plan.ambient();
-        let (mut tally, mut observed) = (Tally::default(), Tally::default());
-        let redacted = redact::text(&rules.enforced, text, budget, &mut tally)?;
-        let mut apart = Budget::new(Budget::REPLY);
-        let _only_recorded = redact::text(&rules.observed, text, &mut apart, &mut observed);
-        if !tally.is_empty() || !observed.is_empty() {
-            self.touch(cx, id, records);
-            if let Some(record) = records.first_mut() {
-                record.redactions.merge(&tally);
-                record.would_redact.merge(&observed);
-            }
-        }
-        Ok(redacted)
-    }
-
     /// The event with another payload and with its other texts redacted; `None` if nothing of it changes.
     fn edit_lines(
         &self,
@@ -449,13 +251,6 @@ impl Forwarded {
             })
         });
         failed.map_or(Ok(edited), Err)
-    }
-
-    /// Makes sure that there is a record to note something in: a stream of the server's own making has none.
-    fn touch(&self, cx: &Context<'_>, id: &str, records: &mut Vec<Record>) {
-        if records.is_empty() {
-            records.push(untied_record(cx, self.principal.clone(), id));
-        }
     }
 
     /// What was charged for calls that this shows not to have run is given back.
@@ -507,44 +302,4 @@ fn resembles_a_message(body: &[u8]) -> bool {
         || body
             .windows(5)
             .any(|window| window.eq_ignore_ascii_case(b"data:"))
-}
-
-/// The body that takes the place of a reply, and a note in the records.
-pub(super) fn withhold(
-    records: &mut [Record],
-    plan: &ReplyPlan,
-    denial: &Denial,
-    gate: &Gate,
-) -> String {
-    for record in records {
-        record.withheld = Some(denial.rule.to_string());
-    }
-    let refusals: Vec<String> = plan
-        .expected
-        .iter()
-        .map(|expected| refusal(expected, denial, gate))
-        .collect();
-    match refusals.as_slice() {
-        all if plan.is_batch => format!("[{}]", all.join(",")),
-        [first, ..] => first.clone(),
-        [] => pep::withheld(Id::NULL, false, denial, &gate.http.denial_prefix),
-    }
-}
-
-/// What one request is answered in place of what was withheld.
-fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
-    let document = Document::parse(expected.id.as_bytes(), &Limits::WIRE);
-    let id = document
-        .as_ref()
-        .ok()
-        .and_then(|document| rpc::read_id(document.root()));
-    let prefix = &gate.http.denial_prefix;
-    pep::withheld(id.unwrap_or(Id::NULL), expected.is_tool, denial, prefix)
-}
-
-fn note_withheld(records: &mut [Record], expected: Option<&Expected>, denial: &Denial) {
-    let index = expected.map_or(0, |expected| expected.record);
-    if let Some(record) = records.get_mut(index) {
-        record.withheld = Some(denial.rule.to_string());
-    }
 }

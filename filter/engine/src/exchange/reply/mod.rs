@@ -1,12 +1,14 @@
 //! The reply to a forwarded request: passed, filtered, redacted or withheld.
 //!
 //! [`plan`] says, when the request is forwarded, what has to be done with the reply. Its headers decide how it is
-//! read: whole, event by event, value by value, or not at all. [`judge`] rules on what was read; nothing that cannot
-//! be judged passes.
+//! read: whole, event by event, value by value, or not at all. [`judge`] rules on what was read and [`inspect`] on each message in it;
+//! nothing that cannot be judged passes, and [`withheld`] says what comes in its place.
 
 mod drift;
+mod inspect;
 mod judge;
 mod plan;
+mod withheld;
 
 use super::head::header;
 use super::{Context, Exchange, Headers, State, record};
@@ -147,7 +149,7 @@ impl Exchange {
                 let unreadable = read || (plan.must_read() && media == Media::Events);
                 let step = if unreadable {
                     let denial = Denial::new("/results/encoding", said(asked, ENCODED));
-                    let body = judge::withhold(&mut self.records, plan, &denial, cx.gate);
+                    let body = withheld::withhold(&mut self.records, plan, &denial, cx.gate);
                     ReplyStep::Replace(body.into())
                 } else {
                     ReplyStep::Pass
@@ -184,7 +186,7 @@ impl Exchange {
         forwarded.reading = Reading::Over;
         let plan = &forwarded.plan;
         let denial = Denial::new("/results/size", said(!plan.asked.is_empty(), TOO_LARGE));
-        Some(judge::withhold(&mut self.records, plan, &denial, cx.gate).into())
+        Some(withheld::withhold(&mut self.records, plan, &denial, cx.gate).into())
     }
 
     /// The whole body of a held reply: what to answer in its place, if anything.

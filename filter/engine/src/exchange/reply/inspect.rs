@@ -1,0 +1,200 @@
+//! Messages held against the rules on results: redacted, counted, or refused.
+
+use sha2::{Digest, Sha256};
+
+use super::super::{Context, Forwarded};
+use super::plan::Expected;
+use super::untied_record;
+use super::withheld::{Withheld, note_withheld, refusal, unreadable};
+use crate::approvals::hex;
+use crate::audit::Record;
+use crate::json::{Document, Edits, Value};
+use crate::pdp::{self, Denial};
+use crate::redact::detect::Budget;
+use crate::redact::{self, Findings, ResultRules, Tally};
+use crate::rpc;
+use crate::sse::Ruling;
+
+/// What is done with one message.
+enum Fate {
+    /// It may be shown, with these changes.
+    Shown(Edits),
+    /// It must not be shown.
+    Refused(Denial),
+}
+
+impl Forwarded {
+    /// Inspects every message of a document.
+    pub(super) fn inspect(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        document: &Document<'_>,
+    ) -> Result<Ruling, Withheld> {
+        let (is_array, messages) = rpc::messages(document);
+        let mut budget = Budget::new(Budget::REPLY);
+        let mut edits = Edits::default();
+        for message in messages {
+            let expected = self.plan.answered(message);
+            match self.inspect_message(
+                cx,
+                id,
+                records,
+                (document, message, expected),
+                &mut budget,
+            )? {
+                Fate::Shown(more) => edits.append(more),
+                Fate::Refused(denial) => match expected {
+                    Some(expected) => {
+                        note_withheld(records, Some(expected), &denial);
+                        let refusal = refusal(expected, &denial, cx.gate);
+                        edits.replace(message.span(), refusal);
+                    }
+                    None if is_array => return Err(Withheld(denial)),
+                    None => {
+                        self.touch(cx, id, records);
+                        note_withheld(records, None, &denial);
+                        return Ok(Ruling::Drop);
+                    }
+                },
+            }
+        }
+        if edits.is_empty() {
+            return Ok(Ruling::Pass);
+        }
+        let text = edits.apply(document.text()).ok_or_else(unreadable)?;
+        Ok(Ruling::Replace(text))
+    }
+
+    fn inspect_message(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
+        budget: &mut Budget,
+    ) -> Result<Fate, Withheld> {
+        let is_response = message.get("method").is_none();
+        let rules: &ResultRules = match expected {
+            Some(expected) => &expected.rules,
+            None if is_response => &self.plan.untied,
+            None => self.plan.ambient(),
+        };
+        let payload = message.get("result").or_else(|| message.get("error"));
+        let payload = payload.or_else(|| {
+            message
+                .get("params")
+                .and_then(|params| params.get("result"))
+        });
+        let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
+        let Findings {
+            edits,
+            tally,
+            denied,
+        } = redact::message(&rules.enforced, message, is_result, budget)?;
+        let mut apart = Budget::new(Budget::REPLY);
+        let observed = redact::message(&rules.observed, message, is_result, &mut apart);
+        let record = expected.map_or(0, |expected| expected.record);
+        let shadow = observed
+            .as_ref()
+            .ok()
+            .filter(|found| found.denied.is_some() || !found.tally.is_empty());
+        if !tally.is_empty() || shadow.is_some() {
+            self.touch(cx, id, records);
+        }
+        if let (Some(record), Some(found)) = (records.get_mut(record), shadow) {
+            record.would_redact.merge(&found.tally);
+            if let Some(rule) = found.denied {
+                record.would_withhold = Some(rule.pointer.to_string());
+            }
+        }
+        if let Some(rule) = denied {
+            return Ok(Fate::Refused(Denial::by(rule)));
+        }
+        if let Some(payload) = payload.filter(|_| is_result) {
+            let shown = edits.within(document.text(), payload.span());
+            let shown = shown.as_deref().unwrap_or(payload.raw());
+            for count in &rules.counts {
+                let counted = self.count(cx, records.get_mut(record), count, shown.len());
+                if let Err(denial) = counted {
+                    return Ok(Fate::Refused(denial));
+                }
+            }
+            if let Some(record) = records.get_mut(record) {
+                // Of a stream that delivers again whatever it likes, all results together.
+                let before = record.result_bytes.filter(|_| expected.is_none());
+                record.result_bytes = Some(before.unwrap_or(0).saturating_add(shown.len()));
+                if cx.gate.audit.result_digest && expected.is_some() {
+                    record.result_sha256 = Some(hex(&Sha256::digest(shown.as_bytes())));
+                }
+            }
+        }
+        if let Some(record) = records.get_mut(record) {
+            record.redactions.merge(&tally);
+        }
+        Ok(Fate::Shown(edits))
+    }
+
+    /// Adds a result to a counter. What cannot be counted is not shown: other rules rely on it.
+    fn count(
+        &self,
+        cx: &mut Context<'_>,
+        record: Option<&mut Record>,
+        count: &redact::Count,
+        bytes: usize,
+    ) -> Result<(), Denial> {
+        let Some(policy) = self.principal.policy(cx.gate) else {
+            return Ok(());
+        };
+        let session = self.session.as_deref();
+        let charge = pdp::ingest(policy, &count.counter, &self.principal, session, bytes);
+        let Some(charge) = charge else {
+            return Ok(());
+        };
+        match cx.gate.counters.table.reserve(cx.store, cx.now, &[charge]) {
+            Ok(receipts) => {
+                if let (Some(record), Some(receipt)) = (record, receipts.first()) {
+                    record.count(&count.counter.name, receipt);
+                }
+                Ok(())
+            }
+            Err(_) if cx.gate.counters.allow_on_store_error => Ok(()),
+            Err(_) => Err(Denial::new(
+                &count.pointer,
+                "A result was withheld: it cannot be counted.",
+            )),
+        }
+    }
+
+    /// A text in what belongs to no message, redacted; `None` where nothing of it changes.
+    pub(super) fn redact_text(
+        &self,
+        cx: &mut Context<'_>,
+        id: &str,
+        records: &mut Vec<Record>,
+        text: &str,
+        budget: &mut Budget,
+    ) -> Result<Option<String>, Withheld> {
+        let rules = self.plan.ambient();
+        let (mut tally, mut observed) = (Tally::default(), Tally::default());
+        let redacted = redact::text(&rules.enforced, text, budget, &mut tally)?;
+        let mut apart = Budget::new(Budget::REPLY);
+        let _only_recorded = redact::text(&rules.observed, text, &mut apart, &mut observed);
+        if !tally.is_empty() || !observed.is_empty() {
+            self.touch(cx, id, records);
+            if let Some(record) = records.first_mut() {
+                record.redactions.merge(&tally);
+                record.would_redact.merge(&observed);
+            }
+        }
+        Ok(redacted)
+    }
+
+    /// Makes sure that there is a record to note something in: a stream of the server's own making has none.
+    fn touch(&self, cx: &Context<'_>, id: &str, records: &mut Vec<Record>) {
+        if records.is_empty() {
+            records.push(untied_record(cx, self.principal.clone(), id));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What must not be shown, and what takes its place: a tool result that says so where the client expects one, an error
+//! in place of anything else.
+
+use super::plan::{Expected, ReplyPlan};
+use crate::audit::Record;
+use crate::config::Gate;
+use crate::json::{Document, Limits};
+use crate::pdp::Denial;
+use crate::pep;
+use crate::redact::Uninspected;
+use crate::rpc::{self, Id};
+
+/// A reply, or a part of one, must not be shown.
+pub(super) struct Withheld(pub(super) Denial);
+
+impl From<Uninspected> for Withheld {
+    fn from(why: Uninspected) -> Self {
+        match why {
+            Uninspected::Ambiguous => unreadable(),
+            Uninspected::TooMuchWork => {
+                let reason = "A reply was withheld: it would take too long to inspect.";
+                Withheld(Denial::new("/results/work", reason))
+            }
+        }
+    }
+}
+
+pub(super) fn unreadable() -> Withheld {
+    let reason = "A reply was withheld: it cannot be read safely.";
+    Withheld(Denial::new("/results/unreadable", reason))
+}
+
+/// The body that takes the place of a reply, and a note in the records.
+pub(super) fn withhold(
+    records: &mut [Record],
+    plan: &ReplyPlan,
+    denial: &Denial,
+    gate: &Gate,
+) -> String {
+    for record in records {
+        record.withheld = Some(denial.rule.to_string());
+    }
+    let refusals: Vec<String> = plan
+        .expected
+        .iter()
+        .map(|expected| refusal(expected, denial, gate))
+        .collect();
+    match refusals.as_slice() {
+        all if plan.is_batch => format!("[{}]", all.join(",")),
+        [first, ..] => first.clone(),
+        [] => pep::withheld(Id::NULL, false, denial, &gate.http.denial_prefix),
+    }
+}
+
+/// What one request is answered in place of what was withheld.
+pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
+    let document = Document::parse(expected.id.as_bytes(), &Limits::WIRE);
+    let id = document
+        .as_ref()
+        .ok()
+        .and_then(|document| rpc::read_id(document.root()));
+    let prefix = &gate.http.denial_prefix;
+    pep::withheld(id.unwrap_or(Id::NULL), expected.is_tool, denial, prefix)
+}
+
+/// A note in the record of what was withheld.
+pub(super) fn note_withheld(records: &mut [Record], expected: Option<&Expected>, denial: &Denial) {
+    let index = expected.map_or(0, |expected| expected.record);
+    if let Some(record) = records.get_mut(index) {
+        record.withheld = Some(denial.rule.to_string());
+    }
+}
