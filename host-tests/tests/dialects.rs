@@ -9,7 +9,7 @@ use host_tests::policytest::{Agreeing, LoadError, TestFile, run};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use toolgate_engine::config::Gate;
+use toolgate_engine::config::Configured;
 
 fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -110,16 +110,19 @@ fn cases<T: for<'de> Deserialize<'de>>(name: &str) -> Vec<T> {
     cases.cases
 }
 
-/// Reads a configuration: a text as the file it is, anything else as JSON.
-fn load(written: &RawValue) -> Result<Gate, Vec<Problem>> {
+/// Reads a configuration, and returns its digest: a text as the file it is, anything else as JSON.
+fn load(written: &RawValue) -> Result<String, Vec<Problem>> {
     let (text, format) = match serde_json::from_str(written.get()).expect("JSON") {
         Value::String(text) if text.starts_with(['{', '[']) => (text, Format::Json),
         Value::String(text) => (text, Format::Yaml),
         _ => (written.get().to_owned(), Format::Json),
     };
     let document = Document::parse("case", text, format).map_err(|(_, problem)| vec![problem])?;
-    Gate::from_json(document.json().as_bytes(), false)
-        .map_err(|errors| errors.0.into_iter().map(Problem::from).collect())
+    match Configured::from_json(document.json().as_bytes(), false) {
+        Ok(Configured::Gate(gate)) => Ok(gate.digest),
+        Ok(Configured::Console(console)) => Ok(console.digest),
+        Err(errors) => Err(errors.0.into_iter().map(Problem::from).collect()),
+    }
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn documents_are_refused_with_every_error_where_it_is() {
 fn documents_load_and_have_one_digest_in_every_spelling() {
     for case in cases::<Loads>("loads.yaml") {
         let digest = |document: &RawValue| match load(document) {
-            Ok(gate) => gate.digest,
+            Ok(digest) => digest,
             Err(problems) => panic!("{}: {problems:#?}", case.name),
         };
         let mut digests: Vec<String> = case

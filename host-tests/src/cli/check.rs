@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use toolgate_engine::config::{Gate, Lint, lint};
+use toolgate_engine::config::{Configured, Gate, Lint, lint};
 
 use super::Outcome;
 use super::diagnostic::{Diagnostic, Severity};
@@ -86,8 +86,10 @@ pub fn check(path: &Path) -> Result<Checked, Unreadable> {
             });
         }
     };
-    let (digest, mut diagnostics) = match Gate::from_json(document.json().as_bytes(), false) {
-        Ok(gate) => (Some(gate.digest.clone()), lints(&gate, &document)),
+    let configured = Configured::from_json(document.json().as_bytes(), false);
+    let (digest, mut diagnostics) = match configured {
+        Ok(Configured::Gate(gate)) => (Some(gate.digest.clone()), lints(&gate, &document)),
+        Ok(Configured::Console(console)) => (Some(console.digest), Vec::new()),
         Err(errors) => {
             let errors = errors.0.into_iter().map(|error| {
                 let problem = Problem::from(error);
