@@ -2,7 +2,7 @@
 """Compares the gate's judgement of arguments with that of `jsonschema` (PyPI), on random schemas and values.
 
     python3 -m venv target/jsonschema && target/jsonschema/bin/pip install jsonschema==4.25.1
-    cargo build --release -p toolgate-engine --example judge_arguments
+    cargo build --release -p toolgate-engine --features lint --example judge_arguments
     target/jsonschema/bin/python host-tests/schemas/compare.py [PAIRS [SEED]]
 
 Exits with 1 at the first disagreement. Values are made with the schema at hand, so that about half of them fit.

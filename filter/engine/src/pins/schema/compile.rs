@@ -7,6 +7,7 @@ use crate::names::NameMap;
 use crate::policy::Pattern;
 
 /// Keywords that ask for nothing. `then`, `else`, `minContains` and `maxContains` do not without `if` and `contains`.
+#[cfg(any(test, feature = "lint"))]
 const ANNOTATIONS: &[&str] = &[
     "$anchor",
     "$comment",
@@ -33,6 +34,7 @@ const ANNOTATIONS: &[&str] = &[
 ];
 
 /// Keywords that ask for something that is not checked.
+#[cfg(any(test, feature = "lint"))]
 const UNCHECKED: &[&str] = &[
     "$dynamicRef",
     "$id",
@@ -198,6 +200,7 @@ impl<'d> Compiler<'d> {
             }
         }
         checks.extend(self.schema(schema, "not").map(Check::Not));
+        #[cfg(any(test, feature = "lint"))]
         self.rest(schema);
         checks
     }
@@ -354,7 +357,8 @@ impl<'d> Compiler<'d> {
         }
     }
 
-    /// Everything nobody has looked at.
+    /// Everything nobody has looked at: for people only, so that the filter does without the words.
+    #[cfg(any(test, feature = "lint"))]
     fn rest(&mut self, schema: Value<'d>) {
         for (key, value) in schema.members() {
             let key = key.decode();
@@ -374,6 +378,7 @@ impl<'d> Compiler<'d> {
 }
 
 /// Keywords that are looked at above.
+#[cfg(any(test, feature = "lint"))]
 const CHECKED: &[&str] = &[
     "$ref",
     "additionalItems",

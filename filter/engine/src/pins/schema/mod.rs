@@ -139,7 +139,7 @@ mod types {
 }
 
 impl Schema {
-    /// What of the schema is not enforced.
+    /// What of the schema is not enforced. Keywords that are not looked at are among it with the feature `lint` only.
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
