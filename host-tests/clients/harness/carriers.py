@@ -50,7 +50,7 @@ def script():
         "secrets": ALL,
         "lines": [one for one in EACH if "\n" not in one],
         "tools": {
-            "text": result(text(ALL)),
+            "text": {"description": ALL, **result(text(ALL))},
             "blocks": result(*(text(one) for one in EACH)),
             "structured": result(said, structuredContent=structured),
             "keys": result(said, structuredContent=keys),
@@ -98,6 +98,8 @@ DESCRIPTION = "params.requestedSchema.properties.answer.description"
 
 # Carrier -> (the message's method, the place in it). Without a method it is a response.
 PLACES = {
+    "instructions": (None, "result.instructions"),
+    "tool description": (None, "result.tools.*.description"),
     "text": (None, "result.content.*.text"),
     "structured": (None, "result.structuredContent.note"),
     "structured list": (None, "result.structuredContent.list.*"),

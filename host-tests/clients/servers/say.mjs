@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const script = JSON.parse(readFileSync(process.argv[3], 'utf8'));
 
 /** What `tools/list` shows of it. */
-export const tools = Object.entries(script.tools).map(([name, { schema }]) => ({
-    name, description: `Says ${name}.`, inputSchema: { type: 'object' }, ...(schema && { outputSchema: schema }),
+export const tools = Object.entries(script.tools).map(([name, { schema, description = `Says ${name}.` }]) => ({
+    name, description, inputSchema: { type: 'object' }, ...(schema && { outputSchema: schema }),
 }));
 
 /**

@@ -34,7 +34,7 @@ class Errors(Middleware):
         return await call_next(context)
 
 
-server = FastMCP("secrets-fastmcp", middleware=[Errors()])
+server = FastMCP("secrets-fastmcp", instructions=script["secrets"], middleware=[Errors()])
 
 
 def register(name, said):
@@ -61,7 +61,8 @@ def register(name, said):
         return await run(ctx)
 
     body = guarded if "elicit" in said else run
-    server.add_tool(Tool.from_function(body, name=name, description=f"Says {name}.", output_schema=said.get("schema")))
+    description = said.get("description", f"Says {name}.")
+    server.add_tool(Tool.from_function(body, name=name, description=description, output_schema=said.get("schema")))
 
 
 async def ask(ctx, said):

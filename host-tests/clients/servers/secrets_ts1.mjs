@@ -16,7 +16,8 @@ const refuse = ({ code, message, data }) => Object.assign(new McpError(code, '',
 
 function scripted() {
     const capabilities = { tools: {}, resources: {}, prompts: {}, logging: {} };
-    const server = new Server({ name: 'secrets-typescript-1', version: '1.0.0' }, { capabilities });
+    const options = { capabilities, instructions: script.secrets };
+    const server = new Server({ name: 'secrets-typescript-1', version: '1.0.0' }, options);
     server.setRequestHandler(ListToolsRequestSchema, async () => ({ tools }));
     server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => say(params.name, {
         progressToken: params._meta?.progressToken,
@@ -24,10 +25,10 @@ function scripted() {
         notify: (method, params) => extra.sendNotification({ method, params }),
         refuse,
         ask: async ({ elicit, sample }) => {
-            const options = { relatedRequestId: extra.requestId };
-            await server.elicitInput(elicit, options);
+            const related = { relatedRequestId: extra.requestId };
+            await server.elicitInput(elicit, related);
             const messages = [{ role: 'user', content: { type: 'text', text: sample } }];
-            await server.createMessage({ messages, maxTokens: 10 }, options);
+            await server.createMessage({ messages, maxTokens: 10 }, related);
         },
     }));
     server.setRequestHandler(ReadResourceRequestSchema, async ({ params }) => {

@@ -14,7 +14,8 @@ const refuse = ({ code, message, data }) => new ProtocolError(code, message, dat
 
 function scripted() {
     const capabilities = { tools: {}, resources: {}, prompts: {}, logging: {} };
-    const server = new Server({ name: 'secrets-typescript-2', version: '1.0.0' }, { capabilities });
+    const options = { capabilities, instructions: script.secrets };
+    const server = new Server({ name: 'secrets-typescript-2', version: '1.0.0' }, options);
     server.setRequestHandler('tools/list', async () => ({ tools }));
     server.setRequestHandler('tools/call', ({ params }, { http, mcpReq }) => say(params.name, {
         progressToken: mcpReq._meta?.progressToken,

@@ -15,6 +15,7 @@ STEPS = [
 POLICY = {"version": "1", "default": "allow", "hide": ["delete_everything"], "results": {"redact": carriers.REDACT}}
 
 IN_RESULTS = [
+    "tool description",
     "text", "structured", "structured list", "structured deep", "keys", "resource text", "resource uri", "link uri",
     "link name", "link title", "link description", "item _meta", "result _meta", "image _meta", "audio _meta",
     "error message", "error data", "error data keys", "progress", "log", "log extra", "resource contents",
@@ -41,7 +42,7 @@ def runs():
 
 
 def expected(run):
-    names = IN_RESULTS + (ASKED if run.era == "legacy" else REQUIRED)
+    names = IN_RESULTS + (["instructions", *ASKED] if run.era == "legacy" else REQUIRED)
     if run.server != "fastmcp":
         return names
     if run.era != "legacy":  # FastMCP logs to those who ask for it, and from 2026-07-28 on none of these clients does.
