@@ -136,5 +136,7 @@ fn a_call_held_by_a_vm_that_dies_is_never_forwarded() {
     // The approval is still there for the repeat.
     recover(&rig);
     assert!(rig.call(ALICE, "pay", &json!({})).answer(PATIENCE).ran());
-    assert_eq!(rig.upstream_bodies().len(), 1);
+    let bodies = rig.upstream_bodies();
+    let paid = bodies.iter().filter(|body| body.contains("\"pay\""));
+    assert_eq!(paid.count(), 1);
 }

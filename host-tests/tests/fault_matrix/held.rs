@@ -101,7 +101,7 @@ impl Run {
             "GET" => Message::get(path),
             _ => Message::post(path, body),
         };
-        let message = message.header("authorization", &format!("Bearer {TOKEN}"));
+        let message = message.header("authorization", format!("Bearer {TOKEN}"));
         let done = self
             .console
             .exchange(&message, host_tests::host::Upstream::Silent);
