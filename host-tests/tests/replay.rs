@@ -7,9 +7,11 @@ use host_tests::cli::{Outcome, Paint};
 use host_tests::document::{Document, Format};
 use host_tests::host::Clock;
 use host_tests::host::Message;
-use host_tests::policytest::backend::{Backend, Native, Upstream};
+use host_tests::policytest::backend::{Backend, Meanwhile, Native, Upstream};
 use host_tests::replay::{read, replay};
 use serde_json::{Value, json};
+use toolgate_engine::approvals::{self, Approver};
+use toolgate_engine::time::Timestamp;
 
 const NOW: u64 = 1_768_473_000_000_000_000;
 
@@ -79,6 +81,80 @@ fn its_own_policy_changes_nothing() {
         .filter(|it| it.old.word == "deny")
         .count();
     assert!(denied > 16, "{denied}");
+}
+
+/// Calls that waited for a person: both records of each, as the proxy's log has them.
+fn answered(policy: &str) -> Vec<Value> {
+    let config = document(policy);
+    let clock = Clock::at(NOW);
+    let mut gate = Native.start(config.json(), &clock).unwrap();
+    let mut records = Vec::new();
+    for (index, answer) in [Some(true), Some(false), None, Some(true)]
+        .iter()
+        .enumerate()
+    {
+        clock.set(NOW + index as u64 * 1_000_000_000_000);
+        let body = json!({"jsonrpc": "2.0", "id": index, "method": "tools/call", "params": {"name": "create_refund", "arguments": {"amount": index}}});
+        let reply = json!({"jsonrpc": "2.0", "id": index, "result": {"content": []}});
+        let reply = Message::response(200, "application/json", reply.to_string());
+        let request = Message::post("/mcp", body.to_string());
+        let began = clock.nanos();
+        let observed = gate.held_exchange(
+            &request,
+            &mut |_| Upstream::Reply(Box::new(reply.clone())),
+            &mut |_, store| {
+                let now = Timestamp::from_nanos(clock.nanos());
+                for question in approvals::list(store, now).unwrap() {
+                    let by = Approver {
+                        id: "bob",
+                        groups: &[],
+                        own: &[],
+                    };
+                    if let Some(yes) = answer {
+                        // It may have been answered before.
+                        let _closed = approvals::decide(store, now, &question.id, *yes, &by, "");
+                    }
+                }
+                Meanwhile::SECOND
+            },
+        );
+        let last = observed.unwrap().records.remove(0);
+        let mut first = last.clone();
+        first["decision"] = json!("hold");
+        first["time"] = json!(Timestamp::from_nanos(began).to_string());
+        first["approval"]["state"] = json!("pending");
+        first.as_object_mut().unwrap().remove("counters");
+        records.extend([first, last]);
+    }
+    records
+}
+
+#[test]
+fn what_a_person_answered_is_taken_for_the_answer() {
+    let asks = POLICY.replace("    limits:", "    approval: {timeout: 10m}\n    limits:");
+    let asks = asks.replace("op: gt, value: 0}", "op: gte, value: 0}");
+    let records = answered(&asks);
+    let words = |replay: &host_tests::replay::Replay| -> Vec<String> {
+        let decisions = replay.decisions.iter();
+        decisions.map(|it| it.old.word.clone()).collect()
+    };
+    let same = replay(&document(&asks), records.clone()).unwrap();
+    assert_eq!(words(&same), ["approve", "deny", "expire", "approve"]);
+    assert!(same.decisions.iter().all(|it| !it.changes()), "{same:?}");
+    // Its charges count: two were forwarded.
+    let tight = asks.replace("max: 3", "max: 1");
+    let tight = replay(&document(&tight), records.clone()).unwrap();
+    let changed: Vec<_> = tight.decisions.iter().filter(|it| it.changes()).collect();
+    let rule = changed[0].new.as_ref().unwrap().rule.as_deref();
+    assert_eq!(rule, Some("/tools/create_refund/limits/refunds"));
+    let nobody = asks.replace("    approval: {timeout: 10m}\n", "");
+    let nobody = replay(&document(&nobody), records).unwrap();
+    assert!(
+        nobody
+            .decisions
+            .iter()
+            .all(|it| it.new.as_ref().unwrap().word == "allow")
+    );
 }
 
 #[test]

@@ -12,10 +12,15 @@ mod form;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use form::Scenario;
+use form::{Act, Scenario};
 use host_tests::host::{Clock, Module};
+use host_tests::policytest::backend::Meanwhile;
 use host_tests::policytest::{Agreeing, Backend};
+use toolgate_engine::approvals::{self, Approver, Question, State};
+use toolgate_engine::control;
+use toolgate_engine::counters::Store;
 use toolgate_engine::pep::Rejection;
+use toolgate_engine::time::Timestamp;
 
 #[test]
 fn all_come_out_as_written() {
@@ -73,6 +78,30 @@ fn every_rejection_is_shown() {
     }
 }
 
+/// What an operator does.
+fn act(store: &mut dyn Store, clock: &Clock, act: &Act) {
+    let now = Timestamp::from_nanos(clock.nanos());
+    let done = match act {
+        Act::Decide(yes, reason) => {
+            let all = approvals::list(store, now).expect("the store works");
+            let open = |question: &&Question| question.state == State::Pending;
+            let question = all.iter().find(open).expect("a question is open");
+            let by = Approver {
+                id: "bob",
+                groups: &question.approvers,
+                own: &[],
+            };
+            let decided = approvals::decide(store, now, &question.id, *yes, &by, reason);
+            decided.is_ok()
+        }
+        Act::Stop(reason) => control::stop(store, now, "bob", reason).is_ok(),
+        Act::Resume => control::resume(store).is_ok(),
+        Act::Revoke(grant) => control::revoke(store, now, grant, "bob", "") == Ok(true),
+        Act::After(_) | Act::Disconnect | Act::Update(_) => false,
+    };
+    assert!(done, "{act:?} cannot be done here");
+}
+
 /// Runs a scenario; what is wrong with each step, or nothing when the file was rewritten.
 fn run(scenario: &Scenario, path: &Path, backend: &dyn Backend, update: bool) -> Vec<String> {
     let clock = Clock::new();
@@ -93,12 +122,28 @@ fn run(scenario: &Scenario, path: &Path, backend: &dyn Backend, update: bool) ->
                 .map_or(clock.nanos(), |moment| moment.from(clock.nanos())),
         );
         gate.set_store_down(step.store_down);
-        let observed = gate.exchange(&step.request, &mut |_| {
-            if let Some(moment) = step.respond_at {
-                clock.set(moment.from(clock.nanos()));
-            }
-            step.upstream.clone()
-        });
+        for done in &step.before {
+            gate.with_store(&mut |store| act(store, &clock, done));
+        }
+        let observed = gate.held_exchange(
+            &step.request,
+            &mut |_| {
+                if let Some(moment) = step.respond_at {
+                    clock.set(moment.from(clock.nanos()));
+                }
+                step.upstream.clone()
+            },
+            &mut |index, store| match step.meanwhile.get(index) {
+                None => Meanwhile::SECOND,
+                Some(Act::After(time)) => Meanwhile::After(*time),
+                Some(Act::Disconnect) => Meanwhile::Disconnect,
+                Some(Act::Update(config)) => Meanwhile::Update(config.clone()),
+                Some(done) => {
+                    act(store, &clock, done);
+                    Meanwhile::SECOND
+                }
+            },
+        );
         let observed = match observed {
             Ok(observed) => observed,
             Err(error) => {

@@ -153,7 +153,7 @@ impl Runner<'_> {
         let now = self.clock.clone();
         let during = step.approve.filter(|_| step.expect != Verdict::Hold);
         let mut unanswered = None;
-        let meanwhile = |store: &mut dyn Store| {
+        let meanwhile = |_: usize, store: &mut dyn Store| {
             if let Some(Err(why)) = during.map(|yes| answer(store, &now, yes)) {
                 unanswered = Some(why);
             }
@@ -189,7 +189,7 @@ impl Runner<'_> {
         ask: &Ask,
         body: &str,
         mut respond: impl FnMut(&SentUpstream) -> Upstream,
-        mut meanwhile: impl FnMut(&mut dyn Store) -> Meanwhile,
+        mut meanwhile: impl FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<Observed, Box<Failure>> {
         let request = self.credentials.present(ask, mcp::post(ask, body));
         let request = request.map_err(|error| broken(&error))?;
@@ -214,7 +214,7 @@ impl Runner<'_> {
         let reply = mcp::initialize_reply(ask.protocol, session);
         let body = mcp::initialize_body(ask.protocol);
         let respond = |_: &SentUpstream| Upstream::Reply(Box::new(reply.clone()));
-        self.send(&begin, &body, respond, |_| Meanwhile::SECOND)?;
+        self.send(&begin, &body, respond, |_, _| Meanwhile::SECOND)?;
         self.sessions.push(known);
         Ok(())
     }
@@ -229,7 +229,7 @@ impl Runner<'_> {
             .collect();
         let reply = mcp::list_reply(&case.ask, case.list, &given);
         let respond = |_: &SentUpstream| Upstream::Reply(Box::new(reply.clone()));
-        let observed = self.send(&case.ask, &body, respond, |_| Meanwhile::SECOND)?;
+        let observed = self.send(&case.ask, &body, respond, |_, _| Meanwhile::SECOND)?;
         let parsed: serde_json::Value =
             serde_json::from_slice(&observed.reply.body).unwrap_or_default();
         let entries = parsed.pointer(&format!("/result/{}", case.list.key()));

@@ -98,8 +98,8 @@ fn refusal(observed: &Observed, reply: &Value, decision: &str, rule: Option<&str
     if status == 401 || (status == 403 && identity) {
         return Verdict::Unauthenticated;
     }
-    let approval = "/result/_meta/toolgate~1denial/approval";
-    if status == 0 || decision == "hold" || reply.pointer(approval).is_some() {
+    // One that waited and got no answer waits still: the caller may come back.
+    if status == 0 || matches!(decision, "hold" | "expire") {
         return Verdict::Hold;
     }
     if decision == "deny" || (decision.is_empty() && reply.pointer("/result/isError").is_some()) {

@@ -8,6 +8,8 @@
 mod caller;
 mod read;
 
+use std::collections::HashSet;
+
 use anyhow::{Result, anyhow};
 use serde_json::Value;
 use toolgate_engine::config::{Gate, Mode};
@@ -45,7 +47,7 @@ pub struct Replayed {
 /// A decision and the rule that made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// `allow`, `deny`, `shadow_deny`, `hold` or `reject`.
+    /// `allow`, `deny`, `shadow_deny`, `hold`, `approve`, `expire` or `reject`.
     pub word: String,
     /// The rule.
     pub rule: Option<String>,
@@ -61,7 +63,7 @@ impl Decision {
 
     /// Whether the call was forwarded.
     pub fn forwards(&self) -> bool {
-        matches!(self.word.as_str(), "allow" | "shadow_deny")
+        matches!(self.word.as_str(), "allow" | "shadow_deny" | "approve")
     }
 }
 
@@ -90,6 +92,16 @@ pub fn replay(config: &Document, mut records: Vec<Value>) -> Result<Replay> {
         .map_err(|errors| anyhow!("the configuration is wrong:\n{errors}"))?;
     // RFC 3339 in UTC, always as long: the order of texts is that of time.
     records.sort_by_key(|record| text(record, "time").unwrap_or_default());
+    // A call that was held has a second record, which says how that ended.
+    let ended: HashSet<String> = records
+        .iter()
+        .filter(|record| record.get("approval").is_some() && !is_hold(record))
+        .filter_map(|record| text(record, "decision_id"))
+        .collect();
+    records.retain(|record| {
+        let id = text(record, "decision_id").unwrap_or_default();
+        !(is_hold(record) && ended.contains(&id))
+    });
     let mut again = Again {
         gate: &gate,
         config,
@@ -245,6 +257,16 @@ impl Again<'_> {
                 New::Decided(old.clone())
             }
             TraceVerdict::Deny(denial) => decided("deny", &denial.rule),
+            // What a person answered then is taken for the answer now.
+            TraceVerdict::Hold(denial)
+                if record.get("approval").is_some()
+                    && old.rule.as_deref() == Some(&*denial.rule) =>
+            {
+                if old.forwards() {
+                    self.charge(now, trace.charges, shadow.is_some(), refunded);
+                }
+                New::Decided(old.clone())
+            }
             TraceVerdict::Hold(denial) => decided("hold", &denial.rule),
             TraceVerdict::Allow => {
                 self.charge(now, trace.charges, shadow.is_some(), refunded);
@@ -275,6 +297,10 @@ impl Again<'_> {
             let _full = pdp::settle(&self.gate.counters, &mut self.store, now, &calls);
         }
     }
+}
+
+fn is_hold(record: &Value) -> bool {
+    record.get("decision").and_then(Value::as_str) == Some("hold")
 }
 
 fn text(record: &Value, key: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The form of a scenario file, read strictly.
 
 use std::path::Path;
+use std::time::Duration;
 
 use host_tests::document::{Document, Field, Object, Position, Problem, ReadError, Reader};
 use host_tests::host::{Ending, Headers, Message};
@@ -29,7 +30,25 @@ pub struct Step {
     pub request: Message,
     pub upstream: Upstream,
     pub respond_at: Option<Moment>,
+    /// Done before the request, to the store.
+    pub before: Vec<Act>,
+    /// Done while the request is held, one after the other, each followed by a look at what is held.
+    pub meanwhile: Vec<Act>,
     pub expect: Option<serde_json::Value>,
+}
+
+/// What people, clients and time do.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// The one open question is answered: yes or no, and why.
+    Decide(bool, String),
+    Stop(String),
+    Resume,
+    Revoke(String),
+    After(Duration),
+    Disconnect,
+    /// Another configuration.
+    Update(String),
 }
 
 impl Scenario {
@@ -139,6 +158,13 @@ fn step(document: &Document, reader: &mut Reader, field: Field<'_>) -> Option<St
     let request = request_of(reader, request)?;
     let upstream = step.take("upstream");
     let upstream = upstream.map_or(Some(Upstream::Nothing), |field| upstream_of(reader, field))?;
+    let mut acts = |reader: &mut Reader, key| {
+        let field = step.take(key)?;
+        let acts = reader.list(&field);
+        acts.into_iter().map(|field| act(reader, field)).collect()
+    };
+    let before: Option<Vec<Act>> = acts(reader, "before");
+    let meanwhile: Option<Vec<Act>> = acts(reader, "meanwhile");
     let expect = step.take("expect");
     step.finish(reader);
     let expect_at = expect
@@ -154,8 +180,38 @@ fn step(document: &Document, reader: &mut Reader, field: Field<'_>) -> Option<St
         request,
         upstream,
         respond_at,
+        before: before.unwrap_or_default(),
+        meanwhile: meanwhile.unwrap_or_default(),
         expect: expect.and_then(|field| serde_json::from_str(field.value.raw()).ok()),
     })
+}
+
+fn act(reader: &mut Reader, field: Field<'_>) -> Option<Act> {
+    if field.value.kind() == Kind::Object {
+        let mut object = reader.object(field)?;
+        let config = object.need(reader, "update")?;
+        object.finish(reader);
+        return Some(Act::Update(config.value.raw().to_owned()));
+    }
+    let text = reader.text(&field)?;
+    let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    let rest = rest.to_owned();
+    let act = match word {
+        "approve" => Act::Decide(true, rest),
+        "reject" => Act::Decide(false, rest),
+        "stop" => Act::Stop(rest),
+        "resume" => Act::Resume,
+        "revoke" => Act::Revoke(rest),
+        "disconnect" => Act::Disconnect,
+        _ => match duration(&text) {
+            Some(nanos) => Act::After(Duration::from_nanos(nanos)),
+            None => {
+                reader.expected(&field, "approve, reject, stop, resume, revoke, disconnect, a duration such as `+10s`, or `{update: {…}}`");
+                return None;
+            }
+        },
+    };
+    Some(act)
 }
 
 fn request_of(reader: &mut Reader, field: Field<'_>) -> Option<Message> {

@@ -23,7 +23,7 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>, base: &str) -> Option<
         .unwrap_or_default();
     let timeout = object
         .take("timeout")
-        .and_then(|field| read_duration(reader, &field));
+        .and_then(|field| read_timeout(reader, &field));
     let hold = object
         .take("hold")
         .and_then(|field| read_duration(reader, &field));
@@ -60,6 +60,15 @@ pub(super) fn read_approvers(reader: &mut Reader, field: &Field<'_>) -> Vec<Box<
         .iter()
         .filter_map(|group| reader.name(group).map(Into::into))
         .collect()
+}
+
+/// Reads how long a question stays open. One that is over at once nobody could answer.
+pub(super) fn read_timeout(reader: &mut Reader, field: &Field<'_>) -> Option<i64> {
+    let seconds = read_duration(reader, field)?;
+    if seconds == 0 {
+        reader.expected(field, "a duration of at least 1s");
+    }
+    Some(seconds)
 }
 
 /// Reads a duration, as seconds.

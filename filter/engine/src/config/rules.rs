@@ -94,7 +94,7 @@ fn read_rule(
         .unwrap_or_default();
     let timeout = object
         .take("approval_timeout")
-        .and_then(|field| approval::read_duration(reader, &field));
+        .and_then(|field| approval::read_timeout(reader, &field));
     let approvers = object
         .take("approvers")
         .map(|field| approval::read_approvers(reader, &field));

@@ -75,6 +75,7 @@ pub(super) fn ask(
     let (outcome, denial) = match found {
         Found::Yes(question, settled) => {
             record.refuse(Outcome::Approve, &said(cx, rule, &question));
+            record.reason = question.decided_reason.clone();
             opinion.record = Some(record);
             opinion.verdict = Verdict::Allow {
                 charges: Vec::new(),
@@ -113,6 +114,9 @@ pub(super) fn ask(
         Found::No(denial) => (Outcome::Deny, denial),
     };
     record.refuse(outcome, &denial);
+    if outcome == Outcome::Hold {
+        record.reason = Some(rule.reason.to_string());
+    }
     let answer = judge::refusal(id, denial, ask.tool, ask.task);
     let prefix = &gate.http.denial_prefix;
     Judged {
@@ -203,7 +207,7 @@ fn refused(error: AskError) -> Denial {
 fn said(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
     Denial {
         rule: Arc::clone(&rule.pointer),
-        reason: question.decided_reason.clone().unwrap_or_default(),
+        reason: String::new(),
         retry_after: None,
         approval: Some(Box::new(question.notice(cx.now))),
     }

@@ -66,7 +66,7 @@ impl Running for RunningAgreeing {
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<Observed> {
         let now = self.clock.nanos();
         let mut first: Option<(String, Observed)> = None;

@@ -45,11 +45,11 @@ pub trait Running {
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
     ) -> Result<Observed> {
-        self.held_exchange(request, upstream, &mut |_| Meanwhile::SECOND)
+        self.held_exchange(request, upstream, &mut |_, _| Meanwhile::SECOND)
     }
 
     /// As [`Running::exchange`]; `meanwhile` is asked what happens, again and again while the request is held for a
-    /// person. It gets the store all workers share.
+    /// person. It gets how often it was asked before, and the store all workers share.
     ///
     /// # Errors
     /// As [`Running::exchange`], and when nothing ends the wait.
@@ -57,7 +57,7 @@ pub trait Running {
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<Observed>;
 
     /// Something is done to the store between exchanges.
@@ -84,7 +84,7 @@ impl Meanwhile {
 }
 
 /// Longer than any call is held in a test, in steps.
-const MOST_STEPS: usize = 100_000;
+const MOST_STEPS: usize = 10_000;
 
 /// What becomes of a request that has left the gate.
 #[derive(Clone, Debug)]

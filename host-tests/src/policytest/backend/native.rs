@@ -56,7 +56,7 @@ impl Running for RunningNative {
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<Observed> {
         self.exchanges += 1;
         let mut drive = Drive {
@@ -169,7 +169,7 @@ impl Drive<'_> {
     fn request(
         &mut self,
         request: &Message,
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<bool> {
         let in_last = request.trailers.is_none() && request.ending == Ending::WithLast;
         let end = in_last && request.chunks.is_empty();
@@ -255,10 +255,10 @@ impl Drive<'_> {
         &mut self,
         request: &Message,
         body: &[u8],
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<Step> {
-        for _ in 0..MOST_STEPS {
-            let next = meanwhile(&mut *self.store.borrow_mut());
+        for step in 0..MOST_STEPS {
+            let next = meanwhile(step, &mut *self.store.borrow_mut());
             match next {
                 Meanwhile::After(time) => self.clock.advance(time),
                 Meanwhile::Disconnect => {

@@ -61,7 +61,7 @@ impl Running for RunningWasm {
         &mut self,
         request: &Message,
         upstream: &mut dyn FnMut(&SentUpstream) -> Upstream,
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<Observed> {
         let before = self.vm.metrics().counters();
         let stream = self.vm.stream();
@@ -125,13 +125,13 @@ impl RunningWasm {
     fn hold(
         &mut self,
         stream: &Stream,
-        meanwhile: &mut dyn FnMut(&mut dyn Store) -> Meanwhile,
+        meanwhile: &mut dyn FnMut(usize, &mut dyn Store) -> Meanwhile,
     ) -> Result<bool> {
         for step in 0..MOST_STEPS {
             if stream.outcome() != Outcome::Hung {
                 return Ok(step > 0);
             }
-            match meanwhile(&mut self.store) {
+            match meanwhile(step, &mut self.store) {
                 Meanwhile::After(time) => self.clock.advance(time),
                 Meanwhile::Disconnect => {
                     stream.disconnect();

@@ -6,6 +6,7 @@
 //! example of each. One condition gets at most one warning about how it matches: the most precise.
 
 mod allow;
+mod approvals;
 mod deny_if;
 mod limits;
 mod pattern;
@@ -112,6 +113,10 @@ kinds! {
         "add a condition on `counters.<name>` to the tools it should gate, or remove `count`"
     PATH_OUTSIDE "TG031" "a path that leads out of the result"
         "begin inside the result: `structuredContent.ssn`, `content[*].text`, `_meta.key`"
+    LONG_HOLD "TG032" "a `hold` that is longer than clients wait"
+        "write `hold: 45s`; the agent is then told to come back, and the question stays open until `timeout`"
+    APPROVERS_OF_NOTHING "TG033" "`approvers` where no rule asks a person"
+        "add an `approval` to the entry, or remove `approvers`"
 }
 
 /// Looks for everything in [`KINDS`]. `document` is what `gate` was read from.
@@ -122,6 +127,7 @@ pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
     for policy in policies {
         posture::policy(&policy, document, &mut found);
         pins::policy(&policy, gate, &mut found);
+        approvals::policy(&policy, &mut found);
         results::policy(&policy, &mut found);
         for catalog in &policy.catalogs {
             posture::catalog(catalog, &mut found);
