@@ -239,8 +239,8 @@ fn test_refuses_a_file_that_is_wrong() {
             "expected a whole number from 1",
         ),
         (
-            case("{call: {tool: pay}, approve: yes, expect: allow}"),
-            "`approve` is not supported",
+            case("{call: {tool: pay}, approve: perhaps, expect: allow}"),
+            "expected `yes` or `no`",
         ),
         (
             "config: policy.yaml\ncases: []\n".to_owned(),
@@ -256,7 +256,7 @@ fn test_refuses_a_file_that_is_wrong() {
         ),
         (
             "config: policy.yaml\ncases: [{name: a, list: tools, steps: []}]\n".to_owned(),
-            "either `steps` or `list`",
+            "`given` is missing",
         ),
     ] {
         let root = files(
