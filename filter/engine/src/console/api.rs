@@ -29,18 +29,17 @@ pub(super) fn answer(cx: &mut Context<'_>, request: &Request<'_>, body: &[u8]) -
         records: Vec::new(),
     };
     if request.post {
+        let who = request.approver;
+        // Each act is called from one place only, for the module's size.
         return match (first, second, third) {
-            (Some("approvals"), Some(id), Some("approve")) => {
-                act::decide(cx, request.approver, id, true, body)
+            (Some("approvals"), Some(id), Some(word @ ("approve" | "reject"))) => {
+                act::decide(cx, who, id, word == "approve", body)
             }
-            (Some("approvals"), Some(id), Some("reject")) => {
-                act::decide(cx, request.approver, id, false, body)
+            (Some(word @ ("stop" | "resume")), None, None) => {
+                act::stop(cx, who, word == "stop", body)
             }
-            (Some("stop"), None, None) => act::stop(cx, request.approver, true, body),
-            (Some("resume"), None, None) => act::stop(cx, request.approver, false, body),
-            (Some("grants"), Some("revoke"), None) => act::grant(cx, request.approver, true, body),
-            (Some("grants"), Some("reinstate"), None) => {
-                act::grant(cx, request.approver, false, body)
+            (Some("grants"), Some(word @ ("revoke" | "reinstate")), None) => {
+                act::grant(cx, who, word == "revoke", body)
             }
             (Some("state" | "decisions"), None, None) | (Some("approvals"), _, None) => {
                 refuse(405, "http-method", "this is read with GET", "use GET")

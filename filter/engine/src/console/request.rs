@@ -40,6 +40,7 @@ pub(super) struct Refusal {
 pub(super) type Checked<T> = Result<T, Refusal>;
 
 /// A refusal.
+#[inline(never)]
 pub(super) fn refuse<T>(
     status: u32,
     word: &'static str,
