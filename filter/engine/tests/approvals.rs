@@ -1,6 +1,16 @@
 //! The table of questions on its own: who may answer, what an answer releases, and what becomes of it in time, among
 //! workers, and in a store that others write to.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 mod common;
 
 use common::{Memory, at};
@@ -133,8 +143,10 @@ fn questions_in_one_slot_at_one_time_have_ids_of_their_own() {
 
 #[test]
 fn conflicts_are_tried_again() {
-    let mut store = Memory::default();
-    store.conflicts = 5;
+    let mut store = Memory {
+        conflicts: 5,
+        ..Memory::default()
+    };
     let question = ask(&mut store, 0, "x");
     store.conflicts = 5;
     answer(&mut store, 1, &question, true);

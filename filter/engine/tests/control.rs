@@ -1,5 +1,15 @@
 //! The stop switch, revoked grants, recent decisions and workers.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 mod common;
 
 use common::{Memory, at};

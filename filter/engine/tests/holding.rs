@@ -3,6 +3,16 @@
 //! Each way a wait can begin, end and be misused; what a store that fails at any moment leads to; and all of it at random,
 //! with what must hold whatever happens.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 mod common;
 #[path = "holding/failing.rs"]
 mod failing;
