@@ -1,10 +1,13 @@
-//! A store that fails, at each of its operations in turn.
+//! A store that fails, or that another worker changes, at each of its operations in turn.
 
 use serde_json::json;
 use toolgate_engine::approvals::State;
 
+use toolgate_engine::counters::{SaveError, Store, StoreLost, Version};
+use toolgate_engine::exchange::Context;
+
 use crate::common::{Memory, at};
-use crate::rig::{Got, Request, Rig, pay};
+use crate::rig::{Call, Got, Request, Rig, got, pay};
 
 /// What an approval has released, and what was charged, once the store works again.
 fn settle(rig: &mut Rig) -> (usize, u64) {
@@ -82,5 +85,80 @@ fn a_lost_store_is_said_so() {
         &json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     ));
     assert_eq!(got, Got::Forwarded(None));
-    assert!(at(0) < at(1));
+}
+
+/// A store in which another worker acts before one of the operations.
+struct Racing<'a> {
+    store: &'a mut Memory,
+    before: usize,
+    other: Option<Box<dyn FnOnce(&mut Memory) + 'a>>,
+}
+
+impl Racing<'_> {
+    fn operation(&mut self) -> &mut Memory {
+        if self.before == 0
+            && let Some(other) = self.other.take()
+        {
+            other(self.store);
+        }
+        self.before = self.before.wrapping_sub(1);
+        self.store
+    }
+}
+
+impl Store for Racing<'_> {
+    fn load(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreLost> {
+        self.operation().load(key)
+    }
+
+    fn save(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<(), SaveError> {
+        self.operation().save(key, value, seen)
+    }
+
+    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
+        self.operation().put(key, value)
+    }
+}
+
+#[test]
+fn two_workers_release_one_call_between_them() {
+    let mut raced = 0;
+    for before in 0..40 {
+        let mut rig = Rig::new(&json!({}));
+        let mut first = rig.hold(Request::new("ana", &pay(1, 1)));
+        let mut second = rig.hold(Request::new("ana", &pay(2, 1)));
+        rig.answer(true);
+        let mut others = None;
+        let gate = &rig.gate;
+        let tick = |call: &mut Call, store: &mut dyn Store| {
+            let mut cx = Context {
+                gate,
+                store,
+                now: at(1),
+                held: 0,
+            };
+            let mut request = call.request.clone();
+            got(call.exchange.held(&mut cx, &mut request))
+        };
+        let mut racing = Racing {
+            store: &mut rig.store,
+            before,
+            other: Some(Box::new(|store| others = Some(tick(&mut second, store)))),
+        };
+        let own = tick(&mut first, &mut racing);
+        drop(racing);
+        let forwarded = [Some(own), others.clone()]
+            .iter()
+            .filter(|got| **got == Some(Got::Forwarded(None)))
+            .count();
+        raced += usize::from(others.is_some());
+        rig.now = 1;
+        assert_eq!(forwarded, 1, "before operation {before}");
+        assert_eq!(rig.paid(), 1, "before operation {before}");
+        assert_eq!(
+            rig.questions(State::Used).len() + rig.questions(State::Pending).len(),
+            1
+        );
+    }
+    assert!(raced > 10, "{raced}");
 }

@@ -307,11 +307,19 @@ fn a_call_whose_stream_is_gone_costs_nothing() {
 fn stop_refuses_what_is_held_and_what_comes() {
     let mut rig = Rig::new(&json!({}));
     let mut call = rig.hold(Request::new("ana", &pay(7, 40)));
-    rig.answer(true);
+    let mut unanswered = rig.hold(Request::new("bea", &pay(7, 40)));
+    let question = rig.questions(State::Pending);
+    let anas = question.iter().find(|question| question.principal == "ana");
+    rig.decide(&anas.expect("ana's").id, true);
     control::stop(&mut rig.store, at(0), "bob", "Drill.").expect("it works");
     let stopped = "[POLICY DENIED] All calls are stopped by the operator: Drill.".to_owned();
     let expected = (stopped, "/stopped".to_owned());
     assert_eq!(told(&rig.tick(&mut call)), expected);
+    assert_eq!(
+        told(&rig.tick(&mut unanswered)),
+        expected,
+        "nobody waits on"
+    );
     let (_, got) = rig.send(Request::new("ana", &pay(8, 40)));
     assert_eq!(told(&got), expected);
     assert_eq!(rig.paid(), 0);
@@ -326,6 +334,11 @@ fn stop_refuses_what_is_held_and_what_comes() {
 
 #[test]
 fn a_revoked_or_expired_grant_ends_the_wait() {
+    let mut rig = Rig::new(&json!({}));
+    let mut unanswered = rig.hold(Request::new("ana", &pay(7, 41)));
+    control::revoke(&mut rig.store, at(0), "ana", "bob", "").expect("it works");
+    let got = rig.tick(&mut unanswered);
+    assert!(matches!(got, Got::Answered(401, _)), "{got:?}");
     let mut rig = Rig::new(&json!({}));
     let mut call = rig.hold(Request::new("ana", &pay(7, 40)));
     rig.answer(true);
