@@ -91,8 +91,11 @@ fn a_lost_store_is_said_so() {
 struct Racing<'a> {
     store: &'a mut Memory,
     before: usize,
-    other: Option<Box<dyn FnOnce(&mut Memory) + 'a>>,
+    other: Option<Act<'a>>,
 }
+
+/// What the other worker does.
+type Act<'a> = Box<dyn FnOnce(&mut Memory) + 'a>;
 
 impl Racing<'_> {
     fn operation(&mut self) -> &mut Memory {
