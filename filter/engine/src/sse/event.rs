@@ -94,6 +94,10 @@ impl<'b> Event<'b> {
         for line in self.lines() {
             let text = line.whole.trim_end_matches(['\r', '\n']);
             let end = line.whole.get(text.len()..).unwrap_or_default();
+            // With the lines between them gone, a CR and the LF of the final blank line would be one line end.
+            if out.ends_with('\r') && line.whole.starts_with('\n') {
+                out.push('\n');
+            }
             match (line.field, payload) {
                 ("data", Some(_)) if written => {}
                 ("data", Some(payload)) => {

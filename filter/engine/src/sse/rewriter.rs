@@ -199,6 +199,10 @@ mod tests {
                 "data: n\ndata: new\ndata\nid: 1\n\nx",
                 "data: replaced\nid: 1\n\nx",
             ),
+            (
+                "data: n\rdata: new\n\ndata: b\n\n",
+                "data: replaced\r\n\ndata: b\n\n",
+            ),
             ("\u{feff}data: bad\n\ndata:b\n\n", "data:b\n\n"),
             (
                 ": keep-alive\n\n: x\ndata: a\n\n",
