@@ -96,6 +96,22 @@ impl CounterBook {
     }
 }
 
+/// `counter`, `window` and `scope`: which counter, when it starts again, and who shares it.
+pub(super) fn read_counter(
+    reader: &mut Reader,
+    object: &mut Object<'_>,
+) -> (Option<String>, Option<Window>, Option<Scope>) {
+    let name = object.take("counter").and_then(|field| reader.name(&field));
+    let window = object
+        .take("window")
+        .and_then(|field| read_window(reader, &field));
+    let scope = match object.take("scope") {
+        Some(field) => reader.choice(&field, &Scope::NAMES),
+        None => Some(Scope::default()),
+    };
+    (name, window, scope)
+}
+
 /// Reads one of JSON v1's `limits`. `base` is the pointer of the entry in refusals.
 pub(super) fn read_limit(
     reader: &mut Reader,
@@ -105,14 +121,7 @@ pub(super) fn read_limit(
 ) -> Option<Limit> {
     let at = field.at.clone();
     let mut object = reader.object(field)?;
-    let name = object.take("counter").and_then(|field| reader.name(&field));
-    let window = object
-        .take("window")
-        .and_then(|field| read_window(reader, &field));
-    let scope = match object.take("scope") {
-        Some(field) => reader.choice(&field, &Scope::NAMES),
-        None => Some(Scope::default()),
-    };
+    let (name, window, scope) = read_counter(reader, &mut object);
     let cost = match object.take("increment_from") {
         Some(field) => read_single_path(reader, &field).map(Cost::From),
         None => Some(Cost::Fixed(ONE)),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::conditions::{HOSTS, read_words};
 use super::error::nearest;
-use super::limits::{CounterBook, read_window};
+use super::limits::{CounterBook, read_counter};
 use super::reader::{Field, Object, Reader, alternatives, excerpt};
 use super::{Mode, Results};
 use crate::json::Kind as JsonKind;
-use crate::policy::{Catalog, Counter, Entry, Path, Pattern, Policy, Rule, Scope, Step, UrlTest};
+use crate::policy::{Catalog, Counter, Entry, Path, Pattern, Policy, Rule, Step, UrlTest};
 use crate::redact::detect::{Kind, Rule as DetectorRule};
 use crate::redact::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec};
 
@@ -305,14 +305,7 @@ fn read_deny_if(reader: &mut Reader, field: Field<'_>, pointer: String) -> Optio
 fn read_count(reader: &mut Reader, field: Field<'_>) -> Option<(Counter, String)> {
     let at = field.at.clone();
     let mut object = reader.object(field)?;
-    let name = object.take("counter").and_then(|field| reader.name(&field));
-    let window = object
-        .take("window")
-        .and_then(|field| read_window(reader, &field));
-    let scope = match object.take("scope") {
-        Some(field) => reader.choice(&field, &Scope::NAMES),
-        None => Some(Scope::default()),
-    };
+    let (name, window, scope) = read_counter(reader, &mut object);
     for key in ["counter", "window"] {
         if !object.has(key) {
             reader.error(&at, format!("`count` needs `{key}`"));
