@@ -13,6 +13,7 @@ pub mod render;
 pub mod replay;
 pub mod scan;
 pub mod schema;
+mod shared_store;
 pub mod upstream;
 pub mod wasm;
 pub mod wire;

@@ -1,6 +1,9 @@
 //! The console on a real Envoy, from the terminal: the commands of `envoy/approvals/README.md` do what stands below them.
 //! `UPDATE_EXPECT=1` writes what they do there. (In a browser: `host-tests/console/run`.)
 
+#[path = "common/readme.rs"]
+mod readme;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use host_tests::envoy::{Config, Envoy, Options};
 use host_tests::wasm;
+use readme::Passage;
 
 const README: &str = "envoy/approvals/README.md";
 /// Where the commands put their files.
@@ -173,39 +177,9 @@ fn the_commands_of_the_page_print_what_it_says() {
         return;
     }
     let path = wasm::workspace_root().unwrap().join(README);
-    let readme = fs::read_to_string(&path).unwrap();
     let mut session = Session::new();
-    let (mut out, mut lines, mut commands) = (String::new(), readme.lines().peekable(), 0);
-    let mut in_block = false;
-    while let Some(line) = lines.next() {
-        if line.starts_with("```") {
-            in_block = line == "```console";
-        }
-        let Some(first) = line.strip_prefix("$ ").filter(|_| in_block) else {
-            out += &format!("{line}\n");
-            continue;
-        };
-        let mut command = first.to_owned();
-        out += &format!("{line}\n");
-        while command.ends_with('\\') {
-            let next = lines.next().unwrap();
-            out += &format!("{next}\n");
-            command = format!("{command}\n{next}");
-        }
-        out += &session.run(&command);
-        commands += 1;
-        while lines
-            .next_if(|line| !line.starts_with("$ ") && !line.starts_with("```"))
-            .is_some()
-        {}
-    }
-    assert!(commands > 15, "{commands} commands");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&path, out).unwrap();
-    } else {
-        assert_eq!(
-            out, readme,
-            "UPDATE_EXPECT=1 writes what the commands print into {README}"
-        );
-    }
+    readme::check(&path, README, 15, &mut |passage| match passage {
+        Passage::Section => String::new(),
+        Passage::Command(command) => session.run(command),
+    });
 }

@@ -2,6 +2,8 @@
 //! meant; the upstream's own secret; and that no credential is ever written down. The configurations are those of
 //! `envoy/identity/` and `envoy/ecds/`.
 
+#[path = "common/readme.rs"]
+mod common_readme;
 #[path = "envoy_identity/grants.rs"]
 mod grants;
 #[path = "envoy_identity/headers.rs"]

@@ -9,12 +9,12 @@ use toolgate_engine::json::{Document, Limits, canonical, legible};
 use toolgate_engine::time::Timestamp;
 
 use crate::host::SharedData;
+use crate::shared_store::Shared;
 
 /// The shared data of one proxy, seen as plugins with this `vm_id` see it.
 #[derive(Clone, Debug)]
 pub struct Shelf {
-    shared: SharedData,
-    vm_id: String,
+    store: Shared,
     /// Nothing can be read or written.
     pub down: bool,
 }
@@ -78,8 +78,7 @@ impl Shelf {
     /// The shared data of plugins with this `vm_id`.
     pub fn new(shared: SharedData, vm_id: &str) -> Self {
         let mut shelf = Shelf {
-            shared,
-            vm_id: vm_id.to_owned(),
+            store: Shared::new(shared, vm_id),
             down: false,
         };
         let announced = approvals::announce_slots(&mut shelf, SLOTS);
@@ -172,8 +171,7 @@ impl Store for Shelf {
         if self.down {
             return Err(StoreLost);
         }
-        let value = self.shared.get(&self.vm_id, key.as_bytes());
-        Ok(value.map(|(value, cas)| (value, Version(cas))))
+        self.store.load(key)
     }
 
     fn save(
@@ -185,16 +183,13 @@ impl Store for Shelf {
         if self.down {
             return Err(SaveError::Failed);
         }
-        let cas = expected.map_or(u32::MAX, |version| version.0);
-        let saved = self.shared.set(&self.vm_id, key.as_bytes(), value, cas);
-        saved.then_some(()).ok_or(SaveError::Conflict)
+        self.store.save(key, value, expected)
     }
 
     fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
         if self.down {
             return Err(StoreLost);
         }
-        self.shared.set(&self.vm_id, key.as_bytes(), value, 0);
-        Ok(())
+        self.store.put(key, value)
     }
 }

@@ -8,6 +8,8 @@ use std::process::{Child, Command};
 use host_tests::envoy::{Config, Envoy, Options};
 use host_tests::identity::Place;
 
+use crate::common_readme::{Passage, check};
+
 const README: &str = "envoy/identity/README.md";
 
 /// What a section has running. The ports in its text stand for these.
@@ -111,43 +113,13 @@ fn its_commands_print_what_it_says() {
         return;
     }
     let path = host_tests::wasm::workspace_root().unwrap().join(README);
-    let readme = fs::read_to_string(&path).unwrap();
     let place = Place::new().unwrap();
     let mut session = Session::default();
-    let (mut out, mut lines, mut commands) = (String::new(), readme.lines().peekable(), 0);
-    let mut in_block = false;
-    while let Some(line) = lines.next() {
-        if line.starts_with("## ") {
+    check(&path, README, 20, &mut |passage| match passage {
+        Passage::Section => {
             session = Session::default();
+            String::new()
         }
-        if line.starts_with("```") {
-            in_block = line == "```console";
-        }
-        let Some(first) = line.strip_prefix("$ ").filter(|_| in_block) else {
-            out += &format!("{line}\n");
-            continue;
-        };
-        let mut command = first.to_owned();
-        out += &format!("{line}\n");
-        while command.ends_with('\\') {
-            let next = lines.next().unwrap();
-            out += &format!("{next}\n");
-            command = format!("{command}\n{next}");
-        }
-        out += &session.run(&command, &place);
-        commands += 1;
-        while lines
-            .next_if(|line| !line.starts_with("$ ") && !line.starts_with("```"))
-            .is_some()
-        {}
-    }
-    assert!(commands > 20, "{commands} commands");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&path, out).unwrap();
-    } else {
-        assert_eq!(
-            out, readme,
-            "UPDATE_EXPECT=1 writes what the commands print into {README}"
-        );
-    }
+        Passage::Command(command) => session.run(command, &place),
+    });
 }

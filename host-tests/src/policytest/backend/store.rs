@@ -1,10 +1,8 @@
-//! The store all workers share: in memory, where it can be lost on purpose, and as the host has it.
+//! The store all workers share, in memory, where it can be lost on purpose.
 
 use std::collections::HashMap;
 
 use toolgate_engine::counters::{SaveError, Store, StoreLost, Version};
-
-use crate::host::{SharedData, VmOptions};
 
 /// What an Envoy process keeps for its workers, for one.
 #[derive(Clone, Debug, Default)]
@@ -50,51 +48,6 @@ impl Store for Memory {
         self.saved += 1;
         self.values
             .insert(key.to_owned(), (value.to_vec(), self.saved));
-        Ok(())
-    }
-}
-
-/// The shared data of a host, as its VMs see it.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared {
-    data: SharedData,
-    vm_id: String,
-}
-
-impl Shared {
-    /// What VMs with these options share.
-    pub(crate) fn of(options: &VmOptions) -> Self {
-        Shared {
-            data: options.shared.clone(),
-            vm_id: options.vm_id.clone(),
-        }
-    }
-}
-
-/// A CAS number that no value has: creates what is not there, and nothing else.
-const IMPOSSIBLE: u32 = u32::MAX;
-
-impl Store for Shared {
-    fn load(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreLost> {
-        let found = self.data.get(&self.vm_id, key.as_bytes());
-        Ok(found.map(|(value, cas)| (value, Version(cas))))
-    }
-
-    fn save(
-        &mut self,
-        key: &str,
-        value: &[u8],
-        expected: Option<Version>,
-    ) -> Result<(), SaveError> {
-        let cas = expected.map_or(IMPOSSIBLE, |version| version.0);
-        match self.data.set(&self.vm_id, key.as_bytes(), value, cas) {
-            true => Ok(()),
-            false => Err(SaveError::Conflict),
-        }
-    }
-
-    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
-        self.data.set(&self.vm_id, key.as_bytes(), value, 0);
         Ok(())
     }
 }

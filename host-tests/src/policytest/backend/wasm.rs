@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail, ensure};
 use toolgate_engine::counters::Store;
 
-use super::store::Shared;
 use super::{Backend, MOST_STEPS, Meanwhile, Observed, Reply, Running, Upstream, read_records};
 use crate::host::{
     Clock, Faults, Headers, Message, Module, Outcome, SentUpstream, Status, Stream, Vm, VmOptions,
     When,
 };
+use crate::shared_store::Shared;
 
 /// Starts VMs from a compiled module.
 pub struct Wasm {
