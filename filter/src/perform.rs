@@ -65,3 +65,9 @@ pub fn remove_all(map: Map, names: &[impl AsRef<str>]) -> bool {
         .iter()
         .all(|name| host::remove_header(map, name.as_ref()).is_ok())
 }
+
+/// The status among a reply's headers.
+pub fn status(headers: &[(Vec<u8>, Vec<u8>)]) -> Option<u32> {
+    let status = header(headers, ":status")?;
+    std::str::from_utf8(status).ok()?.parse().ok()
+}

@@ -94,7 +94,7 @@ impl Plugin {
     }
 
     /// The answer to a call of our own: its status, none where it failed.
-    pub fn call_answered(&self, call: u32, status: Option<u16>) {
+    pub fn call_answered(&self, call: u32, status: Option<u32>) {
         if let Ok(now) = host::now() {
             self.webhook
                 .answered(call, status, &self.recorder.metrics, now);

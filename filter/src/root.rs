@@ -5,11 +5,11 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use toolgate_engine::config::Configured;
-use toolgate_engine::exchange::header;
 
 use crate::console;
 use crate::host::{self, Buffer, Level, Map};
 use crate::live;
+use crate::perform;
 use crate::plugin::Plugin;
 use crate::recorder::Recorder;
 use crate::stream::Stream;
@@ -48,7 +48,7 @@ impl Context for Root {
         } else {
             None
         };
-        let status = found.and_then(|headers| status(&headers));
+        let status = found.and_then(|headers| perform::status(&headers));
         if let Role::Gate(plugin) = &self.role {
             plugin.call_answered(call, status);
         }
@@ -126,9 +126,4 @@ fn complain(message: &str) {
 
 fn say_live(what: &str, digest: &str) {
     host::log(Level::Info, &format!("toolgate: {what} {digest} is live"));
-}
-
-fn status(headers: &[(Vec<u8>, Vec<u8>)]) -> Option<u16> {
-    let status = header(headers, ":status")?;
-    std::str::from_utf8(status).ok()?.parse().ok()
 }

@@ -59,7 +59,7 @@ impl Webhook {
     }
 
     /// The host's answer to a call: its status, none where the call failed.
-    pub fn answered(&self, call: u32, status: Option<u16>, metrics: &Metrics, now: Timestamp) {
+    pub fn answered(&self, call: u32, status: Option<u32>, metrics: &Metrics, now: Timestamp) {
         let Ok(mut flights) = self.flights.try_borrow_mut() else {
             return;
         };

@@ -36,13 +36,7 @@ impl Stream {
         let Ok(headers) = host::headers(Map::Reply) else {
             return self.cut();
         };
-        let status = headers
-            .iter()
-            .find(|(name, _)| name == b":status")
-            .map(|(_, value)| value);
-        let status = status
-            .and_then(|status| std::str::from_utf8(status).ok()?.parse().ok())
-            .unwrap_or(0);
+        let status = perform::status(&headers).unwrap_or(0);
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {
