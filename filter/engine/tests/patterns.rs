@@ -151,3 +151,33 @@ fn a_search_stops_when_its_budget_is_used_up() {
     let found = pattern.find_all(&text, &mut Budget::new(60 * 1000));
     assert_eq!(found.map(|found| found.len()), Ok(1000));
 }
+
+/// A look that fails where nothing can begin is tried again at the next place where something can.
+#[test]
+fn looks_hold_behind_what_was_skipped() {
+    for (pattern, text, expected) in [
+        (r"\s?\brm\b", "  -rm -rf /", 3..5),
+        (r#"['"]?\bDROP\b"#, r#""" DROP TABLE users"#, 3..7),
+        (r"-?\bfoo", "-- foo", 3..6),
+        (
+            r"\$?\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b",
+            "$$ (123-45-6789)",
+            4..15,
+        ),
+        (r"#?\bsk_live_[a-z0-9]+", "##.sk_live_abc123", 3..17),
+        (r"x?\Ba", "x  ba", 4..5),
+        (r"(?:-|\b)cat", "--- a cat", 6..9),
+        (r"(?m)-?^b", "-a\nb", 3..4),
+    ] {
+        let theirs = regex_lite::Regex::new(pattern).expect("a pattern");
+        assert_eq!(
+            theirs.find(text).map(|found| found.range()),
+            Some(expected.clone()),
+            "{pattern}"
+        );
+        let ours = Pattern::new(pattern).expect("a pattern");
+        assert!(ours.is_match(text), "{pattern} in {text}");
+        let found = ours.find_all(text, &mut Budget::new(1 << 20));
+        assert_eq!(found, Ok(vec![expected]), "{pattern} in {text}");
+    }
+}

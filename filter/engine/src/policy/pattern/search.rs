@@ -65,7 +65,12 @@ impl<'s> Search<'s> {
         loop {
             if self.next.is_empty() {
                 match self.program.next_begin(bytes, place) {
-                    Some(begin) if found.is_none() => place = begin,
+                    Some(begin) if found.is_none() => {
+                        // What was reached at the place before the skip was not reached at this one: a look that failed there
+                        // may hold here.
+                        self.round = self.round.wrapping_add(1);
+                        place = begin;
+                    }
                     _ => return Ok(found),
                 }
             }
