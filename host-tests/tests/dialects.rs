@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_tests::document::{Document, Format, Problem, ReadError};
-use host_tests::host::Module;
-use host_tests::policytest::{Agreeing, LoadError, TestFile, run};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use toolgate_cli::document::{Document, Format, Problem, ReadError};
+use toolgate_cli::policytest::{Agreeing, LoadError, TestFile, run};
 use toolgate_engine::config::Configured;
+use toolgate_host::Module;
 
 fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,7 +31,7 @@ fn test_files() -> Vec<PathBuf> {
 
 #[test]
 fn policies_decide_as_their_tests_say_in_every_form() {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     let backend = Agreeing::new(Module::from_file(wasm).expect("the filter is a module"));
     let mut wrong = String::new();
     for path in test_files() {

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use host_tests::cli::explain::{Options, run};
-use host_tests::cli::{Paint, TEST_FILES, find};
-use host_tests::document::{Document, Format};
-use host_tests::explain::{Question, explain, explain_with};
-use host_tests::policytest::{Ask, Credentials, Kind, Protocol, TestFile, What};
 use serde_json::{Map, Value, json};
+use toolgate_cli::command::explain::{Options, run};
+use toolgate_cli::command::{Paint, TEST_FILES, find};
+use toolgate_cli::document::{Document, Format};
+use toolgate_cli::explain::{Question, explain, explain_with};
+use toolgate_cli::policytest::{Ask, Credentials, Kind, Protocol, TestFile, What};
 use toolgate_engine::pdp::{Mark, TraceVerdict};
 
 const NOW: u64 = 1_768_473_000_000_000_000;

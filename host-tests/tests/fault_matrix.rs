@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use host_tests::host::{Exchange, Faults, Module, Outcome, Status, When};
 use run::{PLACES, Place, Run, SUBJECTS, Subject};
+use toolgate_host::{Exchange, Faults, Module, Outcome, Status, When};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -273,7 +273,7 @@ fn table(module: &Module) -> (String, Vec<String>, usize) {
 
 #[test]
 fn every_cell_fails_closed_and_the_table_says_how() {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     let module = Module::from_file(wasm).expect("the filter is a module");
     let (table, wrong, runs) = table(&module);
     println!("{runs} runs\n{table}");

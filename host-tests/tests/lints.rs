@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use host_tests::document::{Document, Format};
+use toolgate_cli::document::{Document, Format};
 use toolgate_engine::config::{Gate, LINT_KINDS, Lint, lint};
 
 /// A section of the documentation.

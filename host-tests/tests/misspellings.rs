@@ -1,7 +1,7 @@
 //! A misspelt key or word is never taken for anything: thousands of them are refused, each with the word that was meant.
 
-use host_tests::schema::{Shape, visit};
 use serde_json::Value;
+use toolgate_cli::schema::{Shape, visit};
 use toolgate_engine::config::{ConfigError, Gate};
 
 mod common;

@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host_tests::cli::scan::Server;
-use host_tests::cli::{Outcome, Paint, check, init, pin, scan as scan_command, test};
-use host_tests::document::Document;
-use host_tests::envoy::{Envoy, Options};
-use host_tests::scan::{Era, Pins, Risk, assess, parse_header, scan};
-use host_tests::upstream::{NAMES, Upstream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use toolgate_cli::command::scan::Server;
+use toolgate_cli::command::{Outcome, Paint, check, init, pin, scan as scan_command, test};
+use toolgate_cli::document::Document;
+use toolgate_cli::scan::{Era, Pins, Risk, assess, parse_header, scan};
 use toolgate_engine::config::Gate;
+use toolgate_rig::envoy::{Envoy, Options};
+use toolgate_rig::upstream::{NAMES, Upstream};
 
-fn options(url: &str, era: Era) -> host_tests::scan::Options {
-    host_tests::scan::Options {
+fn options(url: &str, era: Era) -> toolgate_cli::scan::Options {
+    toolgate_cli::scan::Options {
         era,
         patience: Duration::from_secs(20),
-        ..host_tests::scan::Options::new(url)
+        ..toolgate_cli::scan::Options::new(url)
     }
 }
 
@@ -308,7 +308,7 @@ fn init_makes_a_gate_that_starts_with_tests_that_pass() {
         "files": {"command": "npx", "args": ["server"]},
     }});
     std::fs::write(&list, servers.to_string()).unwrap();
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     let options = init::Options {
         source: Some(list.display().to_string()),
         only: None,
@@ -356,7 +356,7 @@ fn init_makes_a_gate_that_starts_with_tests_that_pass() {
     });
 }
 
-fn options_through(envoy: &Envoy) -> host_tests::scan::Options {
+fn options_through(envoy: &Envoy) -> toolgate_cli::scan::Options {
     options(&envoy.url("/mcp"), Era::Auto)
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use host_tests::cli::{POLICY_FILES, find};
-use host_tests::document::{Document, Format};
-use host_tests::schema::{Shape, schema, visit};
 use serde_json::{Value, json};
+use toolgate_cli::command::{POLICY_FILES, find};
+use toolgate_cli::document::{Document, Format};
+use toolgate_cli::schema::{Shape, schema, visit};
 use toolgate_engine::config::Gate;
 use toolgate_engine::policy::Pattern;
 

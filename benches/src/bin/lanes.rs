@@ -18,9 +18,9 @@ use anyhow::{Context as _, Result, ensure};
 use benches::input;
 use clap::Parser;
 use config::{Filter, Lane};
-use host_tests::envoy::{Envoy, Options};
-use host_tests::wasm;
 use load::Load;
+use toolgate_host::wasm;
+use toolgate_rig::envoy::{Envoy, Options};
 
 /// CPU time of a real Envoy for each filter, against no filter.
 ///

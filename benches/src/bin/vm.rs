@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use benches::input;
 use clap::Parser;
-use host_tests::host::{Message, Module, Vm, VmOptions};
-use host_tests::wasm;
+use toolgate_host::wasm;
+use toolgate_host::{Message, Module, Vm, VmOptions};
 
 /// Instructions and memory of the filter, without an Envoy.
 ///

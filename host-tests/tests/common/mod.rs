@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use host_tests::cli::{POLICY_FILES, find};
-use host_tests::document::{Document, Format};
 use serde_json::Value;
+use toolgate_cli::command::{POLICY_FILES, find};
+use toolgate_cli::document::{Document, Format};
 
 fn parse(name: &str, text: &str) -> Value {
     let document = Document::parse(name, text, Format::Yaml)

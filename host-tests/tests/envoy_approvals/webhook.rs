@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
-use host_tests::wire::http1::{self, Message, Parsed};
 use serde_json::{Value, json};
+use toolgate_rig::wire::http1::{self, Message, Parsed};
 
 use super::rig::{ALICE, PATIENCE, Rig, policy};
 

@@ -1,6 +1,6 @@
 //! An exchange, driven callback by callback, with a fault in one of them.
 
-use host_tests::host::{Exchange, Faults, Message, Module, Stream, Vm, VmOptions};
+use toolgate_host::{Exchange, Faults, Message, Module, Stream, Vm, VmOptions};
 
 const POLICY: &str = r#"{"version": "1", "default": "deny", "hide": ["secret"], "http": {"max_body_bytes": 2000},
     "results": {"max_json_bytes": 2000}, "identity": {"sources": ["mtls"]}, "tools": {

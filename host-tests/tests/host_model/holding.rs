@@ -7,10 +7,10 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::host::{Level, Message, Module, Stream, Vm, VmOptions};
-use host_tests::wire::http1::{self, Parsed};
-use host_tests::wire::{Mark, Reply, Upstream};
+use toolgate_host::{Level, Message, Module, Stream, Vm, VmOptions};
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::wire::http1::{self, Parsed};
+use toolgate_rig::wire::{Mark, Reply, Upstream};
 
 use super::guest::guest;
 
