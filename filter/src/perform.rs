@@ -5,7 +5,7 @@ use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
 use crate::held;
-use crate::host::{self, Buffer, Map};
+use crate::host::{self, Buffer, Flow, Map};
 use crate::plugin::Plugin;
 use crate::store::SharedData;
 
@@ -47,7 +47,7 @@ fn replace_body(body: &[u8], size: usize) -> host::Result<()> {
     if header(&host::headers(Map::Request)?, LENGTH).is_some() {
         host::set_header(Map::Request, LENGTH, &body.len().to_string())?;
     }
-    host::set_buffer(Buffer::RequestBody, size, body)
+    host::set_buffer(Buffer::RequestBody, Flow::Held, size, body)
 }
 
 /// Answers the caller, if the step is a reply. Nothing goes upstream.

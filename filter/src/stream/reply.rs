@@ -4,7 +4,7 @@ use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start};
 
 use super::{Request, Stream};
-use crate::host::{self, Buffer, Map};
+use crate::host::{self, Buffer, Flow, Map};
 use crate::perform::{self, remove_all};
 use crate::store::SharedData;
 
@@ -113,7 +113,10 @@ impl Stream {
                     return self.cut();
                 };
                 let changed = rewrite && out != chunk;
-                if changed && host::set_buffer(Buffer::ReplyBody, chunk.len(), &out).is_err() {
+                if changed
+                    && host::set_buffer(Buffer::ReplyBody, Flow::Passing, chunk.len(), &out)
+                        .is_err()
+                {
                     return self.cut();
                 }
                 if self.exchange.reply_is_cut() {
@@ -125,14 +128,18 @@ impl Stream {
                 self.reply = reading;
                 FilterAction::Continue
             }
-            ReplyMode::Replace(body) => match host::set_buffer(Buffer::ReplyBody, size, &body) {
-                Ok(()) => FilterAction::Continue,
-                Err(_) => self.cut(),
-            },
-            ReplyMode::Drop => match host::set_buffer(Buffer::ReplyBody, size, &[]) {
-                Ok(()) => FilterAction::Continue,
-                Err(_) => self.cut(),
-            },
+            ReplyMode::Replace(body) => {
+                match host::set_buffer(Buffer::ReplyBody, Flow::Passing, size, &body) {
+                    Ok(()) => FilterAction::Continue,
+                    Err(_) => self.cut(),
+                }
+            }
+            ReplyMode::Drop => {
+                match host::set_buffer(Buffer::ReplyBody, Flow::Passing, size, &[]) {
+                    Ok(()) => FilterAction::Continue,
+                    Err(_) => self.cut(),
+                }
+            }
         }
     }
 
@@ -156,7 +163,9 @@ impl Stream {
                 && host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
                     .is_ok()
         };
-        if headers_done && host::set_buffer(Buffer::ReplyBody, self.buffered, &edit.body).is_ok() {
+        if headers_done
+            && host::set_buffer(Buffer::ReplyBody, Flow::Held, self.buffered, &edit.body).is_ok()
+        {
             self.reply = ReplyMode::Drop;
             return FilterAction::Continue;
         }
@@ -196,7 +205,9 @@ impl Stream {
                 self.reply = ReplyMode::Rewrite;
                 let changed = out != start;
                 let done = remove_all(Map::Reply, &STALE)
-                    && (!changed || host::set_buffer(Buffer::ReplyBody, start.len(), &out).is_ok());
+                    && (!changed
+                        || host::set_buffer(Buffer::ReplyBody, Flow::Held, start.len(), &out)
+                            .is_ok());
                 if done {
                     FilterAction::Continue
                 } else {

@@ -32,7 +32,7 @@ use hold::Waiting;
 pub use hold::{Held, HeldRequest};
 use judge::{Judged, Ruling, Subject};
 use reply::{Reading, ReplyPlan};
-pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
+pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
 use watch::Watch;
 
 /// Header names with values, as they arrived.

@@ -8,6 +8,7 @@ mod drift;
 mod inspect;
 mod judge;
 mod plan;
+mod room;
 mod withheld;
 
 use super::head::header;
@@ -20,6 +21,7 @@ use crate::pep;
 use crate::rpc::Id;
 use crate::sse::{Event, Rewriter, Ruling};
 pub(super) use plan::{Expected, ReplyPlan};
+pub use room::{SURE_ROOM, has_room};
 
 /// What to do with the body of a reply.
 #[derive(Debug, PartialEq, Eq)]
@@ -175,7 +177,8 @@ impl Exchange {
         step
     }
 
-    /// How much of a held body has arrived, in bytes: what to answer instead if it is too much already.
+    /// How much of a held body has arrived, in bytes: what to answer instead if it is too much already. It
+    /// [has room](has_room).
     pub fn reply_size(&mut self, cx: &mut Context<'_>, size: usize) -> Option<ReplyEdit> {
         let State::Forwarded(forwarded) = &mut self.state else {
             return None;
@@ -186,10 +189,11 @@ impl Exchange {
         forwarded.reading = Reading::Over;
         let plan = &forwarded.plan;
         let denial = Denial::new("/results/size", said(!plan.asked.is_empty(), TOO_LARGE));
-        Some(withheld::withhold(&mut self.records, plan, &denial, cx.gate).into())
+        let body = withheld::withhold(&mut self.records, plan, &denial, cx.gate);
+        Some(self.fitted(cx, size, body.into()))
     }
 
-    /// The whole body of a held reply: what to answer in its place, if anything.
+    /// The whole body of a held reply: what to answer in its place, if anything. It [has room](has_room).
     pub fn reply_end(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Option<ReplyEdit> {
         if let Some(edit) = self.reply_size(cx, body.len()) {
             return Some(edit);
@@ -205,15 +209,35 @@ impl Exchange {
         if body.trim_ascii().is_empty() {
             return None;
         }
-        match forwarded.judge_body(cx, &self.id, &mut self.records, body, is_json, success) {
-            Ruling::Pass => None,
-            Ruling::Replace(text) | Ruling::Rewrite(text) => Some(ReplyEdit {
-                body: text.into_bytes(),
-                status: None,
-            }),
-            Ruling::Withhold(text) | Ruling::End(text) => Some(text.into()),
-            Ruling::Drop => Some(String::new().into()),
+        let edit: ReplyEdit =
+            match forwarded.judge_body(cx, &self.id, &mut self.records, body, is_json, success) {
+                Ruling::Pass => return None,
+                Ruling::Replace(text) | Ruling::Rewrite(text) => ReplyEdit {
+                    body: text.into_bytes(),
+                    status: None,
+                },
+                Ruling::Withhold(text) | Ruling::End(text) => text.into(),
+                Ruling::Drop => String::new().into(),
+            };
+        Some(self.fitted(cx, body.len(), edit))
+    }
+
+    /// The edit of a body of which the proxy holds so many bytes, or what says that there is no room for it.
+    fn fitted(&mut self, cx: &Context<'_>, held: usize, edit: ReplyEdit) -> ReplyEdit {
+        if has_room(held, edit.body.len()) {
+            return edit;
         }
+        if let (State::Forwarded(forwarded), None) = (&self.state, edit.status) {
+            let plan = &forwarded.plan;
+            let denial = no_room(!plan.asked.is_empty());
+            withheld::note_no_room(&mut self.records, &denial);
+            let body = withheld::instead(plan, &denial, cx.gate);
+            if has_room(held, body.len()) {
+                return body.into();
+            }
+        }
+        // Many long ids, or a long text of the operator's: who waits is told at least that nothing comes.
+        withheld::briefly(&no_room(false)).into()
     }
 
     /// The beginning of a stream that may be the HTTP+SSE transport of 2024-11-05, as far as it has arrived. Its first
@@ -233,13 +257,28 @@ impl Exchange {
                 self.records.push(self.sse_transport_record(cx));
                 self.state = State::Done;
                 let body = pep::withheld(Id::NULL, false, &denial, &cx.gate.http.denial_prefix);
+                let body = match has_room(start.len(), body.len()) {
+                    true => body,
+                    false => withheld::briefly(&denial),
+                };
                 Start::Refuse(ReplyEdit {
                     body: body.into_bytes(),
                     status: Some(400),
                 })
             }
-            _ => Start::Pass(self.reply_chunk(cx, start, end)),
+            _ => Start::Pass(self.fitting_start(cx, start, end)),
         }
+    }
+
+    /// What passes of the beginning of a stream. Nobody waits for any event in it, so those are dropped for which there is
+    /// no room.
+    fn fitting_start(&mut self, cx: &mut Context<'_>, start: &[u8], end: bool) -> Vec<u8> {
+        let out = self.reply_chunk(cx, start, end);
+        if has_room(start.len(), out.len()) {
+            return out;
+        }
+        withheld::note_no_room(&mut self.records, &no_room(false));
+        Vec::new()
     }
 
     fn sse_transport_record(&self, cx: &Context<'_>) -> Record {
@@ -324,6 +363,11 @@ impl Exchange {
 
 const ENCODED: &str = "was withheld: its encoding cannot be inspected.";
 const TOO_LARGE: &str = "was withheld: it is too large to be inspected.";
+const NO_ROOM: &str = "was withheld: what takes its place is longer than the proxy may hold.";
+
+fn no_room(is_list: bool) -> Denial {
+    Denial::new("/results/room", said(is_list, NO_ROOM))
+}
 
 fn said(is_list: bool, what: &str) -> String {
     let noun = if is_list { "The list " } else { "The result " };

@@ -40,6 +40,11 @@ pub(super) fn withhold(
     for record in records {
         record.withheld = Some(denial.rule.to_string());
     }
+    instead(plan, denial, gate)
+}
+
+/// What every request is answered in place of a reply that is withheld.
+pub(super) fn instead(plan: &ReplyPlan, denial: &Denial, gate: &Gate) -> String {
     let refusals: Vec<String> = plan
         .expected
         .iter()
@@ -52,6 +57,13 @@ pub(super) fn withhold(
     }
 }
 
+/// The shortest that says why nothing comes: one error for all requests, without the operator's words.
+pub(super) fn briefly(denial: &Denial) -> String {
+    let reason = "A reply was withheld: there is no room to say why.";
+    let denial = Denial::new(&denial.rule, reason);
+    pep::withheld(Id::NULL, false, &denial, "")
+}
+
 /// What one request is answered in place of what was withheld.
 pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
     let document = Document::parse(expected.id.as_bytes(), &Limits::WIRE);
@@ -61,6 +73,17 @@ pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> Stri
         .and_then(|document| rpc::read_id(document.root()));
     let prefix = &gate.http.denial_prefix;
     pep::withheld(id.unwrap_or(Id::NULL), expected.is_tool, denial, prefix)
+}
+
+/// A note in all records: nothing of the reply is shown, though it was judged. A part that was withheld has its reason.
+pub(super) fn note_no_room(records: &mut [Record], denial: &Denial) {
+    for record in records {
+        record
+            .withheld
+            .get_or_insert_with(|| denial.rule.to_string());
+        record.result_bytes = None;
+        record.result_sha256 = None;
+    }
 }
 
 /// A note in the record of what was withheld.
