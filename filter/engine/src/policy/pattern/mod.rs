@@ -58,6 +58,21 @@ impl Budget {
         Budget { left }
     }
 
+    /// How many steps are left.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Takes so many steps.
+    ///
+    /// # Errors
+    /// There are not so many left: then none are.
+    pub fn spend(&mut self, steps: u64) -> std::result::Result<(), TooMuchWork> {
+        let left = self.left.checked_sub(steps);
+        self.left = left.unwrap_or_default();
+        left.map(|_| ()).ok_or(TooMuchWork)
+    }
+
     /// Whether a pattern is found anywhere in `text`.
     ///
     /// # Errors

@@ -28,26 +28,25 @@ pub fn email(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     while start < place && !is(text.at(start), WORD | WIDE) {
         start = start.saturating_add(1);
     }
-    let name = text.0.get(start..place)?;
     // Remotes of Git (`git@host.org:path`), images for dense screens (`icon@2x.png`), and products of matrices.
-    let remote = name == b"git" && text.at(end) == b':';
+    let remote = text.at(end) == b':' && text.part(start..place) == b"git";
     let image = is(text.at(domain), DIGIT)
         && text.at(domain.saturating_add(1)) == b'x'
         && text.at(domain.saturating_add(2)) == b'.';
     let call = text.at(end) == b'(';
     let ends_plain = !matches!(text.before(place, 1), b'.' | b'\'');
-    (!name.is_empty() && ends_plain && !remote && !image && !call).then_some(start..end)
+    (start < place && ends_plain && !remote && !image && !call).then_some(start..end)
 }
 
 fn local_start(text: Text<'_>, place: usize) -> usize {
-    let mut start = text.run_back(place, BASE64_URL | LOCAL | WIDE, LOCAL_PART);
-    // Symbols, and characters of three and four bytes, end it.
-    let narrow = text.0.get(start..place).unwrap_or_default();
-    if let Some(last) = narrow
-        .iter()
-        .rposition(|byte| *byte == 0xc2 || *byte >= 0xe0)
-    {
-        start = start.saturating_add(last).saturating_add(1);
+    let (first, mut start) = (place.saturating_sub(LOCAL_PART), place);
+    while start > first {
+        let byte = text.before(start, 1);
+        // Symbols, and characters of three and four bytes, end it.
+        if byte == 0xc2 || byte >= 0xe0 || !is(byte, BASE64_URL | LOCAL | WIDE) {
+            break;
+        }
+        start = start.saturating_sub(1);
     }
     // Within a character.
     while (0x80..0xc0).contains(&text.at(start)) {
@@ -78,50 +77,69 @@ fn domain_end(text: Text<'_>, place: usize) -> Option<usize> {
     }
 }
 
-/// Where the run of these classes and of two-byte letters ends.
+/// Where the run of these classes and of two-byte letters ends, or somewhere beyond the longest domain.
 fn label_end(text: Text<'_>, place: usize, classes: u8) -> usize {
-    let mut end = text.run(place, classes);
-    while (0xc3..0xe0).contains(&text.at(end)) {
-        end = text.run(end.saturating_add(2), classes);
+    let most = DOMAIN.saturating_add(1);
+    let mut end = text.run(place, classes, most);
+    while (0xc3..0xe0).contains(&text.at(end)) && end.saturating_sub(place) < most {
+        end = text.run(end.saturating_add(2), classes, most);
     }
     end
 }
 
-/// A link to a host that is not allowed. `place` is at the `:` of its scheme, or at the first `/` of one without a scheme
-/// (`//host` as the target of a Markdown link or in an attribute).
+/// A link to a host that is not allowed, and the first of these rules that does not allow it. `place` is at the `:` of its
+/// scheme, or at the first `/` of one without a scheme (`//host` as the target of a Markdown link or in an attribute).
 ///
 /// Links with `http` or `https` count with any number and kind of slashes, as browsers read them; of other schemes, those
 /// with `://` and a host with a dot or with user info. What is no plain URL is not allowed.
-pub fn url(text: Text<'_>, place: usize, test: &UrlTest) -> Option<Range<usize>> {
+pub fn url(
+    text: Text<'_>,
+    place: usize,
+    rules: &[(usize, UrlTest)],
+) -> Option<(usize, Range<usize>)> {
     let relative = text.at(place) == b'/';
+    let after = place.saturating_add(usize::from(!relative));
+    if !matches!(text.at(after), b'/' | b'\\') {
+        return None;
+    }
     // Whatever is written in front of them: readers that look for links find these schemes anywhere.
     let web = text
         .ended_by(place, b"https")
-        .or(text.ended_by(place, b"http"));
+        .or_else(|| text.ended_by(place, b"http"));
     let http = web.is_some();
-    let (start, after) = if relative {
+    if relative {
         let opened = matches!(text.before(place, 1), b'(' | b'"' | b'\'' | b'=' | b'<')
             || text.ended_by(place, b"]: ").is_some();
         domain_end(text, place.saturating_add(2)).filter(|_| opened)?;
-        (place, place)
-    } else {
-        let start = web.unwrap_or_else(|| scheme_start(text, place));
-        (start, place.saturating_add(1))
-    };
-    let rest = text.0.get(after..)?;
-    let slash = |byte: &&u8| matches!(byte, b'/' | b'\\');
-    let slashes = rest.iter().take_while(slash).count();
-    let escaped = rest.starts_with(br"\/\/");
-    let usual = match slashes {
-        2 => rest.starts_with(b"//"),
+    }
+    let slash = |byte| matches!(byte, b'/' | b'\\');
+    let host = text
+        .position(after, |byte| !slash(byte))
+        .unwrap_or(text.len());
+    let escaped = text.has(after, br"\/\/");
+    let usual = match host.saturating_sub(after) {
+        2 => text.has(after, b"//"),
         4 => escaped,
         _ => false,
     };
-    if slashes == 0 || !(usual || http) || !(relative || is(text.at(start), WORD)) {
+    if !(usual || http) {
         return None;
     }
-    let host = after.saturating_add(slashes);
-    let authority = text.0.get(host..extent(text, host, true))?;
+    let start = match web {
+        _ if relative => place,
+        Some(start) => start,
+        None => scheme_start(text, place),
+    };
+    if !(relative || is(text.at(start), WORD)) {
+        return None;
+    }
+    // Who takes a backslash for a slash in front of a host takes it for one behind it.
+    let part = if usual {
+        Part::Authority
+    } else {
+        Part::WebAuthority
+    };
+    let authority = text.part(host..extent(text, host, part));
     let authority = match authority.strip_suffix(b"\\") {
         Some(inner) if escaped => inner,
         _ => authority,
@@ -139,10 +157,23 @@ pub fn url(text: Text<'_>, place: usize, test: &UrlTest) -> Option<Range<usize>>
         return None;
     }
     let readable = std::str::from_utf8(authority).unwrap_or_default();
-    let allowed = usual
-        && authority.len() <= AUTHORITY
-        && test.matches(&["https://", readable].concat()) == Some(true);
-    (!allowed).then(|| start..extent(text, host, false))
+    let plain = usual && authority.len() <= AUTHORITY;
+    let link = ["https://", readable].concat();
+    let (rule, _) = rules
+        .iter()
+        .find(|(_, test)| !plain || test.matches(&link) != Some(true))?;
+    Some((*rule, start..extent(text, host, Part::Link)))
+}
+
+/// How far a link is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// To the end of its authority.
+    Authority,
+    /// To the end of its authority as browsers see it, for whom a backslash ends it.
+    WebAuthority,
+    /// To its own end.
+    Link,
 }
 
 fn scheme_start(text: Text<'_>, place: usize) -> usize {
@@ -153,11 +184,12 @@ fn scheme_start(text: Text<'_>, place: usize) -> usize {
     start
 }
 
-/// Where the link ends whose host begins here, or its authority: before white space, a quote or a closing bracket that was not
+/// Where the link ends whose host begins here, or a part of it: before white space, a quote or a closing bracket that was not
 /// opened in it, and without the punctuation of the sentence around it.
-fn extent(text: Text<'_>, host: usize, authority: bool) -> usize {
+fn extent(text: Text<'_>, host: usize, part: Part) -> usize {
     let (mut end, mut open) = (host, 0_usize);
     let mut path = false;
+    let authority = part != Part::Link;
     loop {
         match text.at(end) {
             b'(' | b'[' | b'{' => open = open.saturating_add(1),
@@ -166,6 +198,7 @@ fn extent(text: Text<'_>, host: usize, authority: bool) -> usize {
                 None => break,
             },
             b'/' | b'?' | b'#' if authority => return end,
+            b'\\' if part == Part::WebAuthority => return end,
             b'/' | b'?' | b'#' => path = true,
             // Escapes of a text within a text.
             b'\\' if path && text.at(end.saturating_add(1)) != b'/' => break,

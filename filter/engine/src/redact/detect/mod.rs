@@ -8,12 +8,17 @@ mod numbers;
 mod text;
 mod tokens;
 
+use std::cell::Cell;
 use std::ops::Range;
 
 pub use crate::policy::{Budget, TooMuchWork};
 use crate::policy::{Pattern, UrlTest};
 use numbers::{Groups, card, iban, ipv4, phone, ssn};
 use text::{DIGIT, Text, is};
+use tokens::Keys;
+
+/// How often all named detectors together look at a byte of any text, at most, on the average of the text.
+pub const LOOKS: u64 = 40;
 
 /// What a built-in detector looks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,14 +284,9 @@ impl Detectors {
     /// # Errors
     /// The own patterns would take more work than the budget allows.
     pub fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<Match>, TooMuchWork> {
-        let mut found = Scan {
-            rules: self,
-            text: Text(text.as_bytes()),
-            found: Vec::new(),
-            key_ends: true,
-            link_end: 0,
-        }
-        .run();
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let looks = bytes.saturating_mul(LOOKS).saturating_add(LOOKS);
+        let mut found = self.find_named(text, &mut Budget::new(looks))?;
         for (kind, rule) in self.rules.iter().enumerate() {
             let Target::Own(pattern) = &rule.target else {
                 continue;
@@ -296,6 +296,23 @@ impl Detectors {
         }
         Ok(found)
     }
+
+    /// Everything the named detectors find in `text`. Each look at a byte takes a step of the budget; [`LOOKS`] for each byte
+    /// are always enough.
+    ///
+    /// # Errors
+    /// The budget is not.
+    pub fn find_named(&self, text: &str, budget: &mut Budget) -> Result<Vec<Match>, TooMuchWork> {
+        let looks = Cell::new(0);
+        let scan = Scan {
+            rules: self,
+            text: Text::new(text.as_bytes(), &looks),
+            found: Vec::new(),
+            keys: Keys::default(),
+            link_end: 0,
+        };
+        scan.run(&looks, budget)
+    }
 }
 
 /// One text on its way through the named detectors.
@@ -303,29 +320,27 @@ struct Scan<'s> {
     rules: &'s Detectors,
     text: Text<'s>,
     found: Vec<Match>,
-    /// Whether there may be the last line of a private key further on.
-    key_ends: bool,
+    keys: Keys,
     /// Where the last link that is not allowed ends: what stands in it is no link of its own.
     link_end: usize,
 }
 
 impl Scan<'_> {
-    fn run(mut self) -> Vec<Match> {
+    fn run(mut self, looks: &Cell<u64>, budget: &mut Budget) -> Result<Vec<Match>, TooMuchWork> {
         let triggers = &self.rules.triggers;
-        let trigger = |byte: &u8| triggers.get(usize::from(*byte)) == Some(&true);
-        let mut place = 0_usize;
-        while let Some(rest) = self.text.0.get(place..)
-            && let Some(offset) = rest.iter().position(trigger)
-        {
-            place = place.saturating_add(offset);
-            let next = self.look(place);
-            place = place.saturating_add(1).max(next);
+        let trigger = |byte| triggers.get(usize::from(byte)) == Some(&true);
+        let mut from = 0;
+        while let Some(place) = self.text.position(from, trigger) {
+            self.look(place);
+            budget.spend(looks.take())?;
+            from = place.saturating_add(1);
         }
-        self.found
+        budget.spend(looks.take())?;
+        Ok(self.found)
     }
 
-    /// Looks at a trigger; returns where to go on at the earliest.
-    fn look(&mut self, place: usize) -> usize {
+    /// Looks at a trigger.
+    fn look(&mut self, place: usize) {
         let text = self.text;
         match text.at(place) {
             b'0'..=b'9' => self.digits(place),
@@ -354,19 +369,13 @@ impl Scan<'_> {
             b'x' => self.add(SLACK_TOKEN, |text| tokens::slack(text, place)),
             b'J' => self.add(JWT, |text| tokens::jwt(text, place)),
             _ => {
-                let before = self.found.len();
-                let mut ends = self.key_ends;
+                let mut keys = std::mem::take(&mut self.keys);
                 self.add(PRIVATE_KEY, |text| {
-                    tokens::private_key(text, place, &mut ends)
+                    tokens::private_key(text, place, &mut keys)
                 });
-                self.key_ends = ends;
-                if self.found.len() > before {
-                    // Nothing in it matters any more.
-                    return self.found.last().map_or(0, |found| found.span.end);
-                }
+                self.keys = keys;
             }
         }
-        0
     }
 
     /// The number that begins here, if one does.
@@ -391,15 +400,12 @@ impl Scan<'_> {
 
     /// A link whose `:`, or whose first slash, is here.
     fn link(&mut self, place: usize) {
-        let rules = self.rules;
         if place < self.link_end {
             return;
         }
-        for (kind, test) in &rules.links {
-            if let Some(span) = links::url(self.text, place, test) {
-                self.link_end = self.link_end.max(span.end);
-                push(&mut self.found, Match { span, kind: *kind });
-            }
+        if let Some((kind, span)) = links::url(self.text, place, &self.rules.links) {
+            self.link_end = span.end;
+            push(&mut self.found, Match { span, kind });
         }
     }
 

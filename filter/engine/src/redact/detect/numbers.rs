@@ -108,7 +108,7 @@ impl<'t> Groups<'t> {
     /// Its digits, up to the end of so many groups.
     fn digits(&self, groups: usize) -> impl DoubleEndedIterator<Item = u32> {
         let end = self.group(groups.saturating_sub(1)).end;
-        let bytes = self.text.0.get(self.start..end).unwrap_or_default();
+        let bytes = self.text.part(self.start..end);
         let digits = bytes.iter().filter(|byte| is(**byte, DIGIT));
         digits.map(|digit| u32::from(digit & 15))
     }
@@ -457,7 +457,7 @@ const ACCOUNTS: &[u8] = b"AD24AE23AL28AT20AZ28BA20BE16BG22BH22BI27BR29BY28CH21CR
 /// groups of four. `place` is at its check digits.
 pub fn iban(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let start = place.checked_sub(2)?;
-    let country = text.0.get(start..place)?;
+    let country = text.part(start..place);
     let one_case =
         country.iter().all(|byte| is(*byte, UPPER)) || country.iter().all(|byte| is(*byte, LOWER));
     if !one_case || !is(text.at(place.saturating_add(1)), DIGIT) || !text.begins_word(start) {

@@ -2,6 +2,9 @@
 //!
 //! Everything outside ASCII is no part of a word, except where a scanner says so.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 /// `0`–`9`
 pub const DIGIT: u8 = 1;
 /// `A`–`Z`
@@ -59,14 +62,36 @@ pub fn is(byte: u8, classes: u8) -> bool {
         .is_some_and(|class| class & classes != 0)
 }
 
-/// A text as scanners see it. NUL stands before its beginning and behind its end.
+/// A text as scanners see it, and how often they have looked. NUL stands before its beginning and behind its end.
+///
+/// There is no way to a byte that is not counted: what a scanner costs is known while it runs.
 #[derive(Clone, Copy)]
-pub struct Text<'t>(pub &'t [u8]);
+pub struct Text<'t> {
+    bytes: &'t [u8],
+    looks: &'t Cell<u64>,
+}
 
-impl Text<'_> {
+impl<'t> Text<'t> {
+    /// Looks are added to `looks`: one for each byte that is read, however often.
+    pub fn new(bytes: &'t [u8], looks: &'t Cell<u64>) -> Text<'t> {
+        Text { bytes, looks }
+    }
+
+    /// Its length in bytes.
+    pub fn len(self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Counts so many looks.
+    pub fn count(self, looks: usize) {
+        let looks = u64::try_from(looks).unwrap_or(u64::MAX);
+        self.looks.set(self.looks.get().saturating_add(looks));
+    }
+
     /// The byte at this place.
     pub fn at(self, place: usize) -> u8 {
-        self.0.get(place).copied().unwrap_or(0)
+        self.count(1);
+        self.bytes.get(place).copied().unwrap_or(0)
     }
 
     /// The byte so many places before this one.
@@ -74,32 +99,62 @@ impl Text<'_> {
         place.checked_sub(back).map_or(0, |place| self.at(place))
     }
 
+    /// The bytes from here to there, each counted as read.
+    pub fn part(self, span: Range<usize>) -> &'t [u8] {
+        let part = self.bytes.get(span).unwrap_or_default();
+        self.count(part.len());
+        part
+    }
+
+    /// Where the first byte that is one of these stands, from here on.
+    pub fn position(self, place: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
+        let rest = self.bytes.get(place..)?;
+        let offset = rest.iter().position(|byte| wanted(*byte));
+        self.count(offset.unwrap_or(rest.len()));
+        offset.map(|offset| place.saturating_add(offset))
+    }
+
+    /// Where `word` stands next, from here on.
+    pub fn find(self, place: usize, word: &[u8]) -> Option<usize> {
+        let rest = self.bytes.get(place..)?;
+        let offset = rest.windows(word.len()).position(|window| window == word);
+        self.count(offset.unwrap_or(rest.len()));
+        offset.map(|offset| place.saturating_add(offset))
+    }
+
     /// Whether `word` stands here.
     pub fn has(self, place: usize, word: &[u8]) -> bool {
-        self.0
-            .get(place..)
-            .is_some_and(|rest| rest.starts_with(word))
+        let end = place.saturating_add(word.len());
+        word.first() == Some(&self.at(place)) && self.part(place..end) == word
     }
 
     /// Where `word` begins if it ends here, in whatever case; `word` is in lower case.
     pub fn ended_by(self, place: usize, word: &[u8]) -> Option<usize> {
         let start = place.checked_sub(word.len())?;
-        let found = self.0.get(start..place)?;
-        found.eq_ignore_ascii_case(word).then_some(start)
+        let last = word.last()?;
+        let found = self.before(place, 1).eq_ignore_ascii_case(last)
+            && self.part(start..place).eq_ignore_ascii_case(word);
+        found.then_some(start)
     }
 
-    /// Where the run of these classes that begins here ends.
-    pub fn run(self, place: usize, classes: u8) -> usize {
-        let rest = self.0.get(place..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| is(**byte, classes)).count();
+    /// Where the run of these classes that begins here ends, at most so many bytes on.
+    pub fn run(self, place: usize, classes: u8, most: usize) -> usize {
+        let rest = self.bytes.get(place..).unwrap_or_default();
+        let length = rest
+            .iter()
+            .take(most)
+            .take_while(|byte| is(**byte, classes))
+            .count();
+        self.count(length.saturating_add(1));
         place.saturating_add(length)
     }
 
     /// Where the run of these classes that ends here begins, at most so many places back.
     pub fn run_back(self, place: usize, classes: u8, most: usize) -> usize {
-        let until = self.0.get(..place).unwrap_or_default();
+        let until = self.bytes.get(..place).unwrap_or_default();
         let bytes = until.iter().rev().take(most);
         let length = bytes.take_while(|byte| is(**byte, classes)).count();
+        self.count(length.saturating_add(1));
         place.saturating_sub(length)
     }
 

@@ -4,6 +4,15 @@ use std::ops::Range;
 
 use super::text::{BASE64, BASE64_URL, DASH, DIGIT, LOWER, Text, UPPER, WORD, is};
 
+/// Longest header of a token, in bytes: four times what servers take for all headers of a request.
+const HEADER: usize = 65_536;
+
+/// Longest label of a PEM line, in bytes.
+const LABEL: usize = 59;
+
+/// As far as it goes: where no two runs hold the same byte, because none begins behind a byte of its own alphabet.
+const WHOLE: usize = usize::MAX;
+
 /// A JSON Web Token: a header that decodes to an object with `alg`, a payload, a signature. With `enc` in its header it is
 /// an encrypted one, of five parts. `place` is at the `J` of `eyJ`.
 pub fn jwt(text: Text<'_>, place: usize) -> Option<Range<usize>> {
@@ -11,10 +20,10 @@ pub fn jwt(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     if !text.has(start, b"eyJ") || is(text.before(start, 1), BASE64_URL) {
         return None;
     }
-    let header = text.run(start, BASE64_URL);
+    let header = text.run(start, BASE64_URL, HEADER);
     let mut end = header;
     let parts = if text.at(header) == b'.' {
-        jwt_parts(text.0.get(start..header)?)?
+        jwt_parts(text.part(start..header))?
     } else {
         return None;
     };
@@ -22,7 +31,7 @@ pub fn jwt(text: Text<'_>, place: usize) -> Option<Range<usize>> {
         if text.at(end) != b'.' {
             return (part > 2).then_some(start..end);
         }
-        end = text.run(end.saturating_add(1), BASE64_URL);
+        end = text.run(end.saturating_add(1), BASE64_URL, WHOLE);
     }
     Some(start..end)
 }
@@ -58,30 +67,50 @@ fn word(letters: [u8; 5]) -> u64 {
         .fold(0, |word, letter| (word << 8) | u64::from(letter))
 }
 
+/// How far a text has been searched for private keys.
+#[derive(Default)]
+pub struct Keys {
+    /// Where the last one ends: what begins in it is no key of its own.
+    until: usize,
+    /// No last line stands further on.
+    ended: bool,
+}
+
 /// A private key as PEM, or what is left of one: without its last line it goes on to the end of the text. Line ends may be
-/// written as `\n`. `place` is at the `B` of `BEGIN`; `ends` says whether there may be a last line further on, and is
-/// cleared when there is none.
-pub fn private_key(text: Text<'_>, place: usize, ends: &mut bool) -> Option<Range<usize>> {
+/// written as `\n`. `place` is at the `B` of `BEGIN`.
+pub fn private_key(text: Text<'_>, place: usize, keys: &mut Keys) -> Option<Range<usize>> {
+    if place < keys.until {
+        return None;
+    }
     let start = text.ended_by(place, b"-----")?;
     if !text.has(place, b"BEGIN ") {
         return None;
     }
     let body = private_label(text, place.saturating_add(6))?;
-    let mut at = body;
-    while *ends {
-        let rest = text.0.get(at..).unwrap_or_default();
-        let found = rest.windows(9).position(|window| window == b"-----END ");
-        let Some(offset) = found else {
-            *ends = false;
+    let end = last_line(text, body, keys).or_else(|| rest_of_key(text, body))?;
+    keys.until = end;
+    Some(start..end)
+}
+
+/// Where the next last line of a private key ends.
+fn last_line(text: Text<'_>, mut place: usize, keys: &mut Keys) -> Option<usize> {
+    const LINE: &[u8] = b"-----END ";
+    while !keys.ended {
+        let Some(found) = text.find(place, LINE) else {
+            keys.ended = true;
             break;
         };
-        at = at.saturating_add(offset).saturating_add(9);
-        if let Some(end) = private_label(text, at) {
-            return Some(start..end);
+        place = found.saturating_add(LINE.len());
+        if let Some(end) = private_label(text, place) {
+            return Some(end);
         }
     }
-    // A text that only speaks of such a line has no key behind it.
-    let rest = text.0.get(body..).unwrap_or_default();
+    None
+}
+
+/// Where the text ends, if there is a key behind its first line: a text that only speaks of such a line has none.
+fn rest_of_key(text: Text<'_>, body: usize) -> Option<usize> {
+    let rest = text.part(body..body.saturating_add(64).min(text.len()));
     let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'\\' | b'"' | b'\'');
     let mut skipped = rest
         .iter()
@@ -96,29 +125,32 @@ pub fn private_key(text: Text<'_>, place: usize, ends: &mut bool) -> Option<Rang
         skipped = skipped.saturating_add(usize::from(rest.get(skipped) == Some(&b'\\')));
     }
     let first = body.saturating_add(skipped);
-    let length = text.run(first, WORD | BASE64).saturating_sub(first);
-    let headed = text.has(first, b"Proc-Type:") || text.has(first, b"Version:");
-    (length >= 16 || headed).then_some(start..text.0.len())
+    let long = || text.run(first, WORD | BASE64, 16) == first.saturating_add(16);
+    let headed = || text.has(first, b"Proc-Type:") || text.has(first, b"Version:");
+    (long() || headed()).then_some(text.len())
 }
 
 /// Where the line ends whose label begins here, if it is that of a private key.
 fn private_label(text: Text<'_>, place: usize) -> Option<usize> {
-    let label = text.0.get(place..)?;
-    let label = label.get(..label.len().min(64))?;
-    let length = label.windows(5).position(|window| window == b"-----")?;
-    let label = label.get(..length)?;
-    let plain = label
-        .iter()
-        .all(|byte| is(*byte, UPPER | DIGIT) || *byte == b' ');
-    let private = label.windows(11).any(|window| window == b"PRIVATE KEY");
-    (plain && private).then(|| place.saturating_add(length).saturating_add(5))
+    let mut end = place;
+    while is(text.at(end), UPPER | DIGIT) || text.at(end) == b' ' {
+        end = end.saturating_add(1);
+        if end > place.saturating_add(LABEL) {
+            return None;
+        }
+    }
+    let private = || {
+        let label = text.part(place..end);
+        label.windows(11).any(|window| window == b"PRIVATE KEY")
+    };
+    (text.has(end, b"-----") && private()).then(|| end.saturating_add(5))
 }
 
 /// An access key id of AWS. `place` is at its `A`.
 pub fn aws_id(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let known = text.has(place, b"AKIA") || text.has(place, b"ASIA");
     let end = place.saturating_add(20);
-    let whole = || text.run(place, UPPER | DIGIT) == end && !is(text.at(end), LOWER | DASH);
+    let whole = || text.run(place, UPPER | DIGIT, 21) == end && !is(text.at(end), LOWER | DASH);
     (known && text.begins_word(place) && whole()).then_some(place..end)
 }
 
@@ -144,7 +176,7 @@ pub fn aws_secret(text: Text<'_>, place: usize) -> Option<Range<usize>> {
         start = start.saturating_add(1);
     }
     let end = start.saturating_add(40);
-    let whole = text.run(start, WORD | BASE64) == end;
+    let whole = text.run(start, WORD | BASE64, 41) == end;
     (assigned && whole).then_some(start..end)
 }
 
@@ -209,19 +241,19 @@ pub fn slack(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     }
     // Only the cookie, `xoxd-`, is more than a word; in a link, what follows the others belongs to the link.
     let joins = |byte: u8| byte == b'%' || (cookie && matches!(byte, b'/' | b'+'));
-    let mut end = text.run(body, BASE64_URL);
+    let mut end = text.run(body, BASE64_URL, WHOLE);
     while joins(text.at(end)) {
-        end = text.run(end.saturating_add(1), BASE64_URL);
+        end = text.run(end.saturating_add(1), BASE64_URL, WHOLE);
     }
     // Every one has a number in it; `xoxb-your-token-goes-here` has none.
-    let mut body = text.0.get(body..end)?.iter();
+    let mut body = text.part(body..end).iter();
     (body.len() >= 18 && body.any(|byte| is(*byte, DIGIT))).then_some(place..end)
 }
 
 /// The address of a webhook of Slack, scheme included. `place` is at the `/` behind the host.
 pub fn slack_webhook(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let host = text.ended_by(place, b"hooks.slack.com")?;
-    let end = text.run(place, BASE64_URL | BASE64);
+    let end = text.run(place, BASE64_URL | BASE64, WHOLE);
     let start = text.ended_by(host, b"https://").unwrap_or(host);
     (end.saturating_sub(place) >= 24).then_some(start..end)
 }
@@ -230,7 +262,7 @@ pub fn slack_webhook(text: Text<'_>, place: usize) -> Option<Range<usize>> {
 pub fn google(text: Text<'_>, place: usize) -> Option<Range<usize>> {
     let end = place.saturating_add(39);
     let known = text.has(place, b"AIza") && text.begins_word(place);
-    (known && text.run(place, BASE64_URL) == end).then_some(place..end)
+    (known && text.run(place, BASE64_URL, 40) == end).then_some(place..end)
 }
 
 /// From `start` to the end of the run of these classes that begins at `body`, if it is long enough and begins a word.
@@ -244,6 +276,6 @@ fn token(
     if !text.begins_word(start) {
         return None;
     }
-    let end = text.run(body, classes);
+    let end = text.run(body, classes, WHOLE);
     (end.saturating_sub(body) >= least).then_some(start..end)
 }
