@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::Pattern;
 use super::path::{Facts, Found, Path, Root, Step, follow};
-use super::pattern::Pattern;
 use super::url::UrlTest;
 use crate::json::{Decimal, Document, Kind, Value, canonical};
 use crate::{NameMap, Names, order};

@@ -5,14 +5,13 @@
 
 mod condition;
 mod path;
-mod pattern;
 mod url;
 
 use std::sync::Arc;
 
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
-pub use pattern::{Budget, Pattern, PatternError, TooMuchWork};
+pub use toolgate_pattern::{Budget, Pattern, PatternError, TooMuchWork};
 pub use url::UrlTest;
 
 use crate::counters::Window;

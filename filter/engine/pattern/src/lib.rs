@@ -4,6 +4,16 @@
 //! number of steps for each byte. What RE2 does not have, or reads differently from what people expect, is refused by name.
 //! `(?i)` folds ASCII letters only.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::panic,
+        reason = "a test may panic"
+    )
+)]
+
 mod compile;
 mod search;
 mod translate;
@@ -21,7 +31,6 @@ const MAX_REPEAT: u32 = 1000;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: Box<str>,
-    #[cfg(feature = "lint")]
     translated: Box<str>,
     program: Program,
 }
@@ -99,7 +108,6 @@ impl Pattern {
         Ok(Pattern {
             source: pattern.into(),
             program: Program::new(&translated)?,
-            #[cfg(feature = "lint")]
             translated: translated.into(),
         })
     }
@@ -141,8 +149,7 @@ impl Pattern {
     }
 
     /// The pattern in the plain form it is compiled from: the same meaning, in a syntax other engines read too.
-    #[cfg(feature = "lint")]
-    pub(crate) fn translated(&self) -> &str {
+    pub fn translated(&self) -> &str {
         &self.translated
     }
 

@@ -6,7 +6,7 @@
     reason = "a test may panic"
 )]
 
-use toolgate_engine::policy::{Budget, Pattern, TooMuchWork};
+use toolgate_pattern::{Budget, Pattern, TooMuchWork};
 
 /// Numbers that look random and are the same on every run.
 struct Random(u64);
