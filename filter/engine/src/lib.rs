@@ -42,9 +42,11 @@ pub mod pdp;
 pub mod pep;
 pub mod pins;
 pub mod policy;
+mod protobuf;
 pub mod redact;
 pub mod rpc;
 pub mod sse;
+mod text;
 pub mod time;
 
 pub use names::{NameMap, Names};

@@ -23,7 +23,6 @@ mod question;
 mod table;
 mod ticket;
 
-pub(crate) use binding::hex;
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, cancel, mark, was_cancelled};
 pub use notify::{Event, delivered, due, failed};
@@ -33,7 +32,7 @@ pub use table::{
 };
 pub use ticket::{Ticket, sign};
 
-use crate::audit::clip;
+use crate::text::clip;
 
 /// Who decides, as a console knows them.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,10 @@
 
 use super::conditions::{op_name, read_conditions};
 use super::limits::{CounterBook, read_limit};
-use super::reader::{Field, Object, Reader, escape};
+use super::reader::{Field, Object, Reader};
 use super::wording;
 use crate::policy::{Block, Condition, Entry, Requirement, Rule};
+use crate::text::escape;
 use crate::{NameMap, order};
 
 /// Reads the rules of one entry. `base` is the pointer of the entry in refusals, such as `/tools/x`.

@@ -8,7 +8,6 @@ mod approvals;
 mod compile;
 mod conditions;
 mod console;
-mod double;
 mod error;
 mod identity;
 mod json_v1;
@@ -16,22 +15,19 @@ mod limits;
 #[cfg(feature = "lint")]
 mod lint;
 mod pins;
-pub(crate) mod protobuf;
 mod reader;
 mod results;
 mod rules;
 mod wording;
 
 pub use crate::json::canonical;
+pub use crate::protobuf::struct_to_json;
 #[cfg(feature = "explain")]
 pub(crate) use conditions::op_name;
 pub use console::{Approver, Console};
 pub use error::{ConfigError, ConfigErrors};
-pub(crate) use limits::display_nanos;
 #[cfg(feature = "lint")]
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
-pub use protobuf::struct_to_json;
-pub(crate) use reader::escape;
 
 use std::sync::Arc;
 

@@ -3,10 +3,11 @@
 use super::request::{Checked, Refusal, record, refuse};
 use super::{Answer, Context, api, reply};
 use crate::approvals::{self, DecideError};
-use crate::audit::{Outcome, Record, clip};
+use crate::audit::{Outcome, Record};
 use crate::config::Approver;
 use crate::control;
 use crate::json::{Document, Kind, Limits, ObjectWriter};
+use crate::text::clip;
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;

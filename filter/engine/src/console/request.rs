@@ -3,10 +3,11 @@
 //! Without a token there is the page and nothing else, not even a "not found".
 
 use super::{Answer, Body, Context, api, page, reply};
-use crate::audit::{Outcome, Record, clip};
+use crate::audit::{Outcome, Record};
 use crate::config::Approver;
 use crate::exchange::{Headers, header, is_json};
 use crate::identity::TokenHash;
+use crate::text::clip;
 
 /// Headers that decide how a request is read. A second one is a second reading.
 const ONCE: [&str; 11] = [

@@ -1,8 +1,8 @@
 //! The stop switch: while it is set every call on every worker is refused.
 
-use super::clip_reason;
 use crate::counters::{Store, StoreLost, change};
 use crate::json::{Document, Limits, ObjectWriter};
+use crate::text::clip_reason;
 use crate::time::Timestamp;
 
 const KEY: &str = "toolgate.stop";

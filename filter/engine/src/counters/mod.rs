@@ -6,10 +6,12 @@
 //!
 //! Amounts are fixed point, 10^-9, in checked 128-bit arithmetic. A total out of range is a refusal.
 
+mod amount;
 mod bucket;
 mod table;
 mod window;
 
+pub(crate) use amount::{ONE, display_nanos};
 pub use table::{Charge, CounterKey, Receipt, ReserveError, Table};
 pub use window::{Span, Window};
 

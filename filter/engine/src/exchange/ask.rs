@@ -7,12 +7,13 @@ use super::hold::{self, Waiting};
 use super::judge::{self, Judged, Opinion, Ruling, Subject, Verdict};
 use super::{Context, record};
 use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State};
-use crate::audit::{Outcome, Record, clip};
+use crate::audit::{Outcome, Record};
 use crate::counters::StoreLost;
 use crate::pdp::{self, Denial, Planned, Settled, Target};
 use crate::pep;
 use crate::policy::{Approval, Rule};
 use crate::rpc::Id;
+use crate::text::clip;
 
 /// How often a question is asked anew because another call like this one used the answer.
 const ATTEMPTS: usize = 8;

@@ -1,10 +1,10 @@
 //! Request headers: is this MCP over HTTP at all, and does everybody read it the same way?
 
 use super::Headers;
-use crate::audit::clip;
 use crate::config::Gate;
 use crate::mcp::{Mirrors, Version};
 use crate::pep::Rejection;
+use crate::text::clip;
 
 /// What is kept of the request headers.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::reply::ReplyPlan;
 use super::watch::Watch;
 use super::{Context, record, state};
 use crate::approvals::{self, Binding, Bound, CallId, Ticket};
-use crate::audit::{Outcome, Record, clip};
+use crate::audit::{Outcome, Record};
 use crate::config::{AskMode, Mode};
 use crate::control;
 use crate::counters::StoreLost;
@@ -23,6 +23,7 @@ use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target}
 use crate::pep::{Answer, Rejection, Reply};
 use crate::redact::ResultRules;
 use crate::rpc::{self, Call, Id, Message};
+use crate::text::clip;
 use crate::time::Timestamp;
 
 /// Most messages of a batch.

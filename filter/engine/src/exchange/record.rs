@@ -2,11 +2,12 @@
 
 use super::Context;
 use super::head::RequestHead;
-use crate::audit::{CounterRecord, Record, clip};
-use crate::config::display_nanos;
+use crate::audit::{CounterRecord, Record};
+use crate::counters::display_nanos;
 use crate::identity::{Caller, Principal};
 use crate::json::compact;
 use crate::pdp::Charged;
+use crate::text::clip;
 
 /// A record with what is known of every request.
 pub(super) fn of(

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use super::decide::{AccessRequest, Denial};
-use crate::config::display_nanos;
-use crate::counters::{Charge, CounterKey, Store, StoreLost, Table};
+use crate::counters::{Charge, CounterKey, ONE, Store, StoreLost, Table, display_nanos};
 use crate::identity::Principal;
 use crate::json::{Document, Limits};
 use crate::policy::{Cost, Counter, Entry, Facts, Found, Limit, Max, Path, Policy, Scope};
 use crate::time::Timestamp;
-
-/// One, in 10^-9.
-const ONE: i128 = 1_000_000_000;
 
 /// What a limit costs this call, or why it cannot be counted.
 pub(super) fn charge(

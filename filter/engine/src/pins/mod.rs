@@ -208,7 +208,7 @@ impl Pin {
     /// `/pins/<tool>`
     fn pointer(&self) -> String {
         let mut pointer = String::from("/pins/");
-        pointer.push_str(&crate::config::escape(&self.name));
+        pointer.push_str(&crate::text::escape(&self.name));
         pointer
     }
 }

@@ -6,7 +6,6 @@ use super::super::{Context, Forwarded};
 use super::plan::Expected;
 use super::untied_record;
 use super::withheld::{Withheld, note_withheld, refusal, unreadable};
-use crate::approvals::hex;
 use crate::audit::Record;
 use crate::json::{Document, Edits, Value};
 use crate::pdp::{self, Denial};
@@ -14,6 +13,7 @@ use crate::redact::detect::Budget;
 use crate::redact::{self, Findings, ResultRules, Tally};
 use crate::rpc;
 use crate::sse::Ruling;
+use crate::text::hex;
 
 /// What is done with one message.
 enum Fate {

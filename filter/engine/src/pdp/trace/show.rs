@@ -1,8 +1,8 @@
 //! Conditions, values and counters as people read them.
 
 use super::Usage;
-use crate::config::{Counters, display_nanos, op_name};
-use crate::counters::{Store, Window};
+use crate::config::{Counters, op_name};
+use crate::counters::{Store, Window, display_nanos};
 use crate::pdp::decide::Planned;
 use crate::policy::{Condition, Facts, Found, List, Max, Operand, Path, Step, Test};
 use crate::time::Timestamp;
