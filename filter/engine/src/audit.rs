@@ -8,9 +8,8 @@ use crate::approvals::Notice;
 use crate::config::AuditArgs;
 use crate::counters::{Receipt, display_nanos};
 use crate::json::{Kind, Value, compact, one_line};
-use crate::pdp::Denial;
-use crate::pep::Rejection;
 use crate::redact::Tally;
+use crate::refusal::{Denial, Rejection};
 use crate::text::clip;
 use crate::time::Timestamp;
 

@@ -44,6 +44,7 @@ pub mod pins;
 pub mod policy;
 mod protobuf;
 pub mod redact;
+pub mod refusal;
 pub mod rpc;
 pub mod sse;
 mod text;

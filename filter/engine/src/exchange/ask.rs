@@ -9,9 +9,10 @@ use super::{Context, record};
 use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State};
 use crate::audit::{Outcome, Record};
 use crate::counters::StoreLost;
-use crate::pdp::{self, Denial, Planned, Settled, Target};
+use crate::pdp::{self, Planned, Settled, Target};
 use crate::pep;
 use crate::policy::{Approval, Rule};
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::text::clip;
 

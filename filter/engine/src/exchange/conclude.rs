@@ -8,8 +8,9 @@ use super::{Context, record};
 use crate::audit::Outcome;
 use crate::config::Gate;
 use crate::identity::Principal;
-use crate::pdp::{self, Denial, Planned};
-use crate::pep::{self, Answer, Rejection};
+use crate::pdp::{self, Planned};
+use crate::pep::{self, Answer};
+use crate::refusal::{Denial, Rejection};
 
 /// Said to a call in a batch that a rule sends to a person.
 const NOT_IN_A_BATCH: &str = " A batch cannot wait for a person: make this call by itself.";

@@ -3,7 +3,7 @@
 use super::Headers;
 use crate::config::Gate;
 use crate::mcp::{Mirrors, Version};
-use crate::pep::Rejection;
+use crate::refusal::Rejection;
 use crate::text::clip;
 
 /// What is kept of the request headers.

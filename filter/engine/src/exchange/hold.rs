@@ -16,9 +16,9 @@ use crate::control;
 use crate::counters::StoreLost;
 use crate::identity::Stranger;
 use crate::json::{Document, Limits};
-use crate::pdp::Denial;
-use crate::pep::{self, Answer, Rejection, Reply};
+use crate::pep::{self, Answer, Reply};
 use crate::policy::Rule;
+use crate::refusal::{Denial, Rejection};
 use crate::rpc::{self, Id};
 use crate::time::Timestamp;
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::decide::{AccessRequest, Denial};
+use super::decide::AccessRequest;
 use crate::counters::{Charge, CounterKey, ONE, Store, StoreLost, Table, display_nanos};
 use crate::identity::Principal;
 use crate::json::{Document, Limits};
 use crate::policy::{Cost, Counter, Entry, Facts, Found, Limit, Max, Path, Policy, Scope};
+use crate::refusal::Denial;
 use crate::time::Timestamp;
 
 /// What a limit costs this call, or why it cannot be counted.

@@ -1,10 +1,8 @@
 //! One call against one policy, in the documented order; the first refusal wins.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use super::charge::charge;
-use crate::approvals::Notice;
 use crate::counters::Charge;
 use crate::identity::Principal;
 use crate::json::{Value, is_unprintable};
@@ -14,6 +12,7 @@ use crate::policy::{
     Approval, Block, Catalog, Condition, Entry, Facts, Limit, Policy, Posture, Quantifier,
     Requirement, Rule, Truth,
 };
+use crate::refusal::Denial;
 
 /// Kinds of things a policy speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,41 +80,6 @@ pub struct AccessRequest<'a> {
     pub session: Option<&'a str>,
     /// What pins say of it; absent for what is no tool, and where nothing is pinned.
     pub pinned: Option<Pinned<'a>>,
-}
-
-/// A refusal by policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// Pointer of the rule.
-    pub rule: Arc<str>,
-    /// What to tell the agent.
-    pub reason: String,
-    /// Seconds after which it may try again.
-    pub retry_after: Option<u64>,
-    /// The question that was put to a person.
-    pub approval: Option<Box<Notice>>,
-}
-
-impl Denial {
-    /// A refusal that no rule of the user's wrote.
-    pub fn new(rule: &str, reason: impl Into<String>) -> Self {
-        Denial {
-            rule: rule.into(),
-            reason: reason.into(),
-            retry_after: None,
-            approval: None,
-        }
-    }
-
-    /// A refusal by a rule.
-    pub fn by(rule: &Rule) -> Self {
-        Denial {
-            rule: Arc::clone(&rule.pointer),
-            reason: (*rule.reason).to_owned(),
-            retry_after: None,
-            approval: None,
-        }
-    }
 }
 
 /// A charge to make before forwarding.

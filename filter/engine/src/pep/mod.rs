@@ -2,11 +2,11 @@
 
 mod lists;
 mod refusal;
-mod rejection;
 
 pub use lists::{Inspection, ListFilter, Unjudgeable};
 pub use refusal::{
     Answer, NO_SERVER, Reply, batch, dropped, input_required, no_server, single, turned_away,
     withheld,
 };
-pub use rejection::Rejection;
+
+pub use crate::refusal::Rejection;

@@ -6,11 +6,10 @@
 
 use serde::Serialize;
 
-use super::rejection::Rejection;
 use crate::approvals::Notice;
 use crate::identity::Stranger;
 use crate::json::ObjectWriter;
-use crate::pdp::Denial;
+use crate::refusal::{Denial, Rejection};
 use crate::rpc::{Id, code};
 
 /// A reply the gate makes itself.

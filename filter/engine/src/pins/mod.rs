@@ -15,7 +15,7 @@ pub use definition::{FIELDS, definition, digest, digest_of};
 use crate::counters::Store;
 use crate::json::{Document, Limits, Value};
 use crate::names::NameMap;
-use crate::pdp::Denial;
+use crate::refusal::Denial;
 use drift::Drift;
 use schema::Schema;
 

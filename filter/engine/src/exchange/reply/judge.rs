@@ -11,10 +11,10 @@ use super::{mark_refunded, refused_transport, sse_transport};
 use crate::audit::Record;
 use crate::json::{Document, Limits};
 use crate::mcp::List;
-use crate::pdp::Denial;
 use crate::pep;
 use crate::redact::Uninspected;
 use crate::redact::detect::Budget;
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Event, Ruling};
 
