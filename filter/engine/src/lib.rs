@@ -14,7 +14,7 @@
 //! every decision  ─▶ audit::Record
 //! ```
 //!
-//! [`config`] turns a document into the [`config::Gate`] all of this reads.
+//! [`config`] turns a document into the [`gate::Gate`] all of this reads.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,6 +33,7 @@ pub mod console;
 pub mod control;
 pub mod counters;
 pub mod exchange;
+pub mod gate;
 mod hmac;
 pub mod identity;
 pub mod mcp;

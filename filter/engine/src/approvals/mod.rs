@@ -20,6 +20,7 @@ mod binding;
 mod cancel;
 mod notify;
 mod question;
+mod settings;
 mod table;
 mod ticket;
 
@@ -27,6 +28,7 @@ pub use binding::{Binding, Bound};
 pub use cancel::{CallId, cancel, mark, was_cancelled};
 pub use notify::{Event, delivered, due, failed};
 pub use question::{MAX_ARGUMENTS, Notice, Question, State};
+pub use settings::{Approvals, AskMode, Notify};
 pub use table::{
     AskError, MAX_SLOTS, announce_slots, ask, close, consume, decide, leave, list, look,
 };

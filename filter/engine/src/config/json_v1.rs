@@ -1,10 +1,10 @@
 //! The JSON v1 dialect of one entry: `require`, `deny_if`, `limits`.
 
-use super::conditions::{op_name, read_conditions};
+use super::conditions::read_conditions;
 use super::limits::{CounterBook, read_limit};
 use super::reader::{Field, Object, Reader};
 use super::wording;
-use crate::policy::{Block, Condition, Entry, Requirement, Rule};
+use crate::policy::{Block, Condition, Entry, Requirement, Rule, op_name};
 use crate::text::escape;
 use crate::{NameMap, order};
 

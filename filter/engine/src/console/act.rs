@@ -1,10 +1,9 @@
 //! What people do: decide, stop and resume, revoke and reinstate. Each act leaves a record, and so does each refusal.
 
 use super::request::{Checked, Refusal, record, refuse};
-use super::{Answer, Context, api, reply};
+use super::{Answer, Approver, Context, api, reply};
 use crate::approvals::{self, DecideError};
 use crate::audit::{Outcome, Record};
-use crate::config::Approver;
 use crate::control;
 use crate::json::{Document, Kind, Limits, ObjectWriter};
 use crate::text::clip;

@@ -9,9 +9,11 @@ mod page;
 mod query;
 mod reply;
 mod request;
+mod settings;
+
+pub use settings::{Approver, Console};
 
 use crate::audit::Record;
-use crate::config::Console;
 use crate::counters::Store;
 use crate::exchange::Headers;
 use crate::pep::Reply;

@@ -2,9 +2,8 @@
 //!
 //! Without a token there is the page and nothing else, not even a "not found".
 
-use super::{Answer, Body, Context, api, page, reply};
+use super::{Answer, Approver, Body, Context, api, page, reply};
 use crate::audit::{Outcome, Record};
-use crate::config::Approver;
 use crate::exchange::{Headers, header, is_json};
 use crate::identity::TokenHash;
 use crate::text::clip;

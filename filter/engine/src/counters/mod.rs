@@ -8,10 +8,12 @@
 
 mod amount;
 mod bucket;
+mod settings;
 mod table;
 mod window;
 
 pub(crate) use amount::{ONE, display_nanos};
+pub use settings::Counters;
 pub use table::{Charge, CounterKey, Receipt, ReserveError, Table};
 pub use window::{Span, Window};
 

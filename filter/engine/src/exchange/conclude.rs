@@ -6,7 +6,7 @@ use super::reply::{Expected, ReplyPlan};
 use super::watch::Watch;
 use super::{Context, record};
 use crate::audit::Outcome;
-use crate::config::Gate;
+use crate::gate::Gate;
 use crate::identity::Principal;
 use crate::pdp::{self, Planned};
 use crate::pep::{self, Answer};

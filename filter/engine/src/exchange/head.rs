@@ -1,7 +1,7 @@
 //! Request headers: is this MCP over HTTP at all, and does everybody read it the same way?
 
 use super::Headers;
-use crate::config::Gate;
+use crate::gate::Gate;
 use crate::mcp::{Mirrors, Version};
 use crate::refusal::Rejection;
 use crate::text::clip;

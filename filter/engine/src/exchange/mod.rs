@@ -17,9 +17,9 @@ mod watch;
 use std::borrow::Cow;
 
 use crate::audit::Record;
-use crate::config::Gate;
 use crate::control;
 use crate::counters::{Store, StoreLost};
+use crate::gate::Gate;
 use crate::identity::{Attributes, Caller, Principal, Stranger, TurnedAway};
 use crate::pdp::{self, Permit};
 use crate::pep::{self, Reply};

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub use grants::{Grant, Grants, TokenHash};
 pub use servers::{Server, Servers};
 
-use crate::config::Gate;
+use crate::gate::Gate;
 use crate::json::{Document, Limits};
 use crate::policy::Policy;
 use crate::time::Timestamp;

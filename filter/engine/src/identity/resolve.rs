@@ -6,8 +6,8 @@ use super::metadata::jwt_payloads;
 use super::{
     Attributes, Caller, Grant, Identity, Principal, Source, Stranger, TurnedAway, claims_document,
 };
-use crate::config::Gate;
 use crate::exchange::{Headers, header};
+use crate::gate::Gate;
 use crate::json::{Document, Limits};
 use crate::time::Timestamp;
 

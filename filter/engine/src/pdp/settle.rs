@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::Permit;
 use super::decide::Planned;
-use crate::config::Counters;
-use crate::counters::{Charge, Receipt, ReserveError, Store};
+use crate::counters::{Charge, Counters, Receipt, ReserveError, Store};
 use crate::policy::Limit;
 use crate::refusal::Denial;
 use crate::time::Timestamp;

@@ -10,6 +10,7 @@ mod url;
 
 use std::sync::Arc;
 
+pub(crate) use condition::op_name;
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
 pub use pattern::{Budget, Pattern, PatternError, TooMuchWork};

@@ -4,7 +4,7 @@
 use super::super::{Context, Forwarded};
 use super::untied_record;
 use crate::audit::Record;
-use crate::config::Mode;
+use crate::gate::Mode;
 use crate::json::Document;
 use crate::mcp::List;
 use crate::pep::{Inspection, ListFilter, Unjudgeable};

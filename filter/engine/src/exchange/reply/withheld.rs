@@ -3,7 +3,7 @@
 
 use super::plan::{Expected, ReplyPlan};
 use crate::audit::Record;
-use crate::config::Gate;
+use crate::gate::Gate;
 use crate::json::{Document, Limits};
 use crate::pep;
 use crate::redact::Uninspected;

@@ -10,8 +10,7 @@ mod walk;
 use std::sync::Arc;
 
 use super::decide::{AccessRequest, Planned};
-use crate::config::Counters;
-use crate::counters::Store;
+use crate::counters::{Counters, Store};
 use crate::policy::{Policy, Truth};
 use crate::refusal::Denial;
 use crate::time::Timestamp;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::show::{found_at, spell, usage};
 use super::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
-use crate::config::Counters;
-use crate::counters::Store;
+use crate::counters::{Counters, Store};
 use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};
 use crate::pdp::decide::{AccessRequest, Decision, Planned, decide, entries};

@@ -1,11 +1,14 @@
 //! The record every decision leaves: one JSON object on one line.
 
+mod settings;
+
+pub use settings::{Audit, AuditArgs};
+
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use crate::approvals::Notice;
-use crate::config::AuditArgs;
 use crate::counters::{Receipt, display_nanos};
 use crate::json::{Kind, Value, compact, one_line};
 use crate::redact::Tally;
