@@ -6,10 +6,9 @@ use crate::Names;
 use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::counters::Counters;
-use crate::identity::{Identity, Servers};
+use crate::identity::{Identity, PolicyNames, Principal, Servers};
 use crate::pins::Pins;
-use crate::policy::Policy;
-use crate::redact::ResultRules;
+use crate::policy::{Policy, ResultRules};
 
 /// A compiled configuration: everything the data path needs, immutable.
 #[derive(Debug)]
@@ -109,10 +108,13 @@ impl Default for Results {
 }
 
 impl Gate {
-    /// The index of the policy with this name under `policies`.
-    pub fn policy_index(&self, name: &str) -> Option<usize> {
-        self.policies
-            .iter()
-            .position(|policy| self.named_policies && *policy.name == *name)
+    /// The policy of a caller, if it has one.
+    pub fn policy_of(&self, principal: &Principal) -> Option<&Policy> {
+        principal.policy.and_then(|index| self.policies.get(index))
+    }
+
+    /// The policies, as identity sources name them.
+    pub fn policy_names(&self) -> PolicyNames<'_> {
+        PolicyNames::new(&self.policies, self.named_policies)
     }
 }

@@ -34,6 +34,7 @@ pub mod control;
 pub mod counters;
 pub mod exchange;
 pub mod gate;
+mod headers;
 mod hmac;
 pub mod identity;
 pub mod mcp;

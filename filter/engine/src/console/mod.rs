@@ -15,7 +15,7 @@ pub use settings::{Approver, Console};
 
 use crate::audit::Record;
 use crate::counters::Store;
-use crate::exchange::Headers;
+use crate::headers::Headers;
 use crate::pep::Reply;
 use crate::time::Timestamp;
 

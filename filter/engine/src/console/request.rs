@@ -4,7 +4,7 @@
 
 use super::{Answer, Approver, Body, Context, api, page, reply};
 use crate::audit::{Outcome, Record};
-use crate::exchange::{Headers, header, is_json};
+use crate::headers::{Headers, header, is_json};
 use crate::identity::TokenHash;
 use crate::text::clip;
 

@@ -119,7 +119,7 @@ pub(super) fn forward(
     let mut lists = Vec::new();
     let mut expected = Vec::new();
     let mut learns_session = false;
-    let policy = principal.policy(gate);
+    let policy = gate.policy_of(principal);
     for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
         let shadow = match opinion.verdict {
             Verdict::List(list) => {

@@ -21,7 +21,7 @@ use crate::mcp::{Asks, List, Method, is_normal};
 use crate::order;
 use crate::pdp::{self, AccessRequest, Decision, Permit, Planned, Target};
 use crate::pep::{Answer, Reply};
-use crate::redact::ResultRules;
+use crate::policy::ResultRules;
 use crate::refusal::{Denial, Rejection};
 use crate::rpc::{self, Call, Id, Message};
 use crate::text::clip;
@@ -249,8 +249,8 @@ pub(super) fn known_session<'h>(
     principal: &Principal,
 ) -> Option<&'h str> {
     let session = head.session.as_deref().filter(|_| {
-        principal
-            .policy(cx.gate)
+        cx.gate
+            .policy_of(principal)
             .is_some_and(|policy| policy.counts_sessions)
     })?;
     let known = pdp::knows_session(
@@ -329,7 +329,7 @@ fn opinion<'d, 'p>(
             verdict: Verdict::Refuse(answer),
         })
     };
-    let policy = principal.policy(gate);
+    let policy = gate.policy_of(principal);
     let housekeeping = |any: bool| {
         let rules = match policy {
             Some(policy) if any => &policy.all_results,
@@ -545,7 +545,7 @@ fn decide<'p>(
     (target, name, arguments): (Target, Value<'_>, Option<Value<'_>>),
 ) -> Decision<'p> {
     let gate = cx.gate;
-    let Some(policy) = principal.policy(gate) else {
+    let Some(policy) = gate.policy_of(principal) else {
         return Decision::Deny(Denial::new(
             "/no-policy",
             "No policy allows this caller anything.",
@@ -587,8 +587,8 @@ fn decide_completion<'p>(
     } else {
         List::Templates
     };
-    let listed = principal
-        .policy(gate)
+    let listed = gate
+        .policy_of(principal)
         .is_some_and(|policy| pdp::listed(policy, principal, list, asked.1));
     if listed || (gate.mode == Mode::Shadow && principal.policy.is_some()) {
         return Decision::Allow {

@@ -20,6 +20,7 @@ use crate::audit::Record;
 use crate::control;
 use crate::counters::{Store, StoreLost};
 use crate::gate::Gate;
+pub use crate::headers::{Headers, header};
 use crate::identity::{Attributes, Caller, Principal, Stranger, TurnedAway};
 use crate::pdp::{self, Permit};
 use crate::pep::{self, Reply};
@@ -27,17 +28,12 @@ use crate::refusal::Rejection;
 use crate::rpc::Id;
 use crate::time::Timestamp;
 use head::RequestHead;
-pub use head::header;
-pub(crate) use head::is_json;
 use hold::Waiting;
 pub use hold::{Held, HeldRequest};
 use judge::{Judged, Ruling, Subject};
 use reply::{Reading, ReplyPlan};
 pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
 use watch::Watch;
-
-/// Header names with values, as they arrived.
-pub type Headers = [(Vec<u8>, Vec<u8>)];
 
 /// What a callback may use: the configuration, the counters, the time.
 pub struct Context<'a> {
@@ -163,9 +159,13 @@ impl Exchange {
             )];
             return Err(Step::Reply(pep::no_server()));
         };
-        let found = gate
-            .identity
-            .resolve(gate, headers, &self.attributes, server.clone(), cx.now);
+        let found = gate.identity.resolve(
+            gate.policy_names(),
+            headers,
+            &self.attributes,
+            server.clone(),
+            cx.now,
+        );
         let TurnedAway {
             stranger,
             principal,
@@ -278,7 +278,7 @@ impl Exchange {
                 );
             }
             let plan = if head.is_get {
-                ReplyPlan::get(cx.gate, caller.principal.policy(cx.gate), &head)
+                ReplyPlan::get(cx.gate, cx.gate.policy_of(&caller.principal), &head)
             } else {
                 ReplyPlan::default()
             };

@@ -17,7 +17,7 @@ pub(super) fn of(
     decision_id: &str,
 ) -> Record {
     let principal = caller.map(|caller| &caller.principal);
-    let policy = principal.and_then(|principal| principal.policy(cx.gate));
+    let policy = principal.and_then(|principal| cx.gate.policy_of(principal));
     Record {
         principal: principal.map_or_else(|| "unknown".to_owned(), |principal| clip(&principal.id)),
         source: principal

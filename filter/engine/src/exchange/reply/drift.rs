@@ -20,7 +20,7 @@ impl Forwarded {
     ) -> Result<Option<String>, Unjudgeable> {
         let gate = cx.gate;
         let filter = ListFilter {
-            policy: self.principal.policy(gate),
+            policy: gate.policy_of(&self.principal),
             by_policy: self.plan.by_policy,
             principal: &self.principal,
             asked: &self.plan.asked,

@@ -9,8 +9,9 @@ use super::withheld::{Withheld, note_withheld, refusal, unreadable};
 use crate::audit::Record;
 use crate::json::{Document, Edits, Value};
 use crate::pdp;
+use crate::policy::{Count, ResultRules};
 use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, ResultRules, Tally};
+use crate::redact::{self, Findings, Tally};
 use crate::refusal::Denial;
 use crate::rpc;
 use crate::sse::Ruling;
@@ -142,10 +143,10 @@ impl Forwarded {
         &self,
         cx: &mut Context<'_>,
         record: Option<&mut Record>,
-        count: &redact::Count,
+        count: &Count,
         bytes: usize,
     ) -> Result<(), Denial> {
-        let Some(policy) = self.principal.policy(cx.gate) else {
+        let Some(policy) = cx.gate.policy_of(&self.principal) else {
             return Ok(());
         };
         let session = self.session.as_deref();

@@ -10,9 +10,9 @@ mod judge;
 mod plan;
 mod withheld;
 
-use super::head::header;
-use super::{Context, Exchange, Headers, State, record};
+use super::{Context, Exchange, State, record};
 use crate::audit::Record;
+use crate::headers::{Headers, header};
 use crate::identity::{Caller, Principal};
 use crate::ndjson::Splitter;
 use crate::pdp;
