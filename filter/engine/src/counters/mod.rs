@@ -8,13 +8,15 @@
 
 mod amount;
 mod bucket;
+mod charge;
 mod settings;
 mod table;
 mod window;
 
 pub(crate) use amount::{ONE, display_nanos};
+pub use charge::{Charge, CounterKey, Receipt, ReserveError};
 pub use settings::Counters;
-pub use table::{Charge, CounterKey, Receipt, ReserveError, Table};
+pub use table::Table;
 pub use window::{Span, Window};
 
 /// Opaque version of a stored value.
