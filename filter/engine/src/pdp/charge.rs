@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decide::AccessRequest;
+use super::request::AccessRequest;
 use crate::counters::{Charge, CounterKey, ONE, Store, StoreLost, Table, display_nanos};
 use crate::identity::Principal;
 use crate::json::{Document, Limits};

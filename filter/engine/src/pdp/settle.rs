@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Permit;
-use super::decide::Planned;
+use super::decision::Planned;
 use crate::counters::{Charge, Counters, Receipt, ReserveError, Store};
 use crate::policy::Limit;
 use crate::refusal::Denial;

@@ -9,7 +9,8 @@ mod walk;
 
 use std::sync::Arc;
 
-use super::decide::{AccessRequest, Planned};
+use super::decision::Planned;
+use super::request::AccessRequest;
 use crate::counters::{Counters, Store};
 use crate::policy::{Policy, Truth};
 use crate::refusal::Denial;

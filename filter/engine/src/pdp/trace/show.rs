@@ -2,7 +2,7 @@
 
 use super::Usage;
 use crate::counters::{Counters, Store, Window, display_nanos};
-use crate::pdp::decide::Planned;
+use crate::pdp::decision::Planned;
 use crate::policy::{Condition, Facts, Found, List, Max, Operand, Path, Step, Test, op_name};
 use crate::time::Timestamp;
 

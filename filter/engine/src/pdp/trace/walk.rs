@@ -7,7 +7,9 @@ use super::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVer
 use crate::counters::{Counters, Store};
 use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};
-use crate::pdp::decide::{AccessRequest, Decision, Planned, decide, entries};
+use crate::pdp::decide::{decide, entries};
+use crate::pdp::decision::{Decision, Planned};
+use crate::pdp::request::AccessRequest;
 use crate::pdp::settle::{COUNTERS_LOST, peek};
 use crate::pins::Pinned;
 use crate::policy::{
