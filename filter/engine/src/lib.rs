@@ -8,7 +8,7 @@
 //! request body    ─▶ json, rpc, mcp     strict reading; what is asked for?
 //!                 ─▶ pdp::decide        the policy, in its documented order
 //!                 ─▶ pdp::settle        charges, all or nothing; mints the Permit
-//!                 ─▶ Step::Forward      byte for byte, or Step::Reply from pep::refusal
+//!                 ─▶ Step::Forward      byte for byte, or Step::Reply from pep
 //! reply           ─▶ exchange::reply    lists filtered (pep::lists), results redacted (redact), events one by one (sse)
 //!                 ─▶ exchange::watch    gives back what did not run
 //! every decision  ─▶ audit::Record

@@ -12,6 +12,6 @@ mod stop;
 
 pub use revoked::{Revoked, is_revoked, reinstate, revoke, revoked};
 pub use seen::{LANES, RING, WORKER_SEEN, Worker, beat, gate, publish, recent, remember, workers};
-pub use stop::{Stop, resume, stop, stopped};
+pub use stop::{Stop, denial, resume, stop, stopped};
 
 pub use crate::text::MAX_REASON;

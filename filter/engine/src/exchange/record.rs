@@ -1,6 +1,6 @@
 //! What the records of an exchange say of the request and the caller.
 
-use super::Context;
+use super::context::Context;
 use super::head::RequestHead;
 use crate::audit::{CounterRecord, Record};
 use crate::counters::display_nanos;

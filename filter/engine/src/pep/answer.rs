@@ -78,6 +78,15 @@ struct ErrorObject<'a> {
     data: Option<Meta<'a>>,
 }
 
+/// The refusal of a call in the shape its caller expects.
+pub fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
+    if tool && !task {
+        Answer::ToolError(id, denial)
+    } else {
+        Answer::RpcError(id, denial)
+    }
+}
+
 /// The reply to a request that held one message.
 pub fn single(answer: &Answer<'_>, prefix: &str, modern: bool) -> Reply {
     match render(answer, prefix) {
