@@ -25,14 +25,14 @@ use std::borrow::Cow;
 
 use crate::audit::Record;
 pub use crate::headers::{Headers, header};
-use crate::identity::{Attributes, Caller, Principal};
+use crate::identity::{Attributes, Caller};
 use crate::pdp::{self, Permit};
 use crate::pep::Reply;
 use crate::refusal::Rejection;
 use crate::rpc::Id;
 pub use context::Context;
 use head::RequestHead;
-use reply::{Reading, ReplyPlan};
+use reply::{Forwarded, Reading, ReplyPlan};
 pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
 use verdict::{Judged, Ruling, Subject};
 use waiting::Waiting;
@@ -74,19 +74,6 @@ enum State {
     Done,
     /// Forwarded; the reply is to be looked at.
     Forwarded(Forwarded),
-}
-
-/// What has to be known of a forwarded request when its reply comes.
-#[derive(Debug)]
-struct Forwarded {
-    principal: Principal,
-    server: Option<Box<str>>,
-    plan: ReplyPlan,
-    watch: Watch,
-    learns_session: bool,
-    /// The session results are counted by, if the gate knows it.
-    session: Option<String>,
-    reading: Reading,
 }
 
 /// Removed where the reply is to be read.

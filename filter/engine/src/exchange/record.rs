@@ -70,3 +70,23 @@ pub(super) fn counter(charged: &Charged) -> CounterRecord {
         max: display_nanos(charged.max),
     }
 }
+
+/// A record of what a stream brought that belongs to no request.
+pub(super) fn untied(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
+    let caller = Caller {
+        principal,
+        server: None,
+        removals: Vec::new(),
+        expires: None,
+    };
+    of(cx, None, Some(&caller), id)
+}
+
+/// These charges were given back.
+pub(super) fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
+    for index in indexes {
+        if let Some(record) = records.get_mut(*index) {
+            record.refunded = true;
+        }
+    }
+}

@@ -2,11 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::{Context, Forwarded};
+use super::forwarded::Forwarded;
 use super::plan::Expected;
-use super::untied_record;
 use super::withheld::{Withheld, note_withheld, refusal, unreadable};
 use crate::audit::Record;
+use crate::exchange::context::Context;
+use crate::exchange::record;
 use crate::json::{Document, Edits, Value};
 use crate::pdp;
 use crate::policy::{Count, ResultRules};
@@ -196,7 +197,7 @@ impl Forwarded {
     /// Makes sure that there is a record to note something in: a stream of the server's own making has none.
     fn touch(&self, cx: &Context<'_>, id: &str, records: &mut Vec<Record>) {
         if records.is_empty() {
-            records.push(untied_record(cx, self.principal.clone(), id));
+            records.push(record::untied(cx, self.principal.clone(), id));
         }
     }
 }
