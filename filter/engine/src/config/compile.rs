@@ -4,19 +4,19 @@ use sha2::{Digest, Sha256};
 
 use super::error::ConfigErrors;
 use super::limits::{CounterBook, check_meeting};
-use super::reader::{Field, Object, Reader, escape};
+use super::reader::{Field, Object, Reader};
 use super::results::Shared;
 use super::{
     Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, approval,
     approvals, canonical, console, identity, json_v1, pins, results, rules,
 };
-use crate::approvals::hex;
 use crate::counters::Table;
 use crate::identity::{Attributes, Identity, Servers, Source};
 use crate::json::{Document, Limits};
 use crate::mcp::Method;
 use crate::order;
 use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
+use crate::text::{escape, hex};
 
 const POSTURES: [(&str, Posture); 2] = [("allow", Posture::Allow), ("deny", Posture::Deny)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];

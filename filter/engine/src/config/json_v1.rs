@@ -1,10 +1,11 @@
 //! The JSON v1 dialect of one entry: `require`, `deny_if`, `limits`.
 
-use super::conditions::{op_name, read_conditions};
+use super::conditions::read_conditions;
 use super::limits::{CounterBook, read_limit};
-use super::reader::{Field, Object, Reader, escape};
+use super::reader::{Field, Object, Reader};
 use super::wording;
-use crate::policy::{Block, Condition, Entry, Requirement, Rule};
+use crate::policy::{Block, Condition, Entry, Requirement, Rule, op_name};
+use crate::text::escape;
 use crate::{NameMap, order};
 
 /// Reads the rules of one entry. `base` is the pointer of the entry in refusals, such as `/tools/x`.

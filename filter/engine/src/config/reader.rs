@@ -1,10 +1,9 @@
 //! Typed reading that collects errors instead of stopping at the first.
 
-use std::borrow::Cow;
-
 use super::error::{ConfigError, ConfigErrors, nearest};
 use crate::json::{Decimal, Document, Kind, Limits, Value};
 use crate::order;
+use crate::text::escape;
 
 /// Collects errors.
 #[derive(Debug)]
@@ -306,15 +305,6 @@ impl Reader {
             let advice = "numbers in a Struct configuration are doubles and this one may have been rounded; write it as text";
             self.error(&field.at, format!("{advice}: `\"{}\"`", field.value.raw()));
         }
-    }
-}
-
-/// Escapes a name for use in a JSON Pointer (RFC 6901).
-pub(crate) fn escape(name: &str) -> Cow<'_, str> {
-    if name.contains(['~', '/']) {
-        name.replace('~', "~0").replace('/', "~1").into()
-    } else {
-        name.into()
     }
 }
 

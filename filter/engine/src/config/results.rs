@@ -8,9 +8,11 @@ use super::limits::{CounterBook, read_counter};
 use super::reader::{Field, Object, Reader, alternatives, excerpt};
 use super::{Mode, Results};
 use crate::json::Kind as JsonKind;
-use crate::policy::{Catalog, Counter, Entry, Path, Pattern, Policy, Rule, Step, UrlTest};
+use crate::policy::{
+    Catalog, Count, Counter, DenyIf, Entry, Forbidden, Path, PathRule, Pattern, Policy,
+    ResultRules, ResultSpec, Rule, Step, UrlTest,
+};
 use crate::redact::detect::{Kind, Rule as DetectorRule};
-use crate::redact::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec};
 
 /// `results` of a document: for every policy in it.
 #[derive(Default)]

@@ -4,17 +4,17 @@
 
 mod grants;
 mod metadata;
+mod policies;
 mod resolve;
 mod servers;
 
 use std::borrow::Cow;
 
 pub use grants::{Grant, Grants, TokenHash};
+pub use policies::PolicyNames;
 pub use servers::{Server, Servers};
 
-use crate::config::Gate;
 use crate::json::{Document, Limits};
-use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// A caller.
@@ -54,11 +54,6 @@ impl Principal {
             self.realm.as_bytes(),
             self.id.as_bytes(),
         ]
-    }
-
-    /// Its policy.
-    pub fn policy<'g>(&self, gate: &'g Gate) -> Option<&'g Policy> {
-        self.policy.and_then(|index| gate.policies.get(index))
     }
 }
 

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use super::decide::{AccessRequest, Denial};
-use crate::config::display_nanos;
-use crate::counters::{Charge, CounterKey, Store, StoreLost, Table};
+use super::request::AccessRequest;
+use crate::counters::{Charge, CounterKey, ONE, Store, StoreLost, Table, display_nanos};
 use crate::identity::Principal;
 use crate::json::{Document, Limits};
 use crate::policy::{Cost, Counter, Entry, Facts, Found, Limit, Max, Path, Policy, Scope};
+use crate::refusal::Denial;
 use crate::time::Timestamp;
-
-/// One, in 10^-9.
-const ONE: i128 = 1_000_000_000;
 
 /// What a limit costs this call, or why it cannot be counted.
 pub(super) fn charge(

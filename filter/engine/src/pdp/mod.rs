@@ -6,15 +6,18 @@
 
 mod charge;
 mod decide;
+mod decision;
+mod request;
 mod session;
 mod settle;
 #[cfg(feature = "explain")]
 mod trace;
 
+pub use crate::refusal::Denial;
 pub use charge::{ingest, read_counters};
-pub use decide::{
-    AccessRequest, Decision, Denial, Planned, Target, decide, entries, is_in_shadow, listed,
-};
+pub use decide::{decide, entries, is_in_shadow, listed};
+pub use decision::{Decision, Planned};
+pub use request::{AccessRequest, Target};
 pub use session::{is_known as knows_session, remember as remember_session};
 pub use settle::{COUNTERS_LOST, Charged, Settled, peek, permit_protocol, settle};
 #[cfg(feature = "explain")]

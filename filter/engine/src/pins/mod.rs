@@ -15,7 +15,7 @@ pub use definition::{FIELDS, definition, digest, digest_of};
 use crate::counters::Store;
 use crate::json::{Document, Limits, Value};
 use crate::names::NameMap;
-use crate::pdp::Denial;
+use crate::refusal::Denial;
 use drift::Drift;
 use schema::Schema;
 
@@ -208,7 +208,7 @@ impl Pin {
     /// `/pins/<tool>`
     fn pointer(&self) -> String {
         let mut pointer = String::from("/pins/");
-        pointer.push_str(&crate::config::escape(&self.name));
+        pointer.push_str(&crate::text::escape(&self.name));
         pointer
     }
 }

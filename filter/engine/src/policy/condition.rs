@@ -345,3 +345,23 @@ fn on_texts(
         _ => Truth::WrongType,
     }
 }
+
+/// The operator of a test as a policy writes it.
+pub(crate) fn op_name(test: &Test) -> &'static str {
+    match test {
+        Test::Equals(_, false) => "eq",
+        Test::Equals(_, true) => "neq",
+        Test::Compare(Relation::Less, _) => "lt",
+        Test::Compare(Relation::AtMost, _) => "lte",
+        Test::Compare(Relation::Greater, _) => "gt",
+        Test::Compare(Relation::AtLeast, _) => "gte",
+        Test::In(_, false) => "in",
+        Test::In(_, true) => "not_in",
+        Test::Exists(_) => "exists",
+        Test::Regex(_) => "regex",
+        Test::Contains(_) => "contains",
+        Test::Prefix(_) => "prefix",
+        Test::Suffix(_) => "suffix",
+        Test::Url(_) => "url",
+    }
+}

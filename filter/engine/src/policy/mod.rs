@@ -5,17 +5,19 @@
 
 mod condition;
 mod path;
+mod results;
 mod url;
 
 use std::sync::Arc;
 
+pub(crate) use condition::op_name;
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
+pub use results::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec, RuleSet};
 pub use toolgate_pattern::{Budget, Pattern, PatternError, TooMuchWork};
 pub use url::UrlTest;
 
 use crate::counters::Window;
-use crate::redact::{ResultRules, ResultSpec};
 use crate::{NameMap, Names};
 
 /// One policy.

@@ -10,9 +10,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::detect::{Budget, Detectors, Match, TooMuchWork};
-use super::rules::{PathRule, RuleSet};
 use crate::json::{Edits, Kind, Text, Value};
-use crate::policy::{Rule, Step};
+use crate::policy::{PathRule, Rule, RuleSet, Step};
 use crate::{order, rpc};
 
 /// What clients send back as it came, or match with what they sent.

@@ -1,19 +1,16 @@
 //! What is taken out of replies before anybody reads them, and which replies are not shown at all.
 //!
 //! ```text
-//! rules    what a policy says of the results of one target, of everything together for what belongs to no request
 //! message  one JSON-RPC message: every string that reaches the client, object keys and numbers included
 //! detect   plain text to places in it
 //! ```
 //!
-//! JSON keeps its types and every byte that is not replaced. Strings are looked at as they mean, not as they are escaped. What
+//! What to look for is said by [`ResultRules`](crate::policy::ResultRules). JSON keeps its types and every byte that is not replaced. Strings are looked at as they mean, not as they are escaped. What
 //! is JSON or base64 inside a string is text like any other: it is not decoded once more.
 
 pub mod detect;
 mod message;
-mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use message::{Findings, Tally, Uninspected, message, text};
-pub use rules::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec, RuleSet};

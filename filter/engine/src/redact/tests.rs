@@ -187,7 +187,7 @@ fn own_rules_those_of_all_tools_and_those_of_all_results_apply_together() {
     let policy = gate.policies.first().unwrap();
     let shape = |name: &str| {
         let rules = policy.tools.results(name);
-        let of = |set: &super::RuleSet| {
+        let of = |set: &crate::policy::RuleSet| {
             let most = set.max_bytes.as_ref().map(|(most, _)| *most);
             (set.detectors.len(), most)
         };

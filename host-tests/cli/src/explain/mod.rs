@@ -217,7 +217,7 @@ impl Bench<'_> {
         self.gate
             .identity
             .resolve(
-                self.gate,
+                self.gate.policy_names(),
                 &request.headers,
                 &request.attributes,
                 server,
@@ -252,7 +252,7 @@ impl Bench<'_> {
 
     /// The policy's steps for every call in a body.
     fn traces(&mut self, caller: &Caller, session: Option<&str>, body: &str) -> Vec<CallTrace> {
-        let Some(policy) = caller.principal.policy(self.gate) else {
+        let Some(policy) = self.gate.policy_of(&caller.principal) else {
             return Vec::new();
         };
         let Ok(document) = json::Document::parse(body.as_bytes(), &Limits::WIRE) else {
@@ -372,7 +372,7 @@ fn checks(
     };
     let server = caller.and_then(|caller| caller.server.as_deref());
     let principal = caller.map(|caller| &caller.principal);
-    let policy = principal.and_then(|principal| principal.policy(gate));
+    let policy = principal.and_then(|principal| gate.policy_of(principal));
     let found = [
         ("headers", format!("protocol {}", ask.protocol.name())),
         ("server", server.unwrap_or("any").to_owned()),

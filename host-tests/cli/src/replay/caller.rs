@@ -42,7 +42,7 @@ pub(super) fn asking(gate: &Gate, config: &Document, record: &Value, now: Timest
     }
     principal.policy = match (gate.named_policies, text("policy")) {
         (false, _) => Some(0),
-        (true, Some(name)) => gate.policy_index(name),
+        (true, Some(name)) => gate.policy_names().index(name),
         (true, None) => return Asking::Unknown,
     };
     let policy = text("policy").filter(|_| gate.named_policies);
@@ -88,7 +88,7 @@ fn by_grant(
     let policy = text(grant, "policy");
     let index = match (gate.named_policies, &policy) {
         (false, _) => Some(0),
-        (true, Some(name)) => gate.policy_index(name),
+        (true, Some(name)) => gate.policy_names().index(name),
         (true, None) => None,
     };
     let label = text(grant, "label");

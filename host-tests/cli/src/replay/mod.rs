@@ -193,7 +193,7 @@ impl Again<'_> {
         if gate.stopped {
             return decided("deny", "/stopped");
         }
-        let Some(policy) = principal.policy(gate) else {
+        let Some(policy) = gate.policy_of(&principal) else {
             return decided("deny", "/no-policy");
         };
         let parse = |json: String| json::Document::parse_owned(json, &Limits::WIRE).ok();

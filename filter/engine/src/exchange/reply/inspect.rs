@@ -2,18 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::{Context, Forwarded};
+use super::forwarded::Forwarded;
 use super::plan::Expected;
-use super::untied_record;
 use super::withheld::{Withheld, note_withheld, refusal, unreadable};
-use crate::approvals::hex;
 use crate::audit::Record;
+use crate::exchange::context::Context;
+use crate::exchange::record;
 use crate::json::{Document, Edits, Value};
-use crate::pdp::{self, Denial};
+use crate::pdp;
+use crate::policy::{Count, ResultRules};
 use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, ResultRules, Tally};
+use crate::redact::{self, Findings, Tally};
+use crate::refusal::Denial;
 use crate::rpc;
 use crate::sse::Ruling;
+use crate::text::hex;
 
 /// What is done with one message.
 enum Fate {
@@ -141,10 +144,10 @@ impl Forwarded {
         &self,
         cx: &mut Context<'_>,
         record: Option<&mut Record>,
-        count: &redact::Count,
+        count: &Count,
         bytes: usize,
     ) -> Result<(), Denial> {
-        let Some(policy) = self.principal.policy(cx.gate) else {
+        let Some(policy) = cx.gate.policy_of(&self.principal) else {
             return Ok(());
         };
         let session = self.session.as_deref();
@@ -194,7 +197,7 @@ impl Forwarded {
     /// Makes sure that there is a record to note something in: a stream of the server's own making has none.
     fn touch(&self, cx: &Context<'_>, id: &str, records: &mut Vec<Record>) {
         if records.is_empty() {
-            records.push(untied_record(cx, self.principal.clone(), id));
+            records.push(record::untied(cx, self.principal.clone(), id));
         }
     }
 }

@@ -4,17 +4,19 @@
 //! judged is withheld: a tool result that says so in place of a tool result, an error in place of anything else, nothing
 //! in place of what answers no request.
 
-use super::super::watch::Watch;
-use super::super::{Context, Forwarded};
+use super::forwarded::Forwarded;
+use super::transport::{refused_transport, sse_transport};
 use super::withheld::{Withheld, unreadable, withhold};
-use super::{mark_refunded, refused_transport, sse_transport};
 use crate::audit::Record;
+use crate::exchange::context::Context;
+use crate::exchange::record::mark_refunded;
+use crate::exchange::watch::Watch;
 use crate::json::{Document, Limits};
 use crate::mcp::List;
-use crate::pdp::Denial;
 use crate::pep;
 use crate::redact::Uninspected;
 use crate::redact::detect::Budget;
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Event, Ruling};
 

@@ -4,24 +4,31 @@
 //! read: whole, event by event, value by value, or not at all. [`judge`] rules on what was read and [`inspect`] on each message in it;
 //! nothing that cannot be judged passes, and [`withheld`] says what comes in its place.
 
-mod drift;
+mod forwarded;
 mod inspect;
 mod judge;
+mod lists;
 mod plan;
 mod room;
+mod transport;
 mod withheld;
 
-use super::head::header;
-use super::{Context, Exchange, Headers, State, record};
+use super::context::Context;
+use super::record::mark_refunded;
+use super::{Exchange, State};
 use crate::audit::Record;
-use crate::identity::{Caller, Principal};
+use crate::headers::{Headers, header};
+use crate::identity::Principal;
 use crate::ndjson::Splitter;
-use crate::pdp::{self, Denial};
+use crate::pdp;
 use crate::pep;
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Event, Rewriter, Ruling};
+pub(super) use forwarded::{Forwarded, Reading};
 pub(super) use plan::{Expected, ReplyPlan};
 pub use room::{SURE_ROOM, has_room};
+use transport::{refused_transport, sse_transport};
 
 /// What to do with the body of a reply.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,23 +92,6 @@ enum Media {
     Json,
     Events,
     Other,
-}
-
-/// What is being done with the reply.
-#[derive(Debug)]
-pub(super) enum Reading {
-    /// The headers are not in.
-    Waiting,
-    /// The whole body is awaited. `is_json` and `success` tell how to judge it.
-    Whole { is_json: bool, success: bool },
-    /// Events are judged as they come.
-    Events(Rewriter),
-    /// JSON values are judged as they come.
-    Values(Splitter),
-    /// The body passes; a copy is kept to look for an answer.
-    Copy(Vec<u8>),
-    /// Nothing more is looked at.
-    Over,
 }
 
 impl Exchange {
@@ -372,37 +362,6 @@ fn no_room(is_list: bool) -> Denial {
 fn said(is_list: bool, what: &str) -> String {
     let noun = if is_list { "The list " } else { "The result " };
     format!("{noun}{what}")
-}
-
-fn sse_transport() -> Denial {
-    let reason = "The HTTP+SSE transport of 2024-11-05 is not supported here; use Streamable HTTP.";
-    Denial::new("/protocol/sse-transport", reason)
-}
-
-fn refused_transport(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
-    let mut record = untied_record(cx, principal, id);
-    let denial = sse_transport();
-    record.reject_by(denial.rule.to_string(), &denial.reason);
-    record
-}
-
-/// A record of what a stream brought that belongs to no request.
-fn untied_record(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
-    let caller = Caller {
-        principal,
-        server: None,
-        removals: Vec::new(),
-        expires: None,
-    };
-    record::of(cx, None, Some(&caller), id)
-}
-
-fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
-    for index in indexes {
-        if let Some(record) = records.get_mut(*index) {
-            record.refunded = true;
-        }
-    }
 }
 
 fn media(headers: &Headers) -> Media {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::config::{Gate, Mode};
 use crate::exchange::head::RequestHead;
 use crate::exchange::watch::is_answer;
+use crate::gate::{Gate, Mode};
 use crate::json::Value;
 use crate::mcp::List;
-use crate::policy::Policy;
-use crate::redact::ResultRules;
+use crate::policy::{Policy, ResultRules};
 
 /// What has to be done with the reply.
 #[derive(Debug, Default)]

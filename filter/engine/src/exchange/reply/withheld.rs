@@ -3,11 +3,11 @@
 
 use super::plan::{Expected, ReplyPlan};
 use crate::audit::Record;
-use crate::config::Gate;
+use crate::gate::Gate;
 use crate::json::{Document, Limits};
-use crate::pdp::Denial;
 use crate::pep;
 use crate::redact::Uninspected;
+use crate::refusal::Denial;
 use crate::rpc::{self, Id};
 
 /// A reply, or a part of one, must not be shown.

@@ -9,10 +9,11 @@ mod walk;
 
 use std::sync::Arc;
 
-use super::decide::{AccessRequest, Denial, Planned};
-use crate::config::Counters;
-use crate::counters::Store;
+use super::decision::Planned;
+use super::request::AccessRequest;
+use crate::counters::{Counters, Store};
 use crate::policy::{Policy, Truth};
+use crate::refusal::Denial;
 use crate::time::Timestamp;
 
 /// How much is known of a call's arguments.

@@ -1,10 +1,11 @@
 //! What lists in a reply show of pinned tools: for the caller what may be shown, for calls a memory, for operators a
 //! note in the record of the list.
 
-use super::super::{Context, Forwarded};
-use super::untied_record;
+use super::forwarded::Forwarded;
 use crate::audit::Record;
-use crate::config::Mode;
+use crate::exchange::context::Context;
+use crate::exchange::record;
+use crate::gate::Mode;
 use crate::json::Document;
 use crate::mcp::List;
 use crate::pep::{Inspection, ListFilter, Unjudgeable};
@@ -20,7 +21,7 @@ impl Forwarded {
     ) -> Result<Option<String>, Unjudgeable> {
         let gate = cx.gate;
         let filter = ListFilter {
-            policy: self.principal.policy(gate),
+            policy: gate.policy_of(&self.principal),
             by_policy: self.plan.by_policy,
             principal: &self.principal,
             asked: &self.plan.asked,
@@ -56,7 +57,7 @@ impl Forwarded {
             .iter()
             .position(|record| record.method.as_deref() == method);
         if index.is_none() {
-            let mut record = untied_record(cx, self.principal.clone(), id);
+            let mut record = record::untied(cx, self.principal.clone(), id);
             record.server = self.server.as_deref().map(Into::into);
             record.method = method.map(str::to_owned);
             index = Some(records.len());

@@ -6,11 +6,10 @@
 
 use serde::Serialize;
 
-use super::rejection::Rejection;
 use crate::approvals::Notice;
 use crate::identity::Stranger;
 use crate::json::ObjectWriter;
-use crate::pdp::Denial;
+use crate::refusal::{Denial, Rejection};
 use crate::rpc::{Id, code};
 
 /// A reply the gate makes itself.
@@ -77,6 +76,15 @@ struct ErrorObject<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Meta<'a>>,
+}
+
+/// The refusal of a call in the shape its caller expects.
+pub fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
+    if tool && !task {
+        Answer::ToolError(id, denial)
+    } else {
+        Answer::RpcError(id, denial)
+    }
 }
 
 /// The reply to a request that held one message.

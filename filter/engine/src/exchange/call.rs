@@ -1,299 +1,37 @@
-//! The body of a request: every message in it is judged, and all of them together forwarded or refused.
+//! One message of a body: what it asks for, and whether it may have that.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::ask::Ask;
-use super::conclude::conclude;
-use super::head::RequestHead;
-use super::hold::Waiting;
-use super::reply::ReplyPlan;
-use super::watch::Watch;
-use super::{Context, record, state};
+use super::context::Context;
+use super::verdict::{Ask, Awaited, Opinion, Subject, Verdict};
 use crate::approvals::{self, Binding, Bound, CallId, Ticket};
-use crate::audit::{Outcome, Record, clip};
-use crate::config::{AskMode, Mode};
+use crate::audit::{Outcome, Record};
 use crate::control;
-use crate::counters::StoreLost;
-use crate::identity::{Caller, Principal};
-use crate::json::{Document, Kind, Limits, Value, canonical, legible};
+use crate::gate::Mode;
+use crate::identity::Principal;
+use crate::json::{Document, Kind, Value, canonical, legible};
 use crate::mcp::{Asks, List, Method, is_normal};
-use crate::order;
-use crate::pdp::{self, AccessRequest, Decision, Denial, Permit, Planned, Target};
-use crate::pep::{Answer, Rejection, Reply};
-use crate::redact::ResultRules;
+use crate::pdp::{self, AccessRequest, Decision, Target};
+use crate::pep::{self, Answer};
+use crate::refusal::{Denial, Rejection};
 use crate::rpc::{self, Call, Id, Message};
-use crate::time::Timestamp;
-
-/// Most messages of a batch.
-const MAX_BATCH: usize = 100;
-
-/// What became of a request.
-pub(super) struct Judged {
-    pub(super) ruling: Ruling,
-    /// One record per message that was decided on.
-    pub(super) records: Vec<Record>,
-}
-
-pub(super) enum Ruling {
-    Forward {
-        permit: Permit,
-        /// What goes upstream in place of the body that came; absent where that is forwarded as it is.
-        body: Option<Vec<u8>>,
-        plan: ReplyPlan,
-        watch: Watch,
-        /// The reply may issue a session that counters have to know.
-        learns_session: bool,
-        /// The session results are counted by, if the gate knows it.
-        session: Option<String>,
-    },
-    Hold(Box<Waiting>),
-    Refuse(Reply),
-}
-
-/// What is judged besides the body.
-#[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub(super) head: &'a RequestHead,
-    pub(super) caller: &'a Caller,
-    /// Names the exchange in records.
-    pub(super) id: &'a str,
-    /// Since when the request has been held, if it was, and the mark of its mailbox then.
-    pub(super) since: Option<(Timestamp, u64)>,
-}
-
-/// One message after it was judged on its own.
-pub(super) struct Opinion<'d, 'p> {
-    /// What is owed an answer; absent for notifications and for answers to servers.
-    pub(super) id: Option<Id<'d>>,
-    /// Absent for messages that leave no record: notifications that pass, answers to servers.
-    pub(super) record: Option<Record>,
-    /// What its answer is, and what applies to that.
-    pub(super) answer: Awaited,
-    pub(super) verdict: Verdict<'d, 'p>,
-}
-
-/// What the answer to a request is by the policy's terms.
-#[derive(Default)]
-pub(super) struct Awaited {
-    pub(super) rules: Arc<ResultRules>,
-    pub(super) is_tool: bool,
-    pub(super) is_result: bool,
-}
-
-pub(super) enum Verdict<'d, 'p> {
-    /// Nothing a policy speaks of.
-    Pass,
-    /// As `Pass`; the reply is a list.
-    List(List),
-    /// Permitted, if its charges can be made.
-    Allow {
-        charges: Vec<Planned<'p>>,
-        shadow: Option<Denial>,
-        tool: bool,
-        task: bool,
-    },
-    /// Permitted, if a person agrees.
-    Ask(Box<Ask<'p>>),
-    /// Refused.
-    Refuse(Answer<'d>),
-}
-
-/// Judges a whole body.
-pub(super) fn body(cx: &mut Context<'_>, subject: &Subject<'_>, body: &[u8]) -> Judged {
-    let signs = cx.gate.approvals.mode == AskMode::Mrtr;
-    let Some((ticket, edited)) = signs.then(|| state::take_off(body)).flatten() else {
-        return text(cx, subject, body, None);
-    };
-    // What goes upstream is the text without the gate's own state, so that is what is judged.
-    let mut judged = text(cx, subject, edited.as_bytes(), Some(ticket));
-    if let Ruling::Forward { body, .. } = &mut judged.ruling {
-        *body = Some(edited.into_bytes());
-    }
-    judged
-}
-
-/// Judges a body, from which `state` was taken off if the gate had put it there.
-fn text(
-    cx: &mut Context<'_>,
-    subject: &Subject<'_>,
-    body: &[u8],
-    state: Option<Option<Ticket>>,
-) -> Judged {
-    let Subject {
-        head,
-        caller,
-        id: exchange_id,
-        ..
-    } = *subject;
-    let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
-        let mut record = record::of(cx, Some(head), Some(caller), exchange_id);
-        record.reject(rejection, detail);
-        record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
-        Judged {
-            ruling: Ruling::Refuse(rejection.reply(id, detail)),
-            records: vec![record],
-        }
-    };
-
-    let document = match Document::parse(body, &Limits::WIRE) {
-        Ok(document) => document,
-        Err(error) => {
-            return reject(
-                cx,
-                error.kind.into(),
-                Id::NULL,
-                &format!("at byte {}", error.offset),
-            );
-        }
-    };
-    let (is_batch, values) = rpc::messages(&document);
-    if is_batch && (values.is_empty() || values.len() > MAX_BATCH || head.mirrors.is_modern()) {
-        return reject(cx, Rejection::Batch, Id::NULL, "");
-    }
-    let mut modern = false;
-    let mut messages = Vec::with_capacity(values.len());
-    for value in values {
-        let message = match rpc::read(value) {
-            Ok(message) => message,
-            Err((malformed, id)) => {
-                return reject(
-                    cx,
-                    malformed.into(),
-                    if is_batch { Id::NULL } else { id },
-                    "",
-                );
-            }
-        };
-        let (id, call) = match message {
-            Message::Request { id, call } => (Some(id), Some(call)),
-            Message::Notification(call) => (None, Some(call)),
-            Message::Response { id } => (Some(id), None),
-        };
-        if let Some(call) = call {
-            match head
-                .mirrors
-                .check(&call, Method::find(&call.method.decode()), id.is_some())
-            {
-                Ok(in_modern) => modern = modern || in_modern,
-                Err(mismatch) => {
-                    return reject(cx, Rejection::Mirror, id.unwrap_or(Id::NULL), mismatch.0);
-                }
-            }
-        }
-        messages.push(message);
-    }
-    if is_batch && (modern || repeats_an_id(&messages)) {
-        return reject(cx, Rejection::Batch, Id::NULL, "");
-    }
-
-    let principal = &caller.principal;
-    let session = known_session(cx, head, principal);
-    let mut hearing = Hearing {
-        subject,
-        session,
-        modern,
-        state: state.as_ref(),
-        stop: None,
-    };
-    let mut opinions = Vec::with_capacity(messages.len());
-    for (index, message) in messages.iter().enumerate() {
-        let decision_id = if is_batch {
-            format!("{exchange_id}.{index}")
-        } else {
-            exchange_id.to_owned()
-        };
-        let blank = record::of(cx, Some(head), Some(caller), &decision_id);
-        match opinion(cx, &mut hearing, blank, message) {
-            Ok(opinion) => opinions.push(opinion),
-            Err((rejection, id, detail)) => {
-                return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
-            }
-        }
-    }
-    conclude(cx, (subject, session), opinions, (is_batch, modern))
-}
-
-/// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.
-fn repeats_an_id(messages: &[Message<'_>]) -> bool {
-    let by_value = |id: Id<'_>| -> String {
-        let document = Document::parse(id.token().as_bytes(), &Limits::WIRE);
-        let text = document
-            .as_ref()
-            .ok()
-            .and_then(|document| document.root().as_str());
-        match text {
-            Some(text) => text.into_owned(),
-            // Some servers keep integers as doubles: from 2^53 on, of which the first 15 digits are less than a tenth,
-            // they tell only some of them apart.
-            None if id.token().len() > 15 => "large".to_owned(),
-            None => id.token().to_owned(),
-        }
-    };
-    let ids: Vec<String> = messages
-        .iter()
-        .filter_map(|message| match message {
-            Message::Request { id, .. } => Some(by_value(*id)),
-            _ => None,
-        })
-        .collect();
-    order::has_twins(ids.iter().map(String::as_str))
-}
-
-/// The session of a request, where counters need it and the gate saw it issued to this caller.
-pub(super) fn known_session<'h>(
-    cx: &mut Context<'_>,
-    head: &'h RequestHead,
-    principal: &Principal,
-) -> Option<&'h str> {
-    let session = head.session.as_deref().filter(|_| {
-        principal
-            .policy(cx.gate)
-            .is_some_and(|policy| policy.counts_sessions)
-    })?;
-    let known = pdp::knows_session(
-        &cx.gate.counters.table,
-        cx.store,
-        cx.now,
-        principal,
-        session,
-    );
-    known.unwrap_or(false).then_some(session)
-}
+use crate::text::clip;
 
 /// What is known of all messages of a body.
-struct Hearing<'h> {
-    subject: &'h Subject<'h>,
+pub(super) struct Hearing<'h> {
+    pub(super) subject: &'h Subject<'h>,
     /// The session, where counters need it.
-    session: Option<&'h str>,
-    modern: bool,
+    pub(super) session: Option<&'h str>,
+    pub(super) modern: bool,
     /// The gate's own state that the body carried; `None` in it if it only looked like one.
-    state: Option<&'h Option<Ticket>>,
+    pub(super) state: Option<&'h Option<Ticket>>,
     /// What the stop switch says, once it was looked at: one switch for all messages of a body.
-    stop: Option<Option<Denial>>,
-}
-
-/// What the stop switch says.
-pub(super) fn stopped(cx: &mut Context<'_>) -> Option<Denial> {
-    const BY_OPERATOR: &str = "All calls are stopped by the operator";
-    let reason = if cx.gate.stopped {
-        format!("{BY_OPERATOR}.")
-    } else {
-        match control::stopped(cx.store) {
-            Ok(None) => return None,
-            Ok(Some(stop)) if stop.reason.is_empty() => format!("{BY_OPERATOR}."),
-            Ok(Some(stop)) => format!("{BY_OPERATOR}: {}", stop.reason),
-            Err(StoreLost) if cx.gate.counters.allow_on_store_error => return None,
-            Err(StoreLost) => {
-                "The stop switch cannot be read, so the call was not made.".to_owned()
-            }
-        }
-    };
-    Some(Denial::new("/stopped", reason))
+    pub(super) stop: Option<Option<Denial>>,
 }
 
 /// Judges one message on its own.
-fn opinion<'d, 'p>(
+pub(super) fn opinion<'d, 'p>(
     cx: &mut Context<'p>,
     hearing: &mut Hearing<'_>,
     mut record: Record,
@@ -327,7 +65,7 @@ fn opinion<'d, 'p>(
             verdict: Verdict::Refuse(answer),
         })
     };
-    let policy = principal.policy(gate);
+    let policy = gate.policy_of(principal);
     let housekeeping = |any: bool| {
         let rules = match policy {
             Some(policy) if any => &policy.all_results,
@@ -413,7 +151,7 @@ fn opinion<'d, 'p>(
     }
     let stop = match &hearing.stop {
         Some(known) => known.clone(),
-        None => hearing.stop.insert(stopped(cx)).clone(),
+        None => hearing.stop.insert(control::denial(gate, cx.store)).clone(),
     };
     let call_of = |arguments: &str| {
         Binding::of_call(&Bound {
@@ -481,18 +219,18 @@ fn opinion<'d, 'p>(
             // What would be refused anyway is not worth a person's time.
             Err(denial) => {
                 record.refuse(Outcome::Deny, &denial);
-                Verdict::Refuse(refusal(request_id, denial, tool, task))
+                Verdict::Refuse(pep::refusal(request_id, denial, tool, task))
             }
         },
         Decision::Uncountable { charges, denial } => {
             let earlier = pdp::peek(&gate.counters, cx.store, cx.now, &charges);
             let denial = earlier.err().unwrap_or(denial);
             record.refuse(Outcome::Deny, &denial);
-            Verdict::Refuse(refusal(request_id, denial, tool, task))
+            Verdict::Refuse(pep::refusal(request_id, denial, tool, task))
         }
         Decision::Deny(denial) => {
             record.refuse(Outcome::Deny, &denial);
-            Verdict::Refuse(refusal(request_id, denial, tool, task))
+            Verdict::Refuse(pep::refusal(request_id, denial, tool, task))
         }
     };
     let named = named.as_str().unwrap_or_default();
@@ -543,7 +281,7 @@ fn decide<'p>(
     (target, name, arguments): (Target, Value<'_>, Option<Value<'_>>),
 ) -> Decision<'p> {
     let gate = cx.gate;
-    let Some(policy) = principal.policy(gate) else {
+    let Some(policy) = gate.policy_of(principal) else {
         return Decision::Deny(Denial::new(
             "/no-policy",
             "No policy allows this caller anything.",
@@ -585,8 +323,8 @@ fn decide_completion<'p>(
     } else {
         List::Templates
     };
-    let listed = principal
-        .policy(gate)
+    let listed = gate
+        .policy_of(principal)
         .is_some_and(|policy| pdp::listed(policy, principal, list, asked.1));
     if listed || (gate.mode == Mode::Shadow && principal.policy.is_some()) {
         return Decision::Allow {
@@ -600,15 +338,6 @@ fn decide_completion<'p>(
             "/default",
             "Nothing is completed for what the caller may not use.",
         )),
-    }
-}
-
-/// The refusal of a call in the shape its caller expects.
-pub(super) fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
-    if tool && !task {
-        Answer::ToolError(id, denial)
-    } else {
-        Answer::RpcError(id, denial)
     }
 }
 

@@ -1,15 +1,13 @@
 //! All messages of a body together: everything is forwarded, or nothing.
 
-use super::ask;
-use super::judge::{Awaited, Judged, Opinion, Ruling, Subject, Verdict, refusal};
-use super::reply::{Expected, ReplyPlan};
-use super::watch::Watch;
-use super::{Context, record};
+use super::ask::ask;
+use super::context::Context;
+use super::forward::forward;
+use super::verdict::{Judged, Opinion, Ruling, Subject, Verdict};
 use crate::audit::Outcome;
-use crate::config::Gate;
-use crate::identity::Principal;
-use crate::pdp::{self, Denial, Planned};
-use crate::pep::{self, Answer, Rejection};
+use crate::pdp::{self, Planned};
+use crate::pep::{self, Answer};
+use crate::refusal::{Denial, Rejection};
 
 /// Said to a call in a batch that a rule sends to a person.
 const NOT_IN_A_BATCH: &str = " A batch cannot wait for a person: make this call by itself.";
@@ -29,7 +27,7 @@ pub(super) fn conclude(
         match std::mem::replace(verdict, Verdict::Pass) {
             Verdict::Ask(call) => {
                 let subject = (subject, session, modern);
-                return ask::ask(cx, subject, opinions.swap_remove(0), *call);
+                return ask(cx, subject, opinions.swap_remove(0), *call);
             }
             other => *verdict = other,
         }
@@ -41,7 +39,7 @@ pub(super) fn conclude(
             let mut denial = Denial::by(&ask.approval.rule);
             denial.reason.push_str(NOT_IN_A_BATCH);
             record.refuse(Outcome::Hold, &denial);
-            let answer = refusal(id, denial, ask.tool, ask.task);
+            let answer = pep::refusal(id, denial, ask.tool, ask.task);
             opinion.verdict = Verdict::Refuse(answer);
         }
     }
@@ -70,7 +68,7 @@ pub(super) fn conclude(
                     if let Some(record) = &mut opinion.record {
                         record.refuse(Outcome::Deny, &denial);
                     }
-                    opinion.verdict = Verdict::Refuse(refusal(id, denial, *tool, *task));
+                    opinion.verdict = Verdict::Refuse(pep::refusal(id, denial, *tool, *task));
                 }
             }
         }
@@ -101,72 +99,6 @@ pub(super) fn conclude(
     };
     Judged {
         ruling: Ruling::Refuse(reply),
-        records,
-    }
-}
-
-/// Everything is permitted and charged.
-pub(super) fn forward(
-    gate: &Gate,
-    (principal, session): (&Principal, Option<&str>),
-    opinions: Vec<Opinion<'_, '_>>,
-    settled: pdp::Settled,
-    is_batch: bool,
-) -> Judged {
-    let mut records = Vec::new();
-    let mut watch = Watch::default();
-    let mut lists = Vec::new();
-    let mut expected = Vec::new();
-    let mut learns_session = false;
-    let policy = principal.policy(gate);
-    for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
-        let shadow = match opinion.verdict {
-            Verdict::List(list) => {
-                if !lists.contains(&list) {
-                    lists.push(list);
-                }
-                None
-            }
-            Verdict::Allow { shadow, .. } => shadow,
-            _ => None,
-        };
-        if let Some(mut record) = opinion.record {
-            learns_session |= policy.is_some_and(|policy| policy.counts_sessions)
-                && record.method.as_deref() == Some("initialize");
-            let observed = shadow.or(observed);
-            if let Some(denial) = observed.filter(|_| record.decision == Outcome::Allow) {
-                record.refuse(Outcome::ShadowDeny, &denial);
-            }
-            record.counters = charged.iter().map(record::counter).collect();
-            records.push(record);
-        }
-        if let Some(id) = opinion.id {
-            let record = records.len().saturating_sub(1);
-            let Awaited {
-                rules,
-                is_tool,
-                is_result,
-            } = opinion.answer;
-            expected.push(Expected {
-                id: id.token().to_owned(),
-                record,
-                rules,
-                is_tool,
-                is_result,
-            });
-            watch.expect(id, charged, record);
-        }
-    }
-    let plan = ReplyPlan::post(gate, policy, lists, expected, is_batch);
-    Judged {
-        ruling: Ruling::Forward {
-            permit: settled.permit,
-            body: None,
-            plan,
-            watch,
-            learns_session,
-            session: session.map(str::to_owned),
-        },
         records,
     }
 }

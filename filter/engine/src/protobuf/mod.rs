@@ -6,7 +6,9 @@
 //!          bool_value = 4 (varint), struct_value = 5, list_value = 6 }
 //! ```
 
-use super::double::decimal;
+mod double;
+
+use double::decimal;
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;

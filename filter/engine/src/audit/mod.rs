@@ -1,16 +1,19 @@
 //! The record every decision leaves: one JSON object on one line.
 
+mod settings;
+
+pub use settings::{Audit, AuditArgs};
+
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use crate::approvals::Notice;
-use crate::config::{AuditArgs, display_nanos};
-use crate::counters::Receipt;
+use crate::counters::{Receipt, display_nanos};
 use crate::json::{Kind, Value, compact, one_line};
-use crate::pdp::Denial;
-use crate::pep::Rejection;
 use crate::redact::Tally;
+use crate::refusal::{Denial, Rejection};
+use crate::text::clip;
 use crate::time::Timestamp;
 
 /// What became of a message.
@@ -178,8 +181,6 @@ fn tally<S: serde::Serializer>(tally: &Tally, out: S) -> Result<S::Ok, S::Error>
     out.collect_map(std::iter::once(("total", tally.total())).chain(kinds))
 }
 
-/// Longest text taken from a request, in characters.
-const MAX_TEXT: usize = 256;
 /// Most names of arguments, or of tools.
 const MAX_ARGS: usize = 32;
 
@@ -340,14 +341,6 @@ pub fn join(lines: &[String]) -> Cow<'_, str> {
         [single] => single.into(),
         several => format!("[{}]", several.join(",")).into(),
     }
-}
-
-/// A text from outside as a record keeps it.
-pub fn clip(text: &str) -> String {
-    if text.len() <= MAX_TEXT {
-        return text.to_owned();
-    }
-    text.chars().take(MAX_TEXT).collect()
 }
 
 fn to_line(record: &Record) -> String {
