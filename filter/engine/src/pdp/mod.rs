@@ -11,7 +11,7 @@ mod settle;
 #[cfg(feature = "explain")]
 mod trace;
 
-pub use charge::{ingest, read_counters};
+pub use charge::{UNCOUNTABLE, ingest, read_counters};
 pub use decide::{
     AccessRequest, Decision, Denial, Planned, Target, decide, entries, is_in_shadow, listed,
 };

@@ -3,6 +3,7 @@
 //! Everything that can be known when a configuration is read is worked out then: patterns are compiled,
 //! rule pointers and refusal texts written, counters resolved. Evaluation only reads.
 
+mod claims;
 mod condition;
 mod path;
 mod pattern;
@@ -10,6 +11,7 @@ mod url;
 
 use std::sync::Arc;
 
+pub(crate) use claims::holds_rounded;
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
 pub use pattern::{Budget, Pattern, PatternError, TooMuchWork};
