@@ -326,7 +326,11 @@ impl Reader {
             self.check_booleans(&field.member(&key.decode(), member));
         }
         if let Some(value) = field.value.as_bool() {
-            let texts = if value { "yes, on or y" } else { "no, off or n" };
+            let texts = if value {
+                "yes, on or y"
+            } else {
+                "no, off or n"
+            };
             let message = format!(
                 "`{value}` in a Struct configuration may have been the text {texts} before the host's YAML reader; write the policy as text in a `StringValue`"
             );

@@ -15,7 +15,8 @@ const ONE: i128 = 1_000_000_000;
 
 /// What stands behind an author's words where a limit refuses for want of something to count: without it "the budget is used
 /// up" would be all the agent reads of an amount that is text.
-pub const UNCOUNTABLE: &str = "The value it counts is missing, or is no amount that can be counted.";
+pub const UNCOUNTABLE: &str =
+    "The value it counts is missing, or is no amount that can be counted.";
 
 /// What a limit costs this call, or why it cannot be counted.
 pub(super) fn charge(

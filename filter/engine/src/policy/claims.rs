@@ -18,7 +18,8 @@ pub(super) enum Items {
 impl Items {
     /// How the text at the end of this path holds items, if it is one of the claims that are lists of names.
     pub(super) fn of(path: &Path, quantifier: Quantifier) -> Option<Items> {
-        let Some(Step::Key(name)) = path.steps.last().filter(|_| path.root == Root::Identity) else {
+        let Some(Step::Key(name)) = path.steps.last().filter(|_| path.root == Root::Identity)
+        else {
             return None;
         };
         match (&**name, quantifier) {

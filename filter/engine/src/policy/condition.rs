@@ -197,7 +197,9 @@ impl Condition {
         let judged = self.judge(value, operand, facts, quantifier);
         match (value.kind(), quantifier) {
             (Kind::Array, Quantifier::Every) if self.test.expects_one(operand) => Truth::WrongType,
-            (Kind::Array, Quantifier::Some) if judged == Truth::False && self.test.looks_into_lists() => {
+            (Kind::Array, Quantifier::Some)
+                if judged == Truth::False && self.test.looks_into_lists() =>
+            {
                 self.within(facts, operand, value)
             }
             _ => judged,
@@ -243,7 +245,9 @@ impl Condition {
                 None => Truth::WrongType,
             },
             (_, None) => Truth::WrongType,
-            (Test::Contains(_) | Test::Prefix(_) | Test::Suffix(_), Some(operand)) if operand.hollow => {
+            (Test::Contains(_) | Test::Prefix(_) | Test::Suffix(_), Some(operand))
+                if operand.hollow =>
+            {
                 Truth::WrongType
             }
             (Test::Equals(_, negated), Some(operand)) => truth(operand.equals(value) != *negated),
@@ -318,7 +322,9 @@ impl<'a> Prepared<'a> {
             Operand::Literal(document) => Some(document.root()),
             Operand::Path(path) => match path.find(facts) {
                 Found::Value(value) if value.is_null() => None,
-                Found::Value(value) if path.root == Root::Identity && facts.is_rounded(value) => None,
+                Found::Value(value) if path.root == Root::Identity && facts.is_rounded(value) => {
+                    None
+                }
                 Found::Value(value) => Some(value),
                 Found::Missing | Found::WrongType => None,
             },
@@ -388,7 +394,11 @@ impl Test {
                 .is_none_or(|value| value.kind() != Kind::Array),
             Test::In(list, _) => !list.has_lists,
             Test::Exists(_) | Test::Contains(_) => false,
-            Test::Compare(..) | Test::Regex(_) | Test::Prefix(_) | Test::Suffix(_) | Test::Url(_) => true,
+            Test::Compare(..)
+            | Test::Regex(_)
+            | Test::Prefix(_)
+            | Test::Suffix(_)
+            | Test::Url(_) => true,
         }
     }
 }
