@@ -258,8 +258,8 @@ fn deny_if() {
             None,
         ),
         (
-            "{path: args.x, op: not_in, value: [a, b]}",
-            "{path: args.x, op: in, value: [a]}",
+            "{path: args.x, op: not_in, value: [1, 2]}",
+            "{path: args.x, op: in, value: [1]}",
             Some("TG011"),
         ),
         (

@@ -255,7 +255,7 @@ fn read_policy(
         ..Catalog::default()
     };
     let mut tools = empty();
-    if let Some(field) = object.take_list("hide") {
+    if let Some(field) = object.take("hide") {
         read_hide(reader, &field, Kind::Tools, &mut tools);
     }
     let mut catalog = CatalogReader {
@@ -313,10 +313,10 @@ impl CatalogReader<'_> {
         if let Some(field) = object.take("default") {
             catalog.default = self.reader.choice(&field, &POSTURES).unwrap_or_default();
         }
-        if let Some(field) = object.take_list("hide") {
+        if let Some(field) = object.take("hide") {
             read_hide(self.reader, &field, kind, &mut catalog);
         }
-        if let Some(field) = object.take_list("items") {
+        if let Some(field) = object.take("items") {
             self.entries(&field, base, &mut catalog);
         }
         object.finish(self.reader);
@@ -325,9 +325,6 @@ impl CatalogReader<'_> {
 
     /// Entries by name. `base` is the pointer of the map in refusals.
     fn entries(&mut self, field: &Field<'_>, base: &str, catalog: &mut Catalog) {
-        if field.value.is_null() {
-            return;
-        }
         for (name, field) in self.reader.map(field) {
             let base = format!("{base}/{}", escape(&name));
             let at = field.at.clone();
@@ -362,11 +359,14 @@ impl CatalogReader<'_> {
 
     fn entry(&mut self, field: Field<'_>, base: &str, name: &str) -> Option<Entry> {
         let mut entry = Entry::default();
-        // YAML writes an entry without rules as an empty value.
-        if field.value.is_null() {
-            return Some(entry);
-        }
         let at = field.at.clone();
+        if field.value.is_null() {
+            let message = format!(
+                "nothing is written under `{name}`; write `{{}}` to allow it without rules, or remove the key"
+            );
+            self.reader.error(&at, message);
+            return None;
+        }
         let mut object = self.reader.object(field)?;
         if let Some(true) = object
             .take("deny")
@@ -395,7 +395,7 @@ impl CatalogReader<'_> {
         if let Some(field) = object.take("approvers") {
             entry.approvers = approval::read_approvers(self.reader, &field);
         }
-        if let Some(field) = object.take_list("rules") {
+        if let Some(field) = object.take("rules") {
             let mixed = ["require", "deny_if", "limits"]
                 .into_iter()
                 .find(|key| object.has(key));

@@ -137,6 +137,10 @@ fn read_test(
         reader.error(at, "a condition needs `value` or `value_from`");
         return None;
     };
+    if let Op::Equals(_) | Op::In(_) = op {
+        reader.check_booleans(&value);
+        reader.check_mixed(&value);
+    }
     match op {
         Op::Equals(negated) => Some(Test::Equals(
             Operand::Literal(reader.literal(&value)?),

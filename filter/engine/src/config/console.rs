@@ -15,7 +15,7 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>) -> Vec<Approver> {
         return approvers;
     };
     let shared = object.take("token_sha256");
-    let listed = object.take_list("approvers");
+    let listed = object.take("approvers");
     let shares = shared.is_some();
     if let Some(token) = shared.and_then(|field| read_token(reader, &field)) {
         approvers.push(Approver {
@@ -77,7 +77,7 @@ fn read_approver(reader: &mut Reader, field: Field<'_>) -> Option<Approver> {
 }
 
 fn read_names(reader: &mut Reader, object: &mut Object<'_>, key: &'static str) -> Vec<Box<str>> {
-    let items = object.take_list(key).map(|field| reader.list(&field));
+    let items = object.take(key).map(|field| reader.list(&field));
     let items = items.unwrap_or_default();
     let names = items.iter().filter_map(|item| reader.name(item));
     names.map(Into::into).collect()
@@ -87,9 +87,7 @@ fn read_names(reader: &mut Reader, object: &mut Object<'_>, key: &'static str) -
 pub(super) fn read_token(reader: &mut Reader, field: &Field<'_>) -> Option<TokenHash> {
     let hash = field.value.as_str().and_then(|hex| TokenHash::parse(&hex));
     if hash.is_none() {
-        // Never quoted: it may be the token itself.
-        let message = "expected the SHA-256 of the token: 64 hexadecimal digits";
-        reader.error(&field.at, message);
+        reader.expected_secret(field, "the SHA-256 of the token: 64 hexadecimal digits");
     }
     hash
 }

@@ -16,7 +16,7 @@ pub(super) fn entry(
     base: &str,
     entry: &mut Entry,
 ) {
-    if let Some(field) = object.take_list("require") {
+    if let Some(field) = object.take("require") {
         let mut names = Names::new(format!("{base}/require"));
         for block in reader.list(&field) {
             let Some((conditions, on_deny)) = read_block(reader, block) else {
@@ -40,7 +40,7 @@ pub(super) fn entry(
             }));
         }
     }
-    if let Some(field) = object.take_list("deny_if") {
+    if let Some(field) = object.take("deny_if") {
         let mut names = Names::new(format!("{base}/deny_if"));
         for block in reader.list(&field) {
             let Some((conditions, on_deny)) = read_block(reader, block) else {
@@ -66,7 +66,7 @@ pub(super) fn entry(
             });
         }
     }
-    if let Some(field) = object.take_list("limits") {
+    if let Some(field) = object.take("limits") {
         for limit in reader.list(&field) {
             entry
                 .limits

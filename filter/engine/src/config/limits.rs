@@ -213,16 +213,15 @@ pub(super) fn read_window(reader: &mut Reader, field: &Field<'_>) -> Option<Wind
         .into_iter()
         .find(|(name, _)| text.as_deref() == Some(*name));
     if calendar.is_none() {
-        let found = super::reader::excerpt(field.value);
-        let expected = alternatives(&names);
-        let message = format!(
-            "expected {expected}, or rolling:24h with a duration of up to 366d, found {found}"
+        let expected = format!(
+            "{}, or rolling:24h with a duration of up to 366d",
+            alternatives(&names)
         );
         let suggestion = text
             .as_deref()
             .and_then(|text| nearest(text, names))
             .map(str::to_owned);
-        reader.error_with(&field.at, message, suggestion);
+        reader.expected_with(field, &expected, suggestion);
     }
     calendar.map(|(_, window)| window)
 }

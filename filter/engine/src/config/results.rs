@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::conditions::{HOSTS, read_words};
 use super::error::nearest;
 use super::limits::{CounterBook, read_counter};
-use super::reader::{Field, Object, Reader, alternatives, excerpt};
+use super::reader::{Field, Object, Reader, alternatives};
 use super::{Mode, Results};
 use crate::json::Kind as JsonKind;
 use crate::policy::{
@@ -131,12 +131,12 @@ fn own_of(entry: &Entry) -> Option<ResultSpec> {
 /// `redact`, `deny_if` and `max_bytes`. `base` is their pointer in refusals.
 fn read_spec(reader: &mut Reader, object: &mut Object<'_>, base: &str) -> ResultSpec {
     let mut spec = ResultSpec::default();
-    if let Some(field) = object.take_list("redact") {
+    if let Some(field) = object.take("redact") {
         for item in reader.list(&field) {
             read_redaction(reader, item, &mut spec);
         }
     }
-    if let Some(field) = object.take_list("deny_if") {
+    if let Some(field) = object.take("deny_if") {
         for (index, item) in reader.list(&field).into_iter().enumerate() {
             let pointer = format!("{base}/deny_if/{index}");
             spec.deny_if
@@ -243,12 +243,7 @@ fn read_result_path(reader: &mut Reader, field: &Field<'_>) -> Option<Vec<Step>>
 
 fn unknown_detector(reader: &mut Reader, field: &Field<'_>, name: &str) {
     let suggestion = nearest(name, Kind::NAMES).map(str::to_owned);
-    let message = format!(
-        "expected {}, found {}",
-        alternatives(&Kind::NAMES),
-        excerpt(field.value)
-    );
-    reader.error_with(&field.at, message, suggestion);
+    reader.expected_with(field, &alternatives(&Kind::NAMES), suggestion);
 }
 
 /// What stands in the place of what was found. Line ends would break events apart.

@@ -32,6 +32,8 @@ pub struct Principal {
     pub policy: Option<usize>,
     /// Flat claims, as an object; what `identity.*` paths read.
     pub claims: Option<Document<'static>>,
+    /// Whether its claims came as doubles and one of them is a number that may have been another.
+    pub rounded: bool,
 }
 
 impl Principal {
@@ -44,6 +46,7 @@ impl Principal {
             label: None,
             policy: Some(0),
             claims: None,
+            rounded: false,
         }
     }
 

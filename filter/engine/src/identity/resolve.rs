@@ -9,6 +9,7 @@ use super::{
 };
 use crate::headers::{Headers, header};
 use crate::json::{Document, Limits};
+use crate::protobuf::holds_rounded;
 use crate::time::Timestamp;
 
 /// The credential a request presents.
@@ -172,6 +173,7 @@ fn by_grant(grant: &Grant, server: Option<&str>, now: Timestamp) -> Result<Princ
         label: grant.label.clone(),
         policy: grant.policy,
         claims: claims_document(grant.claims.as_deref(), &reserved),
+        rounded: false,
     };
     let good_here = grant.servers.is_empty()
         || server.is_some_and(|server| grant.servers.iter().any(|name| **name == *server));
@@ -229,6 +231,7 @@ fn by_jwt(
         label: None,
         policy,
         claims: claims_document(Some(claims.raw()), &reserved),
+        rounded: holds_rounded(claims),
     }))
 }
 
@@ -263,5 +266,6 @@ fn plain(
         label: None,
         policy,
         claims: claims_document(None, &[("id", Some(id)), ("policy", policy_name)]),
+        rounded: false,
     }
 }

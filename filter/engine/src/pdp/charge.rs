@@ -10,6 +10,11 @@ use crate::policy::{Cost, Counter, Entry, Facts, Found, Limit, Max, Path, Policy
 use crate::refusal::Denial;
 use crate::time::Timestamp;
 
+/// What stands behind an author's words where a limit refuses for want of something to count: without it "the budget is used
+/// up" would be all the agent reads of an amount that is text.
+pub const UNCOUNTABLE: &str =
+    "The value it counts is missing, or is no amount that can be counted.";
+
 /// What a limit costs this call, or why it cannot be counted.
 pub(super) fn charge(
     policy: &Policy,
@@ -19,7 +24,10 @@ pub(super) fn charge(
 ) -> Result<Charge, Denial> {
     let refuse = |what: String| Denial {
         rule: Arc::clone(&limit.rule.pointer),
-        reason: format!("{what} (rule {}).", limit.rule.pointer),
+        reason: match limit.authored {
+            true => format!("{} {UNCOUNTABLE}", limit.rule.reason),
+            false => format!("{what} (rule {}).", limit.rule.pointer),
+        },
         retry_after: None,
         approval: None,
     };

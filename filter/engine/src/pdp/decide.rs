@@ -61,6 +61,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .claims
             .as_ref()
             .map(|claims| claims.root()),
+        rounded: request.principal.rounded,
         name: request.name,
         counters: request.counters,
         budget: &budget,
@@ -158,6 +159,7 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     let facts = Facts {
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
+        rounded: principal.rounded,
         name: entry,
         counters: None,
         budget: &budget,
@@ -229,7 +231,7 @@ fn failing_require<'p>(entry: &'p Entry, facts: &Facts<'_>) -> Option<&'p Rule> 
 fn failing_condition<'p>(
     block: &'p Block,
     facts: &Facts<'_>,
-    chosen: fn(&Condition) -> bool,
+    chosen: impl Fn(&Condition) -> bool,
 ) -> Option<&'p Rule> {
     let fails = |condition: &Condition| condition.evaluate(facts, Quantifier::Every) != Truth::True;
     block
@@ -264,7 +266,9 @@ fn certainly_denied(entry: &Entry, facts: &Facts<'_>) -> bool {
     let fails = |requirement: &Requirement| match requirement {
         Requirement::Never(_) => true,
         Requirement::Block(block) => {
-            failing_condition(block, facts, |condition| !condition.needs_call()).is_some()
+            // A claim that is compared with and is not there fails whatever the call brings.
+            let certain = |condition: &Condition| known(condition) || condition.lacks_claim(facts);
+            failing_condition(block, facts, certain).is_some()
         }
     };
     let denies = |block: &Block| {

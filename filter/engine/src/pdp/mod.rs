@@ -14,7 +14,7 @@ mod settle;
 mod trace;
 
 pub use crate::refusal::Denial;
-pub use charge::{ingest, read_counters};
+pub use charge::{UNCOUNTABLE, ingest, read_counters};
 pub use decide::{decide, entries, is_in_shadow, listed};
 pub use decision::{Decision, Planned};
 pub use request::{AccessRequest, Target};

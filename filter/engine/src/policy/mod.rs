@@ -3,6 +3,7 @@
 //! Everything that can be known when a configuration is read is worked out then: patterns are compiled,
 //! rule pointers and refusal texts written, counters resolved. Evaluation only reads.
 
+mod claims;
 mod condition;
 mod path;
 mod results;

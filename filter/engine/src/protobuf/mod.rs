@@ -7,8 +7,10 @@
 //! ```
 
 mod double;
+mod rounded;
 
 use double::decimal;
+pub(crate) use rounded::holds_rounded;
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;

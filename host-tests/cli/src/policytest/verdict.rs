@@ -83,12 +83,23 @@ impl Outcome {
             text(&reply, "/result/content/0/text").or_else(|| text(&reply, "/error/message"));
         Outcome {
             verdict,
-            reason: text(&record, "/reason").filter(|_| !is_shadow),
+            reason: text(&record, "/reason")
+                .filter(|_| !is_shadow)
+                .map(authors_words),
             shadow: rule.clone().filter(|_| is_shadow),
             rule: rule.filter(|_| !is_shadow),
             told: told.filter(|_| !observed.was_forwarded()),
             status: observed.reply.status,
         }
+    }
+}
+
+/// A reason without what the gate adds behind an author's words.
+fn authors_words(reason: String) -> String {
+    let words = reason.strip_suffix(toolgate_engine::pdp::UNCOUNTABLE);
+    match words.and_then(|words| words.strip_suffix(' ')) {
+        Some(words) => words.to_owned(),
+        None => reason,
     }
 }
 

@@ -41,8 +41,6 @@ pub enum Shape {
     Object(&'static Object),
     /// Any of these.
     Either(&'static [Shape]),
-    /// Nothing.
-    Null,
 }
 
 /// An object whose keys are known.
@@ -85,7 +83,6 @@ impl Shape {
             Shape::List(_) | Shape::Some(_) => value.is_array(),
             Shape::Map(_) | Shape::Object(_) => value.is_object(),
             Shape::Either(shapes) => shapes.iter().any(|shape| shape.fits(value)),
-            Shape::Null => value.is_null(),
         }
     }
 }

@@ -98,6 +98,5 @@ fn shape(of: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
             let shapes = shapes.iter().map(|inner| shape(inner, definitions));
             json!({"anyOf": shapes.collect::<Vec<Value>>()})
         }
-        Shape::Null => json!({"type": "null"}),
     }
 }

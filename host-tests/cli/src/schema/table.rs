@@ -1,7 +1,7 @@
 //! Every key of the configuration.
 
 use super::Shape::{
-    Amount, Any, Boolean, Choice, Either, Form, Integer, List, Map, Null, Number, Some, Text,
+    Amount, Any, Boolean, Choice, Either, Form, Integer, List, Map, Number, Some, Text,
 };
 use super::{Key, Object, Shape};
 
@@ -39,10 +39,9 @@ const WINDOW: Shape = Either(&[
 ]);
 const CONDITIONS: Shape = Some(&Shape::Object(&CONDITION));
 const BLOCKS: Shape = List(&Shape::Object(&BLOCK));
-const ENTRIES: Shape = Either(&[Map(&ENTRY_OR_NULL), Null]);
+const ENTRIES: Shape = Map(&Shape::Object(&ENTRY));
 const DIGEST: Shape = Form("^sha256:[0-9a-f]{64}$", "sha256: and 64 hexadecimal digits");
-const PINNED: Shape = Either(&[Map(&Either(&[DIGEST, Shape::Object(&PIN)])), Null]);
-const ENTRY_OR_NULL: Shape = Either(&[Shape::Object(&ENTRY), Null]);
+const PINNED: Shape = Map(&Either(&[DIGEST, Shape::Object(&PIN)]));
 const DETECTORS: Shape = Choice(&[
     "email",
     "phone",
@@ -73,7 +72,7 @@ object! { ROOT "configuration" "The configuration of a gate, or of a console."
         "default": POSTURE, "What happens to tools that no entry names; left out: deny.";
         "hide": NAMES, "Tools nobody sees or reaches; `*` for all.";
         "tools": ENTRIES, "Rules by the name of the tool; those of `*` apply to every tool in addition.";
-        "all_tools": ENTRY_OR_NULL, "Another spelling of `tools[\"*\"]`.";
+        "all_tools": Shape::Object(&ENTRY), "Another spelling of `tools[\"*\"]`.";
         "prompts": SECTION_SHAPE, "Rules on prompts.";
         "resources": SECTION_SHAPE, "Rules on resources, by URI or `prefix*`.";
         "policies": Map(&Shape::Object(&POLICY)), "Several policies by name, picked by identity.";
@@ -100,7 +99,7 @@ object! { POLICY "policy" "One of several policies."
         "default": POSTURE, "What happens to tools that no entry names; left out: deny.";
         "hide": NAMES, "Tools nobody sees or reaches; `*` for all.";
         "tools": ENTRIES, "Rules by the name of the tool; those of `*` apply to every tool in addition.";
-        "all_tools": ENTRY_OR_NULL, "Another spelling of `tools[\"*\"]`.";
+        "all_tools": Shape::Object(&ENTRY), "Another spelling of `tools[\"*\"]`.";
         "prompts": SECTION_SHAPE, "Rules on prompts.";
         "resources": SECTION_SHAPE, "Rules on resources, by URI or `prefix*`.";
     }

@@ -7,6 +7,7 @@
 
 mod allow;
 mod approvals;
+mod callers;
 mod deny_if;
 mod limits;
 mod pattern;
@@ -117,17 +118,35 @@ kinds! {
         "write `hold: 45s`; the agent is then told to come back, and the question stays open until `timeout`"
     APPROVERS_OF_NOTHING "TG033" "`approvers` where no rule asks a person"
         "add an `approval` to the entry, or remove `approvers`"
+    SHARED_BY_ALL "TG034" "a limit by caller where callers are not told apart"
+        "add `identity` and `grants`, or write `scope: policy`, which is what it is"
+    EMPTY_SECTION "TG035" "a list of rules with nothing in it"
+        "write the rules, or remove the key; an entry without rules is `{}`"
+    CLAIM_AS_TEXT "TG036" "`contains` on a claim that may be text"
+        "compare the whole claim with `op: eq` or `op: in`, or have the issuer send a list"
+    OPEN_PREFIX "TG037" "a prefix that comes from a claim"
+        "have the claim end in a separator, such as `/home/ana/`, and deny `..` on the same path"
+    REFUND_UNKNOWN "TG038" "calls that may have run are given back"
+        "remove `refund_on_unknown`, unless the tool does nothing that matters before it answers"
+    ANY_SCHEME "TG039" "a `url` that may have any scheme"
+        "add `scheme_in: [https]`; `javascript:`, `file:` and `gopher:` have hosts, too"
+    URL_BLOCKLIST "TG040" "a list of forbidden hosts"
+        "say in a `require` which hosts are permitted; a host has more names than anybody lists"
 }
 
 /// Looks for everything in [`KINDS`]. `document` is what `gate` was read from.
 pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
     let mut found = Found::default();
     let policies = view::policies(document);
+    let names_callers = ["identity", "grants"]
+        .into_iter()
+        .any(|key| document.get(key).is_some());
     results::document(&policies, document, &mut found);
     for policy in policies {
         posture::policy(&policy, document, &mut found);
         pins::policy(&policy, gate, &mut found);
         approvals::policy(&policy, &mut found);
+        callers::policy(&policy, names_callers, &mut found);
         results::policy(&policy, &mut found);
         for catalog in &policy.catalogs {
             posture::catalog(catalog, &mut found);
@@ -137,6 +156,7 @@ pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
                 allow::entry(&scope, &mut found);
                 deny_if::entry(&scope, &mut found);
                 limits::entry(&policy, &scope, &mut found);
+                callers::entry(&scope, &mut found);
             }
         }
     }

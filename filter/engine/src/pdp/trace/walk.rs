@@ -50,6 +50,7 @@ pub(super) fn walk<'p>(
                 empty.as_ref().map(Document::root)
             }
         },
+        rounded: request.principal.rounded,
         identity: request
             .principal
             .claims
