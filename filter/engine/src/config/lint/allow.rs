@@ -1,11 +1,11 @@
 //! Allow-lists that let more through than they show.
 
-use super::pattern::{Shape, folds_beyond_ascii};
-use super::view::{Condition, Part, Scope};
-use super::{
+use super::kinds::{
     ASCII_FOLDING, EMPTY_LIST, ENDS_ANYWHERE, Found, LintKind, OPEN_COMMAND, OPEN_HOST, OPEN_PATH,
     STARTS_ANYWHERE, URL_AS_TEXT,
 };
+use super::pattern::{Shape, folds_beyond_ascii};
+use super::view::{Condition, Part, Scope};
 use crate::json::Value;
 use crate::policy::{Path, Root, Step};
 
