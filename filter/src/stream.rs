@@ -85,7 +85,7 @@ impl Stream {
         let time = host::now();
         let now = time.unwrap_or(Timestamp::from_nanos(0));
         let mut store = SharedData;
-        let mut cx = perform::context(&plugin, now, &mut store);
+        let mut cx = plugin.context(now, &mut store, held::count());
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
         if !matches!(step, Step::Buffer) {
@@ -184,7 +184,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
         if let Some(plugin) = &self.plugin {
-            perform::read_attributes(&mut self.exchange, plugin);
+            plugin.read_attributes(&mut self.exchange);
         }
         let headers = host::headers(Map::Request);
         let step = self.decide(|exchange, cx| {
