@@ -2,14 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
-use toolgate_engine::exchange::Exchange;
+use toolgate_engine::exchange::{Context, Exchange};
+use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
-use crate::held;
 use crate::host;
 use crate::metrics::Metrics;
 use crate::perform;
@@ -61,20 +60,47 @@ impl Plugin {
         }
     }
 
-    /// What is to be done without a stream's callback, under this root.
-    pub fn tick(self: &Rc<Self>, root: u32) {
-        let Ok(now) = host::now() else { return };
+    /// What the engine may use. `held` is how many requests of this VM wait for a person.
+    pub fn context<'a>(
+        &'a self,
+        now: Timestamp,
+        store: &'a mut SharedData,
+        held: usize,
+    ) -> Context<'a> {
+        Context {
+            gate: &self.gate,
+            store,
+            now,
+            held: if self.ticks { held } else { usize::MAX },
+        }
+    }
+
+    /// Hands the engine what the configuration needs to know of the connection and the route.
+    pub fn read_attributes(&self, exchange: &mut Exchange) {
+        if self.gate.attributes.is_empty() {
+            return;
+        }
+        let read =
+            |name: &'static str| Some((name, host::property(&name.replace('.', "\0")).ok()?));
+        let attributes = self.gate.attributes.iter().copied().filter_map(read);
+        exchange.set_attributes(Attributes(attributes.collect()));
+    }
+
+    /// What is to be done once a second without a stream's callback. `held` is how many requests wait under this root.
+    pub fn tick(&self, now: Timestamp, held: usize) {
         if self.second.replace(now.seconds()) != now.seconds() {
-            self.beat(now);
+            self.beat(now, held);
             if let Some(notify) = &self.gate.approvals.notify {
                 self.webhook.send(notify, &self.recorder.metrics, now);
             }
             self.end_overdue(now);
             self.close_cut();
         }
-        let waits = held::tick(self, now);
-        // What comes now concerns the root again.
-        if host::set_effective_context(root).is_ok() && !waits && self.ticks_fast.get() {
+    }
+
+    /// Nothing waits for a person: the ticks come slower. The root has to be the effective context.
+    pub fn rest(&self) {
+        if self.ticks_fast.get() {
             self.tick_every(TICK);
         }
     }
@@ -102,8 +128,7 @@ impl Plugin {
     }
 
     /// Says that this VM is alive and what it holds, and how much all of them do.
-    fn beat(&self, now: Timestamp) {
-        let held = held::count_under(self);
+    fn beat(&self, now: Timestamp, held: usize) {
         let worker = Worker::of(&self.gate, self.recorder.number, now, held);
         control::beat(&mut SharedData, &worker);
         if let Ok(workers) = control::workers(&mut SharedData, now) {
@@ -178,7 +203,8 @@ impl Plugin {
             }
             let mut exchange = Exchange::new(self.recorder.next_id());
             let mut store = SharedData;
-            let mut cx = perform::context(self, now, &mut store);
+            // Nothing here begins to wait.
+            let mut cx = self.context(now, &mut store, usize::MAX);
             perform::answer(&exchange.body_timed_out(&mut cx));
             self.publish(&exchange, now);
         }

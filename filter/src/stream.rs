@@ -9,7 +9,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, Step};
-use toolgate_engine::pep::Reply;
+use toolgate_engine::pep;
 use toolgate_engine::time::Timestamp;
 
 use crate::held::{self, Fate, Held};
@@ -70,22 +70,13 @@ impl Stream {
         &mut self,
         step: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> Option<Step>,
     ) -> Step {
-        let unconfigured = || {
-            let body = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the gate has no configuration"}}"#;
-            let headers = vec![("content-type", "application/json".to_owned())];
-            Step::Reply(Reply {
-                status: 503,
-                headers,
-                body: body.to_vec(),
-            })
-        };
         let Some(plugin) = self.plugin.clone() else {
-            return unconfigured();
+            return Step::Reply(pep::unconfigured());
         };
         let time = host::now();
         let now = time.unwrap_or(Timestamp::from_nanos(0));
         let mut store = SharedData;
-        let mut cx = perform::context(&plugin, now, &mut store);
+        let mut cx = plugin.context(now, &mut store, held::count());
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
         if !matches!(step, Step::Buffer) {
@@ -184,7 +175,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
         if let Some(plugin) = &self.plugin {
-            perform::read_attributes(&mut self.exchange, plugin);
+            plugin.read_attributes(&mut self.exchange);
         }
         let headers = host::headers(Map::Request);
         let step = self.decide(|exchange, cx| {

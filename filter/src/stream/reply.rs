@@ -4,6 +4,7 @@ use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start};
 
 use super::{Request, Stream};
+use crate::held;
 use crate::host::{self, Buffer, Flow, Map};
 use crate::perform::{self, remove_all};
 use crate::store::SharedData;
@@ -187,7 +188,7 @@ impl Stream {
         let plugin = self.plugin.clone()?;
         let now = host::now().ok()?;
         let mut store = SharedData;
-        let mut cx = perform::context(&plugin, now, &mut store);
+        let mut cx = plugin.context(now, &mut store, held::count());
         Some(step(&mut self.exchange, &mut cx))
     }
 

@@ -90,7 +90,12 @@ impl Exchange {
         }
     }
 
-    /// With what the host knows of the connection and the route: the gate's `attributes`.
+    /// What the host knows of the connection and the route: the gate's `attributes`.
+    pub fn set_attributes(&mut self, attributes: Attributes) {
+        self.attributes = attributes;
+    }
+
+    /// As [`Exchange::set_attributes`].
     #[must_use]
     pub fn with_attributes(self, attributes: Attributes) -> Self {
         Exchange { attributes, ..self }

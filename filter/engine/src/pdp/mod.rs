@@ -19,7 +19,8 @@ pub use decide::{decide, entries, is_in_shadow, listed};
 pub use decision::{Decision, Planned};
 pub use request::{AccessRequest, Target};
 pub use session::{is_known as knows_session, remember as remember_session};
-pub use settle::{COUNTERS_LOST, Charged, Settled, peek, permit_protocol, settle};
+pub(crate) use settle::permit_protocol;
+pub use settle::{COUNTERS_LOST, Charged, Settled, peek, settle};
 #[cfg(feature = "explain")]
 pub use trace::{
     Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict, Usage, trace,

@@ -138,8 +138,8 @@ pub fn peek(
     ))
 }
 
-/// Leave to forward what no policy speaks of: MCP's housekeeping, lists, streams, answers to servers.
-pub fn permit_protocol() -> Permit {
+/// Leave to forward what no policy speaks of: MCP's housekeeping, streams, answers to servers. For the exchange alone.
+pub(crate) fn permit_protocol() -> Permit {
     Permit(())
 }
 

@@ -164,6 +164,12 @@ pub fn no_server() -> Reply {
     )
 }
 
+/// The reply of a host that serves before it has a configuration.
+pub fn unconfigured() -> Reply {
+    let message = "the gate has no configuration";
+    json(503, error(Id::NULL, code::INTERNAL_ERROR, message, None))
+}
+
 /// The reply to a caller that is turned away: 401 or 403 with a challenge (RFC 6750), never a tool result. Where
 /// there is protected resource metadata (RFC 9728) it is named.
 pub fn turned_away(stranger: Stranger, resource_metadata: Option<&str>) -> Reply {
@@ -302,4 +308,17 @@ fn envelope(id: Id<'_>, error: &ErrorObject<'_>) -> String {
     // Serializing text and numbers cannot fail.
     let error = serde_json::to_string(error).unwrap_or_default();
     format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.token())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_without_a_configuration_says_so() {
+        let reply = unconfigured();
+        assert_eq!(reply.status, 503);
+        let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the gate has no configuration"}}"#;
+        assert_eq!(String::from_utf8(reply.body).unwrap(), body);
+    }
 }

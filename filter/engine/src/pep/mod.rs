@@ -5,7 +5,7 @@ mod lists;
 
 pub use answer::{
     Answer, NO_SERVER, Reply, batch, dropped, input_required, no_server, refusal, single,
-    turned_away, withheld,
+    turned_away, unconfigured, withheld,
 };
 pub use lists::{Inspection, ListFilter, Unjudgeable};
 

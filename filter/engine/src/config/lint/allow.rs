@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::pattern::{Shape, folds_beyond_ascii};
-use super::view::{Condition, Part, Scope};
-use super::{
+use super::kinds::{
     ANY_SCHEME, ASCII_FOLDING, EMPTY_LIST, ENDS_ANYWHERE, Found, LintKind, OPEN_COMMAND, OPEN_HOST,
     OPEN_PATH, STARTS_ANYWHERE, URL_AS_TEXT, URL_BLOCKLIST,
 };
+use super::pattern::{Shape, folds_beyond_ascii};
+use super::view::{Condition, Part, Scope};
 use crate::json::Value;
 use crate::policy::{Path, Root, Step};
 

@@ -1,7 +1,9 @@
 //! What is said of callers that are not told apart, or of claims that do not mean what they seem to.
 
+use super::kinds::{
+    CLAIM_AS_TEXT, EMPTY_SECTION, Found, OPEN_PREFIX, REFUND_UNKNOWN, SHARED_BY_ALL,
+};
 use super::view::{Condition, Part, Policy, Scope};
-use super::{CLAIM_AS_TEXT, EMPTY_SECTION, Found, OPEN_PREFIX, REFUND_UNKNOWN, SHARED_BY_ALL};
 use crate::json::{Kind, Value};
 use crate::policy::{Path, Root, Step};
 

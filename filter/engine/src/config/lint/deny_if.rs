@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::kinds::{BLOCKLIST, DEAD_DENY_IF, ESCAPED_BY_OMISSION, Found, SAME_NAME};
 use super::view::{Condition, Part, Scope};
-use super::{BLOCKLIST, DEAD_DENY_IF, ESCAPED_BY_OMISSION, Found, SAME_NAME};
 use crate::json::{Decimal, Value};
 use crate::policy::Root;
 

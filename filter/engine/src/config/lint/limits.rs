@@ -1,7 +1,7 @@
 //! Limits that never count, or never let anything through.
 
+use super::kinds::{Found, NO_ROOM, ODD_INCREMENT, ONLY_COUNTS, PER_SESSION};
 use super::view::{Limit, LimitKind, Policy, Scope};
-use super::{Found, NO_ROOM, ODD_INCREMENT, ONLY_COUNTS, PER_SESSION};
 use crate::counters::ONE;
 use crate::json::{Decimal, Kind, Value};
 use crate::policy::{Path, state_counter};

@@ -1,6 +1,6 @@
 //! Conditions, values and counters as people read them.
 
-use super::Usage;
+use super::step::Usage;
 use crate::counters::{Counters, Store, Window, display_nanos};
 use crate::pdp::decision::Planned;
 use crate::policy::{Condition, Facts, Found, List, Max, Operand, Path, Step, Test, op_name};

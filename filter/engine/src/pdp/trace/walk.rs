@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::show::{found_at, spell, usage};
-use super::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
+use super::step::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
 use crate::counters::{Counters, Store};
 use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};

@@ -2,27 +2,71 @@
 
 use sha2::{Digest, Sha256};
 
-use super::error::ConfigErrors;
+use super::error::{ConfigError, ConfigErrors};
 use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader};
 use super::results::Shared;
-use super::{
-    Audit, AuditArgs, Configured, Console, Counters, Gate, Http, Methods, Mode, approval,
-    approvals, canonical, console, identity, json_v1, pins, results, rules,
-};
-use crate::counters::Table;
+use super::{approval, approvals, console, identity, json_v1, pins, results, rules};
+use crate::audit::{Audit, AuditArgs};
+use crate::console::Console;
+use crate::counters::{Counters, Table};
+use crate::gate::{Gate, Http, Methods, Mode};
 use crate::identity::{Attributes, Identity, Servers, Source};
-use crate::json::{Document, Limits};
+use crate::json::{Document, Limits, canonical};
 use crate::mcp::Method;
 use crate::order;
 use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
+use crate::protobuf::struct_to_json;
 use crate::text::{escape, hex};
 
 const POSTURES: [(&str, Posture); 2] = [("allow", Posture::Allow), ("deny", Posture::Deny)];
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
+/// What a document configures.
+#[derive(Debug)]
+pub enum Configured {
+    /// A gate: it has a policy.
+    Gate(Box<Gate>),
+    /// A console: it has `console` and no policy.
+    Console(Console),
+}
+
+impl Configured {
+    /// Reads a plugin configuration as a host hands it over: JSON text, or a serialized
+    /// `google.protobuf.Struct`. Envoy delivers a `Struct` as protobuf, not as JSON (measured on 1.40).
+    ///
+    /// # Errors
+    /// Every error in the document.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Configured, ConfigErrors> {
+        match struct_to_json(bytes) {
+            Some(json) => Configured::from_json(json.as_bytes(), true),
+            None => Configured::from_json(bytes, false),
+        }
+    }
+
+    /// Reads a configuration from JSON text. `doubles` tells that its numbers have been through doubles, so
+    /// that integers beyond 2^53 cannot be trusted.
+    ///
+    /// # Errors
+    /// Every error in the document.
+    pub fn from_json(text: &[u8], doubles: bool) -> Result<Configured, ConfigErrors> {
+        configured(text, doubles)
+    }
+
+    pub(super) fn gate(self) -> Result<Gate, ConfigErrors> {
+        match self {
+            Configured::Gate(gate) => Ok(*gate),
+            Configured::Console(_) => Err(ConfigErrors(vec![ConfigError {
+                pointer: "/console".to_owned(),
+                message: "this document configures a console; a gate needs a policy".to_owned(),
+                suggestion: None,
+            }])),
+        }
+    }
+}
+
 /// Reads a whole configuration: of a console, where it has no policy.
-pub(super) fn configured(text: &[u8], doubles: bool) -> Result<Configured, ConfigErrors> {
+fn configured(text: &[u8], doubles: bool) -> Result<Configured, ConfigErrors> {
     let mut reader = Reader::new(doubles);
     let document = match Document::parse(text, &Limits::CONFIG) {
         Ok(document) => document,
