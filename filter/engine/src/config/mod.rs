@@ -11,6 +11,8 @@ mod console;
 mod error;
 mod identity;
 mod json_v1;
+#[cfg(feature = "schema")]
+pub mod keys;
 mod limits;
 #[cfg(feature = "lint")]
 mod lint;
@@ -27,7 +29,7 @@ pub use crate::counters::Counters;
 pub use crate::gate::{Gate, Http, Methods, Mode, Results};
 pub use crate::json::canonical;
 pub use crate::protobuf::struct_to_json;
-pub use error::{ConfigError, ConfigErrors};
+pub use error::{ConfigError, ConfigErrors, nearest};
 #[cfg(feature = "lint")]
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
 
