@@ -3,9 +3,8 @@
 
 pub mod clock;
 pub mod input;
-mod store;
 
-pub use store::Memory;
+pub use toolgate_engine::counters::Memory;
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, Step};

@@ -12,8 +12,8 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
 use toolgate_cli::command::{Paint, pin, scan};
-use toolgate_cli::document::{Document, Format};
 use toolgate_cli::scan::Era;
+use toolgate_document::{Document, Format};
 use toolgate_host::wasm;
 use toolgate_rig::envoy::{Config, Envoy, Options};
 use toolgate_rig::upstream::{NAMES, Upstream};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use toolgate_cli::document::Document;
+use toolgate_document::Document;
 use toolgate_rig::envoy::{Envoy, Options};
 use toolgate_rig::identity::{Client, Place, Reply};
 use toolgate_rig::upstream::Upstream;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use serde_json::{Value, json};
 use toolgate_cli::command::render::{Host, Options, run};
-use toolgate_cli::document::{Document, Format};
+use toolgate_document::{Document, Format};
 use toolgate_rig::demo::client;
 use toolgate_rig::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION};
 use toolgate_rig::upstream::Upstream;

@@ -53,5 +53,6 @@ mod text;
 pub mod time;
 
 pub use names::{NameMap, Names};
+pub use text::hex;
 pub use toolgate_json as json;
 use toolgate_json::order;

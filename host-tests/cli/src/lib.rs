@@ -3,14 +3,12 @@
 //! `command` is what each subcommand does; what it does it with stands beside it and knows nothing of arguments, exit codes
 //! or files that are in the way.
 pub mod command;
-pub mod document;
 pub mod explain;
 pub mod init;
 pub mod policytest;
 pub mod render;
 pub mod replay;
 pub mod scan;
-pub mod schema;
 pub mod shared_store;
 mod terminal;
 pub mod text;

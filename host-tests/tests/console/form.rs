@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
-use toolgate_cli::document::Document;
+use toolgate_document::Document;
 use toolgate_rig::stage::Asking;
 
 /// Requests to one console, one after the other.

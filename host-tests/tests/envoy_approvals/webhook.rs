@@ -86,11 +86,7 @@ fn events(seen: &Mutex<Vec<Message>>) -> BTreeMap<(String, String), usize> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let signed = [time.as_bytes(), b".", &message.body].concat();
         let expected = hmac::sign(&key, &signed);
-        let expected: String = expected
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let expected = toolgate_engine::hex(expected.as_ref());
         assert_eq!(code, expected);
 
         let body: Value = serde_json::from_slice(&message.body).unwrap();

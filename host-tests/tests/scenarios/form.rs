@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use toolgate_cli::document::{Document, Field, Object, Position, Problem, ReadError, Reader};
 use toolgate_cli::policytest::backend::Upstream;
 use toolgate_cli::policytest::{Moment, duration, timestamp};
+use toolgate_document::{Document, Field, Object, Position, Problem, ReadError, Reader};
 use toolgate_engine::json::Kind;
 use toolgate_host::{Ending, Headers, Message};
 

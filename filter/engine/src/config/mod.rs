@@ -11,6 +11,8 @@ mod document;
 mod error;
 mod identity;
 mod json_v1;
+#[cfg(feature = "schema")]
+pub mod keys;
 mod limits;
 #[cfg(feature = "lint")]
 mod lint;
@@ -28,7 +30,7 @@ pub use crate::gate::{Gate, Http, Methods, Mode, Results};
 pub use crate::json::canonical;
 pub use crate::protobuf::struct_to_json;
 pub use document::Configured;
-pub use error::{ConfigError, ConfigErrors};
+pub use error::{ConfigError, ConfigErrors, nearest};
 #[cfg(feature = "lint")]
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
 

@@ -9,12 +9,16 @@
 mod amount;
 mod bucket;
 mod charge;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
 mod settings;
 mod table;
 mod window;
 
 pub(crate) use amount::{ONE, display_nanos};
 pub use charge::{Charge, CounterKey, Receipt, ReserveError};
+#[cfg(any(test, feature = "testing"))]
+pub use memory::Memory;
 pub use settings::Counters;
 pub use table::Table;
 pub use window::{Span, Window};

@@ -7,9 +7,9 @@ use toolgate_engine::config::{Configured, Gate, Lint, lint};
 
 use super::Outcome;
 use super::diagnostic::{Diagnostic, Severity};
-use super::files::{POLICY_FILES, Unreadable, find};
-use crate::document::{Document, Position, Problem, ReadError};
 use crate::terminal::Paint;
+use toolgate_document::{Document, Position, Problem, ReadError};
+use toolgate_document::{POLICY_FILES, Unreadable, find};
 
 /// What to check, and how to say it.
 #[derive(Clone, Debug)]

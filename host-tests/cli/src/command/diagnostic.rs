@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::document::{Position, Problem, Source};
 use crate::terminal::Paint;
+use toolgate_document::{Position, Problem, Source};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

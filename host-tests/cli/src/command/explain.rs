@@ -7,8 +7,8 @@ use toolgate_engine::pdp::{Look, Mark, TraceStep, Usage};
 use toolgate_engine::policy::Truth;
 
 use super::{Outcome, POLICY_FILES, Paint, Unreadable, find};
-use crate::document::{Document, ReadError};
 use crate::explain::{self, CallTrace, Explanation, Question};
+use toolgate_document::{Document, ReadError};
 
 /// What to explain, and how to say it.
 #[derive(Clone, Debug)]
@@ -65,7 +65,9 @@ pub(super) fn read(path: &Path) -> Result<Document, String> {
     Document::read(path).map_err(|error| match error {
         ReadError::Io(error) => Unreadable::because(path, &error).line(),
         ReadError::Malformed { source, problem } => {
-            let position = problem.position.unwrap_or(crate::document::Position::START);
+            let position = problem
+                .position
+                .unwrap_or(toolgate_document::Position::START);
             format!(
                 "{}:{position}: error: {}\n",
                 source.name(),

@@ -139,7 +139,7 @@ mod tests {
     use toolgate_engine::config::Gate;
 
     use super::*;
-    use crate::document::{Document, Format};
+    use toolgate_document::{Document, Format};
 
     const NOW: u64 = 1_768_473_000_000_000_000; // 2026-01-15T10:30:00Z
 

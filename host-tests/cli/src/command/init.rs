@@ -11,12 +11,12 @@ use super::output::Files;
 use super::render::built;
 use super::scan::{Server, ask, origin, summary};
 use super::{Outcome, failure};
-use crate::document::{Document, Format};
 use crate::init::{self, Entry, Http};
 use crate::render::{Code, DEFAULT_CA, Request, Upstream, envoy};
 use crate::scan::{self, Era, Pins};
 use crate::terminal::Paint;
 use crate::text::one_line;
+use toolgate_document::{Document, Format};
 
 /// What to start from.
 #[derive(Clone, Debug)]

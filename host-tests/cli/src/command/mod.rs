@@ -5,7 +5,6 @@ pub mod check;
 pub mod console;
 mod diagnostic;
 pub mod explain;
-mod files;
 pub mod grant;
 pub mod init;
 mod junit;
@@ -21,7 +20,7 @@ pub mod test;
 
 pub use crate::terminal::{Paint, Progress};
 pub use diagnostic::{Diagnostic, Severity};
-pub use files::{POLICY_FILES, TEST_FILES, Unreadable, find};
+pub use toolgate_document::{POLICY_FILES, TEST_FILES, Unreadable, find};
 
 use std::io::Write as _;
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::output::Files;
 use super::{Outcome, check, failure};
-use crate::document::Document;
 use crate::render::{Code, DEFAULT_CA, Request, Upstream, envoy, envoy_gateway, istio};
 use crate::terminal::{Paint, Progress};
+use toolgate_document::Document;
 
 /// The host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

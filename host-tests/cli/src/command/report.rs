@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::document::Position;
 use crate::policytest::Failure;
 use crate::terminal::Paint;
+use toolgate_document::Position;
 
 /// Everything that was run.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::Outcome;
 /// Writes the schema.
 pub fn run() -> Outcome {
     Outcome {
-        output: format!("{:#}\n", crate::schema::schema()),
+        output: format!("{:#}\n", toolgate_engine::config::keys::schema()),
         errors: String::new(),
         code: 0,
     }

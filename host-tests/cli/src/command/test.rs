@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::diagnostic::Diagnostic;
-use super::files::{TEST_FILES, Unreadable, find};
 use super::report::{self, CaseReport, FileReport, Report};
 use super::{Outcome, junit, tap};
-use crate::document::Position;
 use crate::policytest::{self, Backend, LoadError, Native, TestFile, Wasm};
 use crate::terminal::{Paint, Progress};
+use toolgate_document::Position;
+use toolgate_document::{TEST_FILES, Unreadable, find};
 use toolgate_host::Module;
 
 /// What to run, and how to say it.

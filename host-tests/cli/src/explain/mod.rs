@@ -7,6 +7,7 @@
 use anyhow::{Result, anyhow, bail};
 use serde_json::Value;
 use toolgate_engine::config::{Gate, Mode};
+use toolgate_engine::counters::Memory;
 use toolgate_engine::exchange::{Context, Exchange, Step as ExchangeStep};
 use toolgate_engine::identity::{Attributes, Caller};
 use toolgate_engine::json::{self, Limits};
@@ -15,10 +16,9 @@ use toolgate_engine::pdp::{self, AccessRequest, Known, Mark, Target, TraceStep, 
 use toolgate_engine::rpc::{self, Message as RpcMessage};
 use toolgate_engine::time::Timestamp;
 
-use crate::document::Document;
+use toolgate_document::Document;
 use toolgate_host::Message;
 
-use crate::policytest::backend::store::Memory;
 use crate::policytest::{Ask, Credentials, What, mcp};
 
 /// What is asked.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::identity::Credentials;
 use super::verdict::Verdict;
-use crate::document::Position;
+use toolgate_document::Position;
 
 /// A file of policy tests with the configuration it is about.
 #[derive(Debug)]

@@ -4,15 +4,14 @@
 //! the proxy verified and matched, so they come as its attributes and not as something a client sends.
 
 use anyhow::{Context as _, Result, bail};
-use sha2::{Digest as _, Sha256};
 use toolgate_engine::config::Gate;
-use toolgate_engine::identity::{Attributes, Servers, Source};
+use toolgate_engine::identity::{Attributes, Servers, Source, TokenHash};
 use toolgate_engine::json::{self, Edits, Limits, Value};
 use toolgate_engine::pins::{self, Pins};
 
 use super::case::{Ask, Caller, ListKind};
 use super::{mcp, metadata};
-use crate::document::Document;
+use toolgate_document::Document;
 use toolgate_host::Message;
 
 /// A configuration whose grants have tokens that are known here.
@@ -206,6 +205,5 @@ fn token(id: &str) -> String {
 }
 
 fn sha256_hex(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    TokenHash::of(text.as_bytes()).to_string()
 }

@@ -13,7 +13,7 @@ use super::clock::{duration, timestamp};
 use super::identity::Credentials;
 use super::mcp;
 use super::verdict::Verdict;
-use crate::document::{Document, Field, Object, Problem, ReadError, Reader, Source, nearest};
+use toolgate_document::{Document, Field, Object, Problem, ReadError, Reader, Source, nearest};
 use toolgate_host::{Message, START_NANOS};
 
 /// Why a test file cannot be run.

@@ -15,7 +15,7 @@ use super::case::{
 use super::identity::Credentials;
 use super::mcp;
 use super::verdict::{Outcome, Verdict};
-use crate::document::Position;
+use toolgate_document::Position;
 use toolgate_host::{Clock, SentUpstream};
 
 /// How a case went.

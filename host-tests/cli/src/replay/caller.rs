@@ -6,7 +6,7 @@ use toolgate_engine::identity::{Principal, Stranger};
 use toolgate_engine::json::{Document as Json, Limits};
 use toolgate_engine::time::Timestamp;
 
-use crate::document::Document;
+use toolgate_document::Document;
 
 /// Who asked.
 pub(super) enum Asking {

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use anyhow::{Result, anyhow};
 use serde_json::Value;
 use toolgate_engine::config::{Gate, Mode};
+use toolgate_engine::counters::Memory;
 use toolgate_engine::json::{self, Limits};
 use toolgate_engine::mcp::{Asks, Method};
 use toolgate_engine::pdp::{
@@ -20,10 +21,9 @@ use toolgate_engine::pdp::{
 };
 use toolgate_engine::time::Timestamp;
 
-use crate::document::Document;
-use crate::policytest::backend::store::Memory;
 use caller::{Asking, asking};
 pub use read::{Records, read};
+use toolgate_document::Document;
 
 /// A recorded decision and what would become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

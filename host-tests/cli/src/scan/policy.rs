@@ -238,7 +238,7 @@ mod tests {
     use toolgate_engine::config::Gate;
 
     use super::*;
-    use crate::document::{Document, Format};
+    use toolgate_document::{Document, Format};
 
     fn scan(tools: &[&str]) -> Scan {
         Scan {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use rmcp::model::ProtocolVersion;
-use sha2::{Digest as _, Sha256};
+use toolgate_engine::hex;
+use toolgate_engine::identity::TokenHash;
 
 use super::approver::Approver;
 use super::client::connect;
@@ -184,9 +185,5 @@ fn token() -> Result<String> {
 }
 
 fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    TokenHash::of(text.as_bytes()).to_string()
 }

@@ -1,49 +1,7 @@
 //! The table against a store in memory, alone and with others in between.
 
-use std::collections::HashMap;
-
 use super::*;
-use crate::counters::{Version, Window};
-
-#[derive(Default)]
-struct Memory {
-    values: HashMap<String, (Vec<u8>, u32)>,
-    conflicts: usize,
-}
-
-impl Store for Memory {
-    fn load(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreLost> {
-        Ok(self
-            .values
-            .get(key)
-            .map(|(value, version)| (value.clone(), Version(*version))))
-    }
-
-    fn save(
-        &mut self,
-        key: &str,
-        value: &[u8],
-        expected: Option<Version>,
-    ) -> Result<(), SaveError> {
-        if self.conflicts > 0 {
-            self.conflicts -= 1;
-            return Err(SaveError::Conflict);
-        }
-        let current = self.values.get(key).map(|(_, version)| Version(*version));
-        if current != expected {
-            return Err(SaveError::Conflict);
-        }
-        let next = current.map_or(1, |version| version.0 + 1);
-        self.values.insert(key.to_owned(), (value.to_vec(), next));
-        Ok(())
-    }
-
-    fn put(&mut self, key: &str, value: &[u8]) -> Result<(), StoreLost> {
-        let next = self.values.get(key).map_or(1, |(_, version)| version + 1);
-        self.values.insert(key.to_owned(), (value.to_vec(), next));
-        Ok(())
-    }
-}
+use crate::counters::{Memory, Window};
 
 fn charge(name: &str, amount: i128, max: i128) -> Charge {
     Charge {

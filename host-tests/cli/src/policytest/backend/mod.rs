@@ -5,7 +5,6 @@
 
 mod agreeing;
 mod native;
-pub(crate) mod store;
 mod wasm;
 
 use std::collections::BTreeMap;

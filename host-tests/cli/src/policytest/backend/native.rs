@@ -10,14 +10,13 @@ use anyhow::{Result, anyhow, bail};
 use toolgate_engine::audit;
 use toolgate_engine::config::Gate;
 use toolgate_engine::control;
-use toolgate_engine::counters::Store;
+use toolgate_engine::counters::{Memory, Store};
 use toolgate_engine::exchange::{
     Context, Exchange, HeldRequest, ReplyEdit, ReplyStep, STALE, Start, Step,
 };
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
-use super::store::Memory;
 use super::{Backend, MOST_STEPS, Meanwhile, Observed, Reply, Running, Upstream, read_records};
 use toolgate_host::{Clock, Ending, Headers, Message, SentUpstream};
 
@@ -101,7 +100,7 @@ impl Running for RunningNative {
     }
 
     fn set_store_down(&mut self, down: bool) {
-        self.store.borrow_mut().down = down;
+        self.store.borrow_mut().set_down(down);
     }
 }
 

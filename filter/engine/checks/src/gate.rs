@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use toolgate_engine::config::Gate;
-use toolgate_engine::counters::{SaveError, Store, StoreLost, Version};
+use toolgate_engine::counters::Memory;
 use toolgate_engine::exchange::{Context, Exchange, Step};
 use toolgate_engine::time::Timestamp;
 
@@ -33,29 +33,13 @@ pub fn results_gate() -> &'static Gate {
     GATE.get_or_init(|| Gate::from_bytes(RESULTS.as_bytes()).expect("a policy"))
 }
 
-/// A store in which everything is new and nothing stays.
-pub struct Empty;
-
-impl Store for Empty {
-    fn load(&mut self, _: &str) -> Result<Option<(Vec<u8>, Version)>, StoreLost> {
-        Ok(None)
-    }
-
-    fn save(&mut self, _: &str, _: &[u8], _: Option<Version>) -> Result<(), SaveError> {
-        Ok(())
-    }
-
-    fn put(&mut self, _: &str, _: &[u8]) -> Result<(), StoreLost> {
-        Ok(())
-    }
-}
-
 /// Runs one step of an exchange.
 pub fn step<T>(gate: &Gate, call: impl FnOnce(&mut Context<'_>) -> T) -> T {
     let now = Timestamp::from_nanos(1_700_000_000_000_000_000);
     call(&mut Context {
         gate,
-        store: &mut Empty,
+        // Everything is new, and nothing stays.
+        store: &mut Memory::default(),
         now,
         held: 0,
     })

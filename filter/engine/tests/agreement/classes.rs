@@ -2,8 +2,8 @@
 //! gate has something to forward; the rest is what lenient parsers are known to read their own way.
 
 use crate::draft::Draft;
-use crate::random::Random;
 use crate::shapes;
+use toolgate_checks::Random;
 
 type Change = fn(&mut Random) -> Vec<u8>;
 

@@ -5,8 +5,18 @@
 //! of two keys. The method, the name and the arguments must be what the gate read. A parser may refuse a body; it may not
 //! read another one.
 //!
-//! `TOOLGATE_AGREEMENT=200000 cargo test -p host-tests --test agreement -- --nocapture` is the long run, and
+//! `TOOLGATE_AGREEMENT=200000 cargo test -p toolgate-engine --test agreement -- --nocapture` is the long run, and
 //! `TOOLGATE_AGREEMENT_SEED` another one.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 #[path = "agreement/classes.rs"]
 mod classes;
@@ -14,7 +24,6 @@ mod classes;
 mod draft;
 #[path = "agreement/lenient.rs"]
 mod lenient;
-mod random;
 #[path = "agreement/reading.rs"]
 mod reading;
 #[path = "agreement/shapes.rs"]
@@ -25,31 +34,14 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use random::Random;
+use toolgate_checks::Random;
 use toolgate_engine::config::Gate;
-use toolgate_engine::counters::{SaveError, Store, StoreLost, Version};
+use toolgate_engine::counters::Memory;
 use toolgate_engine::exchange::{Context, Exchange, Step};
 use toolgate_engine::time::Timestamp;
 
-/// Nothing is counted here.
-struct NoStore;
-
-impl Store for NoStore {
-    fn load(&mut self, _: &str) -> Result<Option<(Vec<u8>, Version)>, StoreLost> {
-        Ok(None)
-    }
-
-    fn save(&mut self, _: &str, _: &[u8], _: Option<Version>) -> Result<(), SaveError> {
-        Err(SaveError::Failed)
-    }
-
-    fn put(&mut self, _: &str, _: &[u8]) -> Result<(), StoreLost> {
-        Err(StoreLost)
-    }
-}
-
 fn forwards(gate: &Gate, body: &[u8]) -> bool {
-    let mut store = NoStore;
+    let mut store = Memory::default();
     let mut cx = Context {
         gate,
         store: &mut store,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use toolgate_cli::command::{POLICY_FILES, find};
-use toolgate_cli::document::{Document, Format};
+use toolgate_document::{Document, Format};
+use toolgate_document::{POLICY_FILES, find};
 
 fn parse(name: &str, text: &str) -> Value {
     let document = Document::parse(name, text, Format::Yaml)
@@ -22,7 +22,7 @@ pub fn maximal() -> Vec<Value> {
 
 /// Those, and every policy of the examples.
 pub fn documents() -> Vec<(String, Value)> {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let (files, _) = find(&[examples], &POLICY_FILES);
     let mut documents: Vec<(String, Value)> = maximal()
         .into_iter()

@@ -66,18 +66,6 @@ impl From<ConfigError> for Problem {
     }
 }
 
-/// The word of `words` nearest to `word`, if one is near.
-pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let allowed = word.chars().count().div_ceil(3).min(3);
-    let word = word.to_lowercase();
-    words
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
 /// What is wrong with JSON text. Where the engine says only that it is not JSON, serde_json says what it expected.
 pub(super) fn json_message(json: &str, error: JsonError) -> String {
     let clause = error.kind.message();

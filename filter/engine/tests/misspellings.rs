@@ -1,25 +1,24 @@
 //! A misspelt key or word is never taken for anything: thousands of them are refused, each with the word that was meant.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 use serde_json::Value;
-use toolgate_cli::schema::{Shape, visit};
+use toolgate_checks::Random;
+use toolgate_engine::config::keys::{Shape, visit};
 use toolgate_engine::config::{ConfigError, Gate};
 
-mod common;
-
-/// A small deterministic generator.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
+mod documents;
 
 /// One slip of the finger: a letter more, less, another or swapped with the next, a capital.
-fn misspell(word: &str, dice: &mut Dice) -> String {
+fn misspell(word: &str, dice: &mut Random) -> String {
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz_-";
     let mut letters: Vec<char> = word.chars().collect();
     let (at, letter) = (
@@ -70,14 +69,14 @@ fn places(document: &Value) -> Vec<Place> {
 
 #[test]
 fn ten_thousand_misspellings() {
-    let documents: Vec<(Value, Vec<Place>)> = common::documents()
+    let documents: Vec<(Value, Vec<Place>)> = documents::documents()
         .into_iter()
         .map(|(_, document)| {
             let places = places(&document);
             (document, places)
         })
         .collect();
-    let mut dice = Dice(0x7001_9a7e);
+    let mut dice = Random::new(0x7001_9a7e);
     let (mut refused, mut keys) = (0, 0);
     while refused < 10_000 {
         let (document, places) = &documents[dice.below(documents.len())];

@@ -9,6 +9,7 @@
 //! would blow the document up.
 
 mod fields;
+mod files;
 mod problem;
 mod source;
 mod yaml;
@@ -19,8 +20,10 @@ use std::path::Path;
 use toolgate_engine::json::{self, Limits, Value};
 
 pub use fields::{Field, Object, Reader, alternatives};
-pub use problem::{Problem, nearest};
+pub use files::{POLICY_FILES, TEST_FILES, Unreadable, find};
+pub use problem::Problem;
 pub use source::{Position, Source};
+pub use toolgate_engine::config::nearest;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

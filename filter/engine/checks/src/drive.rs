@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::Random;
+
 /// A target: its name, what must hold, and what its input is made of.
 pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
 
@@ -238,7 +240,7 @@ const JSON: &[&str] = &[
 pub struct Driver {
     target: Target,
     seeds: Vec<Vec<u8>>,
-    random: u64,
+    random: Random,
 }
 
 impl Driver {
@@ -246,7 +248,7 @@ impl Driver {
         Driver {
             target,
             seeds,
-            random: seed,
+            random: Random::new(seed),
         }
     }
 
@@ -257,11 +259,7 @@ impl Driver {
     }
 
     fn next(&mut self, bound: usize) -> usize {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound.max(1) as u64).unwrap_or(0)
+        self.random.below(bound.max(1))
     }
 
     fn input(&mut self) -> Vec<u8> {

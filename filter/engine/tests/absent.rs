@@ -1,11 +1,18 @@
 //! A key whose content is missing is never taken for nothing to check: wherever something is expected, null is refused
 //! at its place, with what to do.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 use serde_json::Value;
-use toolgate_cli::schema::{Shape, visit};
+use toolgate_engine::config::keys::{Shape, visit};
 use toolgate_engine::config::{ConfigError, Gate};
 
-mod common;
+mod documents;
 
 /// Pointers at which null is a value like any other: literals that are compared, and what stands in a pinned schema.
 fn places(document: &Value) -> Vec<String> {
@@ -21,7 +28,7 @@ fn places(document: &Value) -> Vec<String> {
 #[test]
 fn every_key_without_content_is_an_error_at_its_place() {
     let (mut tried, mut taken) = (0, Vec::new());
-    for (name, document) in common::documents() {
+    for (name, document) in documents::documents() {
         for at in places(&document).iter().filter(|at| !at.is_empty()) {
             let mut hollow = document.clone();
             *hollow.pointer_mut(at).unwrap() = Value::Null;

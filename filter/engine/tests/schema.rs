@@ -1,18 +1,28 @@
 //! The schema and the engine know the same keys and words, and every policy here is valid by both.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use toolgate_cli::command::{POLICY_FILES, find};
-use toolgate_cli::document::{Document, Format};
-use toolgate_cli::schema::{Shape, schema, visit};
+use toolgate_document::{Document, Format};
+use toolgate_document::{POLICY_FILES, find};
 use toolgate_engine::config::Gate;
+use toolgate_engine::config::keys::{Shape, schema, visit};
 use toolgate_engine::policy::Pattern;
 
-mod common;
+mod documents;
 
-use common::{documents, maximal};
+use documents::{documents, maximal};
 
 /// Checks a value against the part of JSON Schema that the schema uses.
 struct Validator {
@@ -272,7 +282,7 @@ fn every_description_is_a_sentence() {
 
 #[test]
 fn examples_are_found() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let (files, _) = find(&[examples], &POLICY_FILES);
     assert!(!files.is_empty());
     assert!(Document::parse("x", "version: '1'", Format::Yaml).is_ok());

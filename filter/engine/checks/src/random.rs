@@ -4,10 +4,13 @@
 pub struct Random(u64);
 
 impl Random {
+    /// The same seed, the same choices.
     pub fn new(seed: u64) -> Self {
         Random(seed)
     }
 
+    /// Any number.
+    #[expect(clippy::should_implement_trait, reason = "it has no end")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -29,5 +32,10 @@ impl Random {
     /// One of these.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
+    }
+
+    /// A copy of one of these.
+    pub fn one_of<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())].clone()
     }
 }

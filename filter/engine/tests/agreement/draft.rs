@@ -1,6 +1,6 @@
 //! A JSON document as somebody types it: keys and scalars are text, so that every spelling can be written down.
 
-use crate::random::Random;
+use toolgate_checks::Random;
 
 #[derive(Clone)]
 pub enum Draft {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use toolgate_engine::json::{Kind, Value};
 
-use super::problem::{Problem, nearest};
+use toolgate_engine::config::nearest;
+
+use super::problem::Problem;
 
 /// Collects what is wrong.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use crate::classes::{call, tool_call, value, written};
 use crate::draft::Draft;
-use crate::random::Random;
+use toolgate_checks::Random;
 
 pub fn nesting(random: &mut Random) -> Vec<u8> {
     let mut draft = tool_call(random);
