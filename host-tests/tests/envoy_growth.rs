@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::identity::{Client, Reply};
-use host_tests::wasm;
-use host_tests::wire::{self, Framing, Upstream};
 use serde_json::{Value, json};
+use toolgate_host::wasm;
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::identity::{Client, Reply};
+use toolgate_rig::wire::{self, Framing, Upstream};
 
 const MIB: usize = 1 << 20;
 
