@@ -11,6 +11,8 @@ mod cases;
 mod guest;
 #[path = "host_model/holding.rs"]
 mod holding;
+#[path = "host_model/reentry.rs"]
+mod reentry;
 #[path = "host_model/script.rs"]
 mod script;
 

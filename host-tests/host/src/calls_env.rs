@@ -13,12 +13,12 @@ pub(crate) fn log(g: &mut Guest<'_, '_>, level: u32, at: u32, len: u32) -> Done 
 }
 
 pub(crate) fn log_level(g: &mut Guest<'_, '_>, out: u32) -> Done {
-    let level = g.state().log_level as u32;
+    let level = g.state().options.log_level as u32;
     g.write_u32(out, level)
 }
 
 pub(crate) fn current_time(g: &mut Guest<'_, '_>, out: u32) -> Done {
-    let now = g.state().clock.nanos();
+    let now = g.state().options.clock.nanos();
     g.write_u64(out, now)
 }
 
@@ -37,13 +37,13 @@ fn find_property(state: &mut HostState, path: &[String]) -> Option<Vec<u8>> {
     if let Some(value) = state.stream().and_then(|s| s.properties.find(path)) {
         return Some(value.clone());
     }
-    if let Some(value) = state.properties.find(path) {
+    if let Some(value) = state.options.properties.find(path) {
         return Some(value.clone());
     }
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["plugin_vm_id"] => return Some(state.vm_id.clone().into_bytes()),
-        ["plugin_root_id"] => return Some(state.root_id.clone().into_bytes()),
+        ["plugin_vm_id"] => return Some(state.options.vm_id.clone().into_bytes()),
+        ["plugin_root_id"] => return Some(state.options.root_id.clone().into_bytes()),
         _ => {}
     }
     let stream = state.stream()?;
@@ -129,8 +129,9 @@ pub(crate) fn shared_data(
     let key = g.read(key, key_len)?;
     let state = g.state();
     let (value, cas) = state
+        .options
         .shared
-        .get(&state.vm_id, &key)
+        .get(&state.options.vm_id, &key)
         .ok_or(Status::NotFound)?;
     g.give(&value, ptr, size)?;
     g.write_u32(cas_at, cas)
@@ -147,8 +148,9 @@ pub(crate) fn set_shared_data(
     let (key, value) = (g.read(key, key_len)?, g.read(at, len)?);
     let state = g.state();
     Ok(state
+        .options
         .shared
-        .status_of_set(&state.vm_id, &key, &value, cas)?)
+        .status_of_set(&state.options.vm_id, &key, &value, cas)?)
 }
 
 pub(crate) fn no_queue_3(_: &mut Guest<'_, '_>, _: u32, _: u32, _: u32) -> Done {
@@ -237,7 +239,7 @@ pub(crate) fn http_call(
     let complete = [":path", ":method", ":authority"]
         .iter()
         .all(|name| headers.contains(name));
-    if i32::try_from(timeout).is_err() || !complete || !state.clusters.contains(&cluster) {
+    if i32::try_from(timeout).is_err() || !complete || !state.options.clusters.contains(&cluster) {
         return Err(Status::BadArgument.into());
     }
     let kind = CalloutKind::Http {
@@ -277,7 +279,7 @@ pub(crate) fn grpc_call(
         message: g.read(message, message_len)?,
     };
     let state = g.state();
-    if !state.clusters.contains(&cluster) {
+    if !state.options.clusters.contains(&cluster) {
         return Err(Status::ParseFailure.into());
     }
     let root = state.root();

@@ -3,6 +3,8 @@
 use super::abi::{Done, Fail, Guest, Status};
 use super::headers::Headers;
 use super::state::{Action, Dir, HostState, LocalReply};
+use super::worker::Worker;
+use wasmtime::AsContextMut as _;
 
 /// The bytes behind a buffer type; `None` when there is no such buffer now.
 fn buffer(state: &mut HostState, kind: u32) -> Result<Option<Vec<u8>>, Status> {
@@ -27,7 +29,7 @@ fn buffer(state: &mut HostState, kind: u32) -> Result<Option<Vec<u8>>, Status> {
             .as_ref()
             .map(|(_, body, _)| body.clone()),
         5 => Some(state.callouts.grpc.clone().unwrap_or_default()),
-        6 => Some(state.vm_configuration.clone()),
+        6 => Some(state.options.vm_configuration.clone()),
         7 => state.plugin_configuration.as_ref().map(|c| c.to_vec()),
         8 => Some(Vec::new()),
         _ => return Err(Status::BadArgument),
@@ -74,13 +76,20 @@ pub(crate) fn set_buffer_bytes(
         return Err(Status::BadArgument.into());
     }
     let data = g.read(at, size)?;
-    let stream = g.state().stream().ok_or(Status::BadArgument)?;
-    let side = match kind {
-        0 => &mut stream.request,
-        1 => &mut stream.response,
+    let dir = match kind {
+        0 => Dir::Request,
+        1 => Dir::Response,
         _ => return Err(Status::BadArgument.into()),
     };
-    Ok(side.set_body(start as usize, len as usize, data)?)
+    let state = g.state();
+    let (id, limit) = (state.context(), state.options.buffer_limit);
+    let side = state.stream().ok_or(Status::BadArgument)?.side(dir);
+    side.set_body(start as usize, len as usize, data)?;
+    if side.buffering && side.is_over(limit) {
+        // What the filter manager holds has a limit that is enforced there and then, in the middle of this call.
+        Worker::new(g.caller.as_context_mut()).outgrown(id, dir);
+    }
+    Ok(())
 }
 
 /// A map to read. `Ok(None)`: the map exists but is out of reach now.
@@ -223,7 +232,7 @@ pub(crate) fn continue_stream(g: &mut Guest<'_, '_>, kind: u32) -> Done {
         stream.request.headers_visible = false;
         stream.request.trailers_visible = false;
         stream.request.chunk = None;
-        state.actions.push(Action::Resume(id, dir));
+        state.actions.push_back(Action::Resume(id, dir));
     }
     Ok(())
 }
@@ -235,7 +244,7 @@ pub(crate) fn close_stream(g: &mut Guest<'_, '_>, kind: u32) -> Done {
     let state = g.state();
     let id = state.context();
     if kind < 2 && state.streams.contains_key(&id) {
-        state.actions.push(Action::Close(id));
+        state.actions.push_back(Action::Close(id));
     }
     Ok(())
 }
@@ -266,7 +275,7 @@ pub(crate) fn send_local_response(
     let state = g.state();
     let id = state.context();
     if state.streams.contains_key(&id) {
-        state.actions.push(Action::Reply(id, reply));
+        state.actions.push_back(Action::Reply(id, reply));
     }
     state.stop_next = true;
     Ok(())

@@ -2,25 +2,32 @@
 
 use std::sync::Arc;
 
-use super::inner::{Inner, Phase};
+use super::inner::Inner;
 use super::state::{Root, StreamState};
+use super::worker::{Phase, Worker};
 
 impl Inner {
     pub fn configure(&mut self, configuration: &[u8]) -> anyhow::Result<bool> {
-        if self.root != 0 {
-            let mut canary = Self::start(&self.module, self.options.clone())?;
+        if self.state().newest_root != 0 {
+            let mut canary = Self::start(&self.module, self.options().clone())?;
             if !canary.configure(configuration)? {
-                self.store.data_mut().logs.append(&mut canary.logs());
+                let mut logs = std::mem::take(&mut canary.state().logs);
+                self.state().logs.append(&mut logs);
                 return Ok(false);
             }
         }
+        Ok(self.worker().configure(configuration.into()))
+    }
+}
+
+impl Worker<'_> {
+    fn configure(&mut self, configuration: Arc<[u8]>) -> bool {
         let id = self.allocate();
-        let configuration: Arc<[u8]> = configuration.into();
-        let state = self.store.data_mut();
+        let state = self.state();
         state.roots.insert(id, Root::default());
-        let (vm_size, size) = (state.vm_configuration.len(), configuration.len());
-        let visible = |inner: &mut Self, on: bool| {
-            inner.store.data_mut().plugin_configuration = on.then(|| configuration.clone());
+        let (vm_size, size) = (state.options.vm_configuration.len(), configuration.len());
+        let visible = |worker: &mut Self, on: bool| {
+            worker.state().plugin_configuration = on.then(|| configuration.clone());
         };
         visible(self, true);
         self.call::<_, ()>("proxy_on_context_create", id, (id, 0u32), Phase::None);
@@ -32,18 +39,19 @@ impl Inner {
             accepted
         };
         if self.is_dead() {
-            return Ok(false);
+            return false;
         }
-        if accepted {
-            let old = std::mem::replace(&mut self.root, id);
-            if let Some(root) = self.store.data_mut().roots.get_mut(&old) {
-                root.superseded = true;
-            }
-        } else if let Some(root) = self.store.data_mut().roots.get_mut(&id) {
+        let state = self.state();
+        let superseded = if accepted {
+            std::mem::replace(&mut state.newest_root, id)
+        } else {
+            id
+        };
+        if let Some(root) = state.roots.get_mut(&superseded) {
             root.superseded = true;
         }
         self.settle();
-        Ok(accepted)
+        accepted
     }
 
     /// Calls a yes-or-no callback of a root; a missing one says yes, a dead VM no.
@@ -58,7 +66,7 @@ impl Inner {
 
     /// A superseded root ticks on while streams of its own are open: held ones depend on it.
     pub fn tick(&mut self) -> usize {
-        let roots = &self.store.data().roots;
+        let roots = &self.state().roots;
         let due: Vec<u32> = roots
             .iter()
             .filter(|(_, root)| root.tick_millis > 0)
@@ -76,16 +84,16 @@ impl Inner {
     /// What Envoy does between events: answers callouts that have a responder, ends streams that are over (`on_log`,
     /// then `on_done` and `on_delete`), and deletes root contexts nobody uses any more.
     pub fn settle(&mut self) {
-        if let Some(responder) = self.options.responder.clone() {
-            for callout in self.callouts() {
+        if let Some(responder) = self.state().options.responder.clone() {
+            let open: Vec<_> = self.state().callouts.open.values().cloned().collect();
+            for callout in open {
                 if let Some(answer) = responder(&callout) {
                     self.answer(callout.token, answer);
                 }
             }
         }
         let over: Vec<u32> = self
-            .store
-            .data()
+            .state()
             .streams
             .iter()
             .filter(|(_, s)| s.terminated && !s.finished)
@@ -94,7 +102,7 @@ impl Inner {
         for id in over {
             self.finish(id);
         }
-        let state = self.store.data();
+        let state = self.state();
         let unused: Vec<u32> = state
             .roots
             .iter()
@@ -112,11 +120,12 @@ impl Inner {
                 self.call::<_, u32>("proxy_on_done", id, (id,), Phase::None);
             }
             self.call::<_, ()>("proxy_on_delete", id, (id,), Phase::None);
-            self.store.data_mut().roots.remove(&id);
+            self.state().roots.remove(&id);
         }
     }
 
-    fn finish(&mut self, id: u32) {
+    /// A stream that is over: `on_log`, then `on_done` and `on_delete`.
+    pub fn finish(&mut self, id: u32) {
         let Some(stream) = self.stream(id) else {
             return;
         };
@@ -142,19 +151,15 @@ impl Inner {
     pub fn open_stream(&mut self) -> u32 {
         let id = self.allocate();
         let stream = StreamState {
-            root: self.root,
+            root: self.state().newest_root,
             ..StreamState::default()
         };
-        self.store.data_mut().streams.insert(id, stream);
+        self.state().streams.insert(id, stream);
         id
     }
 
-    pub fn forget(&mut self, id: u32) {
-        self.store.data_mut().streams.remove(&id);
-    }
-
     fn allocate(&mut self) -> u32 {
-        let state = self.store.data_mut();
+        let state = self.state();
         state.next_context += 1;
         state.next_context
     }

@@ -16,7 +16,7 @@ pub(crate) fn guard(
     name: &'static str,
     call: impl FnOnce(&mut Guest<'_, '_>) -> Done,
 ) -> wasmtime::Result<i32> {
-    match caller.data().faults.hit(name) {
+    match caller.data().options.faults.hit(name) {
         Some(Fault::Status(status)) => return Ok(status as i32),
         Some(Fault::Trap) => return Err(wasmtime::Error::msg(format!("injected trap in {name}"))),
         None => {}

@@ -55,6 +55,7 @@ mod stream;
 mod vm;
 mod wasi;
 pub mod wasm;
+mod worker;
 
 pub use abi::Status;
 pub use callout::{Answer, Callout, CalloutKind, Responder};

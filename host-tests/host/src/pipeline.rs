@@ -1,13 +1,13 @@
 //! Envoy's filter manager for one filter: what each callback's answer does to the bytes.
 //!
 //! Written after Envoy's `filter_manager.cc` and the wasm extension's `context.cc`, and held against measurements on
-//! Envoy 1.40. The two directions run through the same code; where they differ is at the ends, in [`Inner::forward`].
+//! Envoy 1.40. The two directions run through the same code; where they differ is at the ends, in [`Worker::forward`].
 
 use super::headers::Headers;
-use super::inner::{Inner, Phase};
 use super::message::SentUpstream;
 use super::replies::end_stream;
-use super::state::{Dir, Iteration, Side, StreamState};
+use super::state::{Dir, Iteration, StreamState};
+use super::worker::{Phase, Worker};
 
 /// What a data callback's answer means once a local reply has been taken into account.
 enum Verdict {
@@ -24,7 +24,7 @@ pub(crate) enum Piece {
     Trailers,
 }
 
-impl Inner {
+impl Worker<'_> {
     /// The client's headers arrive.
     pub fn request_headers(&mut self, id: u32, headers: Headers, end: bool) {
         let dead = self.is_dead();
@@ -111,7 +111,7 @@ impl Inner {
         if self.run_prepared(id) {
             return;
         }
-        let allowed = self.options().allow_on_headers_stop_iteration;
+        let allowed = self.state().options.allow_on_headers_stop_iteration;
         let Some(stream) = self.live(id) else { return };
         let side = stream.side(dir);
         side.iteration = match answer {
@@ -127,14 +127,14 @@ impl Inner {
     }
 
     fn data_callback(&mut self, id: u32, dir: Dir, bytes: Vec<u8>, end: bool) {
-        let limit = self.options().buffer_limit;
+        let limit = self.state().options.buffer_limit;
         let Some(stream) = self.live(id) else { return };
         let skip = stream.failure_reply;
         let side = stream.side(dir);
         let mut bytes = bytes;
         if side.buffering {
             side.buffered.get_or_insert_default().append(&mut bytes);
-            if over(side, limit) {
+            if side.is_over(limit) {
                 // A request's callback still runs, with the whole of it, but nothing it says counts any more; a
                 // reply's does not run (both measured on Envoy 1.40).
                 self.too_large(id, dir, phase(dir, id));
@@ -185,7 +185,7 @@ impl Inner {
             Verdict::Buffer => {
                 side.iteration = Iteration::StopSingle;
                 side.buffered.get_or_insert_default().extend(bytes);
-                if over(side, limit) {
+                if side.is_over(limit) {
                     self.too_large(id, dir, Phase::None);
                 }
             }
@@ -286,10 +286,6 @@ fn phase(dir: Dir, id: u32) -> Phase {
         Dir::Request => Phase::Decoding(id),
         Dir::Response => Phase::Encoding(id),
     }
-}
-
-fn over(side: &Side, limit: usize) -> bool {
-    side.buffered.as_ref().is_some_and(|b| b.len() > limit)
 }
 
 fn to_upstream(stream: &mut StreamState, piece: Piece) {

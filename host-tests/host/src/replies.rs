@@ -1,17 +1,18 @@
 //! Answers the proxy gives itself, for the module or for its own reasons, and how streams are cut.
 
 use super::headers::Headers;
-use super::inner::{Inner, Phase};
 use super::pipeline::{Piece, to_downstream};
 use super::state::{Dir, LocalReply, StreamState};
+use super::worker::{Phase, Worker};
 
-impl Inner {
+impl Worker<'_> {
     /// The proxy answers. Before any response this runs through the module's own response callbacks; with response
     /// headers held it goes out past them; after they have left, all that remains is a reset.
     pub fn local_reply(&mut self, id: u32, reply: LocalReply, phase: Phase) {
+        let is_decoding = self.state().running.contains(&Phase::Decoding(id));
         let Some(stream) = self.live(id) else { return };
         if stream.response.headers.is_none() {
-            if phase == Phase::Decoding(id) {
+            if phase == Phase::Decoding(id) || is_decoding {
                 // The first answer wins.
                 stream.prepared.get_or_insert(reply);
             } else {
@@ -102,6 +103,15 @@ impl Inner {
         let Some(stream) = self.live(id) else { return };
         stream.downstream.reset = true;
         end_stream(stream);
+    }
+
+    /// A host call made a held buffer larger than the limit. Where that ends the stream the guest hears of it at once, with
+    /// the call that did it still running.
+    pub fn outgrown(&mut self, id: u32, dir: Dir) {
+        self.too_large(id, dir, Phase::None);
+        if self.stream(id).is_some_and(|s| s.terminated && !s.finished) {
+            self.finish(id);
+        }
     }
 
     /// A buffer over the limit: 413 for a request; for a reply 500, or a cut when its headers have left.

@@ -1,18 +1,17 @@
 //! Everything the host knows about one VM. It lives in the `Store`, so nothing is shared by accident.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use wasmtime::{Memory, StoreLimits, TypedFunc};
+use wasmtime::{Instance, Memory, StoreLimits, TypedFunc};
 
 use super::abi::Status;
 use super::callout::Callouts;
-use super::clock::Clock;
-use super::faults::Faults;
 use super::headers::Headers;
 use super::message::{Received, SentUpstream};
 use super::metrics::Registry;
-use super::shared::SharedData;
+use super::vm::VmOptions;
+use super::worker::Phase;
 
 /// Envoy attributes by path, as `get_property` asks for them. Values are the bytes Envoy would hand over: text as it
 /// is, integers as eight little-endian bytes, messages as protobuf.
@@ -143,6 +142,11 @@ impl Side {
         source.as_deref().unwrap_or_default()
     }
 
+    /// Whether what is held is more than the stream may hold.
+    pub fn is_over(&self, limit: usize) -> bool {
+        self.buffered.as_ref().is_some_and(|b| b.len() > limit)
+    }
+
     /// Envoy's `Buffer::copyFrom`: start 0 replaces the first `len` bytes (0 prepends), a start at or past the end
     /// appends, anything between is refused.
     pub fn set_body(&mut self, start: usize, len: usize, data: Vec<u8>) -> Result<(), Status> {
@@ -229,13 +233,22 @@ pub(crate) enum Action {
 
 /// The state behind one VM.
 pub(crate) struct HostState {
+    pub options: VmOptions,
+    /// The instance, once there is one.
+    pub instance: Option<Instance>,
     pub memory: Option<Memory>,
     pub alloc: Option<TypedFunc<u32, u32>>,
     pub limits: StoreLimits,
+    /// What is being done, innermost last: callbacks, with what they left to do.
+    pub running: Vec<Phase>,
+    /// Calls into the guest that have not returned. More than one: a host call has called back.
+    pub depth: usize,
     pub current: u32,
     pub effective: u32,
     pub next_context: u32,
-    pub actions: Vec<Action>,
+    /// The root context of the current configuration; 0 before there is one.
+    pub newest_root: u32,
+    pub actions: VecDeque<Action>,
     pub stop_next: bool,
     /// Visible only while the root context is created and configured, as in Envoy.
     pub plugin_configuration: Option<Arc<[u8]>>,
@@ -244,16 +257,14 @@ pub(crate) struct HostState {
     pub callouts: Callouts,
     pub logs: Vec<LogLine>,
     pub metrics: Registry,
-    pub shared: SharedData,
-    pub clock: Clock,
-    pub faults: Faults,
-    pub vm_id: String,
-    pub root_id: String,
-    pub vm_configuration: Vec<u8>,
-    pub properties: Properties,
-    pub clusters: BTreeSet<String>,
-    pub log_level: Level,
     pub random: u64,
+    pub fuel_used: u64,
+    /// What killed the VM.
+    pub dead: Option<String>,
+    /// The VM died inside a host call: the process ends when the guest has returned.
+    pub doomed: bool,
+    /// The process has ended.
+    pub crashed: bool,
 }
 
 impl HostState {

@@ -39,6 +39,8 @@ pub struct Exchange {
     pub downstream: Received,
     /// A callback of this stream trapped. The VM is dead.
     pub panicked: bool,
+    /// The process ended: see [`Vm::crashed`].
+    pub crashed: bool,
     /// What it trapped with.
     pub trap: Option<String>,
     /// Lines logged from the opening of the stream on.
@@ -63,6 +65,9 @@ impl Exchange {
 
     /// Invariants of every exchange whatever the policy: lengths match on both sides, nothing panicked.
     pub fn check(&self) -> Result<(), String> {
+        if self.crashed {
+            return Err("the process crashed".to_owned());
+        }
         if let Some(trap) = &self.trap {
             return Err(format!("the module trapped: {trap}"));
         }
@@ -85,7 +90,7 @@ pub struct Stream {
 impl Stream {
     pub(crate) fn open(vm: Vm) -> Self {
         let mut inner = vm.lock();
-        let (id, first_log) = (inner.open_stream(), inner.log_count());
+        let (id, first_log) = (inner.worker().open_stream(), inner.state().logs.len());
         drop(inner);
         Self { vm, id, first_log }
     }
@@ -97,18 +102,18 @@ impl Stream {
 
     /// The client's headers. `end`: there is no body.
     pub fn request_headers(&self, headers: impl Into<Headers>, end: bool) -> &Self {
-        self.step(|inner| inner.request_headers(self.id, headers.into(), end))
+        self.step(|worker| worker.request_headers(self.id, headers.into(), end))
     }
 
     /// A DATA frame from the client; may be empty.
     pub fn request_data(&self, data: impl AsRef<[u8]>, end: bool) -> &Self {
         let data = data.as_ref().to_vec();
-        self.step(|inner| inner.data(self.id, Dir::Request, data, end))
+        self.step(|worker| worker.data(self.id, Dir::Request, data, end))
     }
 
     /// Trailers from the client; they end the request.
     pub fn request_trailers(&self, trailers: impl Into<Headers>) -> &Self {
-        self.step(|inner| inner.trailers(self.id, Dir::Request, trailers.into()))
+        self.step(|worker| worker.trailers(self.id, Dir::Request, trailers.into()))
     }
 
     /// Headers from the upstream. Only an upstream that got headers can answer.
@@ -116,18 +121,18 @@ impl Stream {
         if self.upstream().is_none() {
             return self;
         }
-        self.step(|inner| inner.response_headers(self.id, headers.into(), end))
+        self.step(|worker| worker.response_headers(self.id, headers.into(), end))
     }
 
     /// A DATA frame from the upstream; may be empty.
     pub fn response_data(&self, data: impl AsRef<[u8]>, end: bool) -> &Self {
         let data = data.as_ref().to_vec();
-        self.step(|inner| inner.data(self.id, Dir::Response, data, end))
+        self.step(|worker| worker.data(self.id, Dir::Response, data, end))
     }
 
     /// Trailers from the upstream; they end the response.
     pub fn response_trailers(&self, trailers: impl Into<Headers>) -> &Self {
-        self.step(|inner| inner.trailers(self.id, Dir::Response, trailers.into()))
+        self.step(|worker| worker.trailers(self.id, Dir::Response, trailers.into()))
     }
 
     /// The upstream resets the stream. Before its response Envoy answers 503 with flag UC; after that the client's
@@ -136,17 +141,17 @@ impl Stream {
         const TERMINATION: u64 = 0x40;
         let details = "upstream_reset_before_response_started{connection_termination}";
         let body = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-        self.step(|inner| inner.upstream_failed(self.id, details, body, TERMINATION))
+        self.step(|worker| worker.upstream_failed(self.id, details, body, TERMINATION))
     }
 
     /// No upstream can be reached: Envoy answers 503 with flag UH and nothing leaves.
     pub fn upstream_unreachable(&self) -> &Self {
         const NO_HEALTHY_HOST: u64 = 0x2;
-        self.step(|inner| {
-            if let Some(stream) = inner.stream(self.id) {
+        self.step(|worker| {
+            if let Some(stream) = worker.stream(self.id) {
                 stream.upstream = None;
             }
-            inner.upstream_failed(
+            worker.upstream_failed(
                 self.id,
                 "no_healthy_upstream",
                 "no healthy upstream",
@@ -164,23 +169,24 @@ impl Stream {
             ("content-type", "text/plain".to_owned()),
         ]);
         let mut inner = self.vm.lock();
-        if let Some(state) = inner.stream(self.id) {
+        if let Some(state) = inner.state().streams.get_mut(&self.id) {
             state
                 .properties
                 .set(&["response", "flags"], flags.to_le_bytes());
             state.downstream.local_reply = true;
             state.downstream.details = details.to_owned();
         }
-        inner.encode_headers(self.id, headers, false);
-        inner.settle();
+        let mut worker = inner.worker();
+        worker.encode_headers(self.id, headers, false);
+        worker.settle();
         drop(inner);
         self.response_data(body, true)
     }
 
     /// The client goes away.
     pub fn disconnect(&self) -> &Self {
-        self.step(|inner| {
-            if let Some(stream) = inner.stream(self.id).filter(|s| !s.terminated) {
+        self.step(|worker| {
+            if let Some(stream) = worker.stream(self.id).filter(|s| !s.terminated) {
                 stream.downstream.reset = true;
                 stream.downstream.details = "downstream_remote_disconnect".to_owned();
                 end_stream(stream);
@@ -191,7 +197,7 @@ impl Stream {
     /// Sets an Envoy attribute from here on.
     pub fn set_property(&self, path: &[&str], value: impl AsRef<[u8]>) -> &Self {
         let mut inner = self.vm.lock();
-        if let Some(stream) = inner.stream(self.id) {
+        if let Some(stream) = inner.state().streams.get_mut(&self.id) {
             stream.properties.set(path, value);
         }
         drop(inner);
@@ -201,7 +207,7 @@ impl Stream {
     /// Sends a whole request.
     pub fn send(&self, request: &Request) -> &Self {
         let mut inner = self.vm.lock();
-        if let Some(stream) = inner.stream(self.id) {
+        if let Some(stream) = inner.state().streams.get_mut(&self.id) {
             stream.properties.merge(&request.properties);
         }
         drop(inner);
@@ -232,20 +238,26 @@ impl Stream {
 
     /// What has left towards the upstream so far.
     pub fn upstream(&self) -> Option<SentUpstream> {
-        self.vm.lock().stream(self.id)?.upstream.clone()
+        self.vm
+            .lock()
+            .state()
+            .streams
+            .get(&self.id)?
+            .upstream
+            .clone()
     }
 
     /// What the client has received so far.
     pub fn downstream(&self) -> Received {
         let mut inner = self.vm.lock();
-        let stream = inner.stream(self.id);
+        let stream = inner.state().streams.get_mut(&self.id);
         stream.map(|s| s.downstream.clone()).unwrap_or_default()
     }
 
     /// How the stream stands.
     pub fn outcome(&self) -> Outcome {
         let mut inner = self.vm.lock();
-        let Some(stream) = inner.stream(self.id) else {
+        let Some(stream) = inner.state().streams.get_mut(&self.id) else {
             return Outcome::Reset;
         };
         let (request, response) = (&stream.request, &stream.response);
@@ -268,22 +280,30 @@ impl Stream {
     pub fn snapshot(&self) -> Exchange {
         let outcome = self.outcome();
         let mut inner = self.vm.lock();
-        let logs = inner.logs_from(self.first_log);
+        let logs = inner
+            .state()
+            .logs
+            .get(self.first_log..)
+            .unwrap_or_default()
+            .to_vec();
         let metrics = inner.options().metrics.clone();
-        let (upstream, downstream, trap, filter_state) = match inner.stream(self.id) {
-            Some(s) => (
-                s.upstream.clone(),
-                s.downstream.clone(),
-                s.trap.clone(),
-                s.filter_state.clone(),
-            ),
-            None => Default::default(),
-        };
+        let crashed = inner.state().crashed;
+        let (upstream, downstream, trap, filter_state) =
+            match inner.state().streams.get_mut(&self.id) {
+                Some(s) => (
+                    s.upstream.clone(),
+                    s.downstream.clone(),
+                    s.trap.clone(),
+                    s.filter_state.clone(),
+                ),
+                None => Default::default(),
+            };
         Exchange {
             outcome,
             upstream,
             downstream,
             panicked: trap.is_some(),
+            crashed,
             trap,
             logs,
             filter_state,
@@ -329,10 +349,11 @@ impl Stream {
         message.ending != Ending::Reset
     }
 
-    fn step(&self, event: impl FnOnce(&mut super::inner::Inner)) -> &Self {
+    fn step(&self, event: impl FnOnce(&mut super::worker::Worker<'_>)) -> &Self {
         let mut inner = self.vm.lock();
-        event(&mut inner);
-        inner.settle();
+        let mut worker = inner.worker();
+        event(&mut worker);
+        worker.settle();
         drop(inner);
         self
     }
@@ -341,7 +362,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.disconnect();
-        self.vm.lock().forget(self.id);
+        self.vm.lock().state().streams.remove(&self.id);
     }
 }
 

@@ -121,7 +121,7 @@ impl Vm {
 
     /// Runs `on_tick` of every root context that asked for ticks. Returns how many ran.
     pub fn tick(&self) -> usize {
-        self.lock().tick()
+        self.lock().worker().tick()
     }
 
     /// The tick period of the current root context in milliseconds; 0 when it asked for none.
@@ -131,18 +131,30 @@ impl Vm {
 
     /// Callouts that wait for an answer, oldest first.
     pub fn callouts(&self) -> Vec<Callout> {
-        self.lock().callouts()
+        self.lock()
+            .state()
+            .callouts
+            .open
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Answers a callout. False when there is none with this token.
     pub fn answer(&self, token: u32, answer: Answer) -> bool {
-        self.lock().answer(token, answer)
+        self.lock().worker().answer(token, answer)
     }
 
     /// True when the module trapped. Envoy's VM is dead then: later streams get 503 (FAIL_CLOSED). A reload
     /// (FAIL_RELOAD) is a new [`Vm`] with the same [`SharedData`].
     pub fn panicked(&self) -> bool {
         self.trap().is_some()
+    }
+
+    /// True when the module trapped in a callback that a host call of its own had caused: Envoy's whole process ends, with
+    /// every connection and all shared data.
+    pub fn crashed(&self) -> bool {
+        self.lock().state().crashed
     }
 
     /// What killed the VM.
@@ -152,12 +164,12 @@ impl Vm {
 
     /// Everything logged so far.
     pub fn logs(&self) -> Vec<LogLine> {
-        self.lock().logs()
+        self.lock().state().logs.clone()
     }
 
     /// Everything logged so far, and forgets it: for runs of a million requests.
     pub fn take_logs(&self) -> Vec<LogLine> {
-        self.lock().take_logs()
+        std::mem::take(&mut self.lock().state().logs)
     }
 
     /// The size of the guest's linear memory. It never shrinks.
@@ -167,7 +179,7 @@ impl Vm {
 
     /// Instructions executed so far, in wasmtime's fuel: the same for the same work on every machine.
     pub fn fuel_used(&self) -> u64 {
-        self.lock().fuel_used()
+        self.lock().state().fuel_used
     }
 
     /// The process's shared data.

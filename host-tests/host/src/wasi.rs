@@ -42,7 +42,7 @@ pub(crate) fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         "clock_time_get",
         |mut c: Caller<'_, HostState>, _id: u32, _precision: u64, out: u32| {
             errno(&mut c, "clock_time_get", |g| {
-                let now = g.state().clock.nanos();
+                let now = g.state().options.clock.nanos();
                 g.write_u64(out, now)
             })
         },

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use toolgate_engine::audit::{self, Outcome};
 use toolgate_engine::config::Gate;
-use toolgate_engine::exchange::{Exchange, ReplyStep, Step};
+use toolgate_engine::exchange::{Exchange, ReplyStep, Step, has_room};
 use toolgate_engine::json::{Document, Kind, Limits, Value};
 use toolgate_engine::mcp::{Mirrors, Version};
 use toolgate_engine::rpc::{self, Message};
@@ -284,6 +284,12 @@ pub fn answered(
         ReplyStep::Pass => out.extend_from_slice(reply),
         ReplyStep::Hold => {
             let edit = step(gate, |cx| exchange.reply_end(cx, reply));
+            if let Some(edit) = &edit {
+                assert!(
+                    has_room(reply.len(), edit.body.len()),
+                    "outgrows what is held"
+                );
+            }
             out = edit.map_or_else(|| reply.to_vec(), |edit| edit.body);
         }
         ReplyStep::Rewrite | ReplyStep::Observe | ReplyStep::HoldStart => {
