@@ -1,8 +1,8 @@
 //! A key whose content is missing is never taken for nothing to check: wherever something is expected, null is refused
 //! at its place, with what to do.
 
-use toolgate::schema::{Shape, visit};
 use serde_json::Value;
+use toolgate::schema::{Shape, visit};
 use toolgate_engine::config::{ConfigError, Gate};
 
 mod common;
