@@ -1,17 +1,7 @@
 //! What is found in the text of replies.
 
 use toolgate_engine::policy::{Budget, Pattern};
-use toolgate_engine::redact::detect::{Detectors, Kind, Match, Rule};
-
-fn rule(name: &str) -> Rule {
-    let kind = match Kind::named(name).expect("a kind") {
-        Kind::Url { .. } => Kind::Url {
-            allow_hosts: vec!["docs.acme.com".into(), ".corp.io".into()],
-        },
-        kind => kind,
-    };
-    Rule::named(name, kind, None)
-}
+use toolgate_engine::redact::detect::{DETECTORS, Detectors, Match, Rule};
 
 fn find(rules: Vec<Rule>, text: &str) -> Vec<Match> {
     let mut budget = Budget::new(Budget::REPLY);
@@ -36,7 +26,11 @@ pub fn detectors(data: &[u8]) {
         return;
     };
     let (pattern, text) = input.split_once('\n').unwrap_or(("", input));
-    let mut rules: Vec<Rule> = Kind::NAMES.iter().map(|name| rule(name)).collect();
+    let hosts: Vec<Box<str>> = vec!["docs.acme.com".into(), ".corp.io".into()];
+    let named = DETECTORS.iter();
+    let mut rules: Vec<Rule> = named
+        .map(|detector| Rule::named(detector, hosts.clone(), None))
+        .collect();
     let named = find(rules.clone(), text);
     rules.extend(
         Pattern::new(pattern)
@@ -52,12 +46,12 @@ pub fn detectors(data: &[u8]) {
             assert!(together.iter().any(covers), "{}: {alone:?}", rule.name);
         }
     }
-    rules.truncate(Kind::NAMES.len());
+    rules.truncate(DETECTORS.len());
     let mut replaced = String::new();
     let mut from = 0;
-    for Match { span, kind } in &named {
+    for Match { span, rule } in &named {
         replaced.push_str(text.get(from..span.start).unwrap_or_default());
-        replaced.push_str(&rules[*kind].with);
+        replaced.push_str(&rules[*rule].with);
         from = span.end;
     }
     replaced.push_str(text.get(from..).unwrap_or_default());

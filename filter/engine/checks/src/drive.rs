@@ -377,7 +377,7 @@ pub fn seeds(target: &str, corpus: &Path) -> Vec<Vec<u8>> {
         .map(text)
         .to_vec(),
         "detectors" => {
-            let cases = corpus.join("../../filter/engine/tests/detectors");
+            let cases = corpus.join("../../filter/engine/detect/tests/cases");
             let mut all = Vec::new();
             for (_, content) in files(&cases) {
                 for line in String::from_utf8_lossy(&content).lines() {

@@ -12,7 +12,7 @@ use crate::policy::{
     Catalog, Count, Counter, DenyIf, Entry, Forbidden, Path, PathRule, Pattern, Policy,
     ResultRules, ResultSpec, Rule, Step, UrlTest,
 };
-use crate::redact::detect::{Kind, Rule as DetectorRule};
+use crate::redact::detect::{DETECTORS, Detector, Rule as DetectorRule};
 
 /// `results` of a document: for every policy in it.
 #[derive(Default)]
@@ -166,8 +166,10 @@ const FORMS: &str = "a detector such as `email`, `{email: {with}}`, `{url: {allo
 /// One thing to redact.
 fn read_redaction(reader: &mut Reader, field: Field<'_>, spec: &mut ResultSpec) {
     if let Some(name) = field.value.as_str() {
-        match Kind::named(&name) {
-            Some(kind) => spec.redact.push(DetectorRule::named(&name, kind, None)),
+        match Detector::named(&name) {
+            Some(detector) => spec
+                .redact
+                .push(DetectorRule::named(detector, Vec::new(), None)),
             None => unknown_detector(reader, &field, &name),
         }
         return;
@@ -183,10 +185,10 @@ fn read_redaction(reader: &mut Reader, field: Field<'_>, spec: &mut ResultSpec) 
     let pattern = object.take("regex");
     let path = object.take("path");
     let with = object.take("with");
-    let mut named: Vec<(&str, Field<'_>)> = Vec::new();
-    for name in Kind::NAMES {
-        if let Some(field) = object.take(name) {
-            named.push((name, field));
+    let mut named: Vec<(&'static Detector, Field<'_>)> = Vec::new();
+    for detector in &DETECTORS {
+        if let Some(field) = object.take(detector.name) {
+            named.push((detector, field));
         }
     }
     object.finish(reader);
@@ -205,8 +207,8 @@ fn read_redaction(reader: &mut Reader, field: Field<'_>, spec: &mut ResultSpec) 
                 with: with.as_deref().unwrap_or("[redacted]").into(),
             }));
         }
-        (None, None, [(name, field)]) if with.is_none() => {
-            let rule = read_named(reader, name, field.clone());
+        (None, None, [(detector, field)]) if with.is_none() => {
+            let rule = read_named(reader, detector, field.clone());
             spec.redact.extend(rule);
         }
         _ => reader.expected(&whole, FORMS),
@@ -214,19 +216,23 @@ fn read_redaction(reader: &mut Reader, field: Field<'_>, spec: &mut ResultSpec) 
 }
 
 /// `{with}`, and of `url` `{allow_hosts, with}`.
-fn read_named(reader: &mut Reader, name: &str, field: Field<'_>) -> Option<DetectorRule> {
-    let mut kind = Kind::named(name)?;
+fn read_named(
+    reader: &mut Reader,
+    detector: &'static Detector,
+    field: Field<'_>,
+) -> Option<DetectorRule> {
+    let mut allow_hosts = Vec::new();
     let mut object = reader.object(field)?;
     let with = object
         .take("with")
         .and_then(|field| read_replacement(reader, &field));
-    if let Kind::Url { allow_hosts } = &mut kind
+    if detector.takes_hosts
         && let Some(field) = object.take("allow_hosts")
     {
-        *allow_hosts = read_words(reader, &field, HOSTS, UrlTest::host);
+        allow_hosts = read_words(reader, &field, HOSTS, UrlTest::host);
     }
     object.finish(reader);
-    Some(DetectorRule::named(name, kind, with.as_deref()))
+    Some(DetectorRule::named(detector, allow_hosts, with.as_deref()))
 }
 
 /// A path from the result.
@@ -242,8 +248,9 @@ fn read_result_path(reader: &mut Reader, field: &Field<'_>) -> Option<Vec<Step>>
 }
 
 fn unknown_detector(reader: &mut Reader, field: &Field<'_>, name: &str) {
-    let suggestion = nearest(name, Kind::NAMES).map(str::to_owned);
-    reader.expected_with(field, &alternatives(&Kind::NAMES), suggestion);
+    let names = DETECTORS.each_ref().map(|detector| detector.name);
+    let suggestion = nearest(name, names).map(str::to_owned);
+    reader.expected_with(field, &alternatives(&names), suggestion);
 }
 
 /// What stands in the place of what was found. Line ends would break events apart.

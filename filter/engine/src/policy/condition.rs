@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::Pattern;
 use super::claims::Items;
 use super::path::{Facts, Found, Path, Root, Step, follow};
-use super::url::UrlTest;
+use super::{Pattern, UrlTest};
 use crate::json::{Decimal, Document, Kind, Value, canonical};
 use crate::{NameMap, Names, order};
 

@@ -7,7 +7,6 @@ mod claims;
 mod condition;
 mod path;
 mod results;
-mod url;
 
 use std::sync::Arc;
 
@@ -15,8 +14,8 @@ pub(crate) use condition::op_name;
 pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
 pub use results::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec, RuleSet};
+pub use toolgate_detect::UrlTest;
 pub use toolgate_pattern::{Budget, Pattern, PatternError, TooMuchWork};
-pub use url::UrlTest;
 
 use crate::counters::Window;
 use crate::{NameMap, Names};

@@ -115,7 +115,7 @@ impl RuleSet {
             for rule in &spec.redact {
                 let again = match &rule.target {
                     Target::Own(pattern) => seen.insert(pattern.source(), ()).is_some(),
-                    Target::Named(_) => false,
+                    Target::Named { .. } => false,
                 };
                 if !again {
                     redact.push(rule.clone());

@@ -155,9 +155,9 @@ pub fn text(
     let detectors = &rules.detectors;
     let matches = detectors.find(text, budget)?;
     let mut edits = Edits::default();
-    for Match { span, kind } in &matches {
-        tally.add(detectors.name(*kind), 1);
-        edits.replace(span.clone(), detectors.replacement(*kind));
+    for Match { span, rule } in &matches {
+        tally.add(detectors.name(*rule), 1);
+        edits.replace(span.clone(), detectors.replacement(*rule));
     }
     if matches.is_empty() {
         return Ok(None);
@@ -360,9 +360,9 @@ impl<'r> Walk<'r, '_> {
         text.raw_offsets(&mut offsets);
         for (found, places) in matches.iter().zip(offsets.as_chunks::<2>().0) {
             let [start, end] = places.map(|offset| offset.saturating_add(span.start));
-            let with = escaped(detectors.replacement(found.kind));
+            let with = escaped(detectors.replacement(found.rule));
             self.findings.edits.replace(start..end, with);
-            self.findings.tally.add(detectors.name(found.kind), 1);
+            self.findings.tally.add(detectors.name(found.rule), 1);
         }
         Ok(())
     }
@@ -372,7 +372,7 @@ impl<'r> Walk<'r, '_> {
         self.look_for_forbidden(raw)?;
         let detectors: &'r Detectors = &self.rules.detectors;
         let matches = detectors.find(raw, self.budget)?;
-        Ok(matches.first().map(|found| detectors.name(found.kind)))
+        Ok(matches.first().map(|found| detectors.name(found.rule)))
     }
 
     fn look_for_forbidden(&mut self, text: &str) -> Result<(), Uninspected> {

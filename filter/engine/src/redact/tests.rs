@@ -202,3 +202,30 @@ fn own_rules_those_of_all_tools_and_those_of_all_results_apply_together() {
     assert_eq!(all.observed.detectors.len(), 1, "ssn");
     assert_eq!(gate.results.rules.enforced.detectors.len(), 1);
 }
+
+#[test]
+fn detectors_and_own_patterns_are_one_list() {
+    use super::detect::{DETECTORS, Detectors, Rule};
+    use crate::policy::Pattern;
+    let mut rules: Vec<Rule> = DETECTORS
+        .iter()
+        .map(|detector| Rule::named(detector, Vec::new(), None))
+        .collect();
+    rules.push(Rule::own(Pattern::new("[a-z]+@").unwrap(), None));
+    rules.push(Rule::own(Pattern::new("x*").unwrap(), Some("y")));
+    let rules = Detectors::new(rules);
+    let text = "to ana@example.com, xx@ 10.0.0.1 xxx";
+    let mut budget = Budget::new(Budget::REPLY);
+    let found = rules.find(text, &mut budget).unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| (rules.name(found.rule), &text[found.span.clone()]))
+        .collect();
+    let expected = [
+        ("email", "ana@example.com"),
+        ("regex", "xx@"),
+        ("ipv4", "10.0.0.1"),
+        ("regex", "xxx"),
+    ];
+    assert_eq!(found, expected);
+}

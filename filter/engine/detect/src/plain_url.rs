@@ -1,4 +1,4 @@
-//! The `url` operator: a URL is parsed, not matched as text.
+//! URLs that are parsed, not matched as text, and lists of hosts.
 //!
 //! Only plain absolute URLs count. Whatever readers disagree about (user info, backslashes, spaces, control
 //! and non-ASCII characters, odd hosts) makes a text unparseable, which no rule lets pass.
@@ -42,6 +42,52 @@ impl UrlTest {
     }
 }
 
+/// The host of a plain `http` or `https` URL with this authority.
+pub(crate) fn host_of(authority: &str) -> Option<String> {
+    let (host, port) = split_port(authority)?;
+    let plain = is_plain(authority) && host_is_plain(host) && port_is_plain(port);
+    plain.then(|| normal_host(host))
+}
+
+/// Hosts and domains, found in as many steps as a host has labels, however many they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    /// In order, and all of them hosts.
+    hosts: Vec<Box<str>>,
+    /// In order, without the dot before them: they and all below them.
+    domains: Vec<Box<str>>,
+}
+
+impl Hosts {
+    /// Entries as [`UrlTest::host`] makes them.
+    pub(crate) fn new<'h>(entries: impl IntoIterator<Item = &'h str>) -> Hosts {
+        let mut all = Hosts::default();
+        for entry in entries {
+            match entry.strip_prefix('.') {
+                Some(domain) => all.domains.push(domain.into()),
+                None => all.hosts.push(entry.into()),
+            }
+        }
+        all.hosts.sort_unstable();
+        all.domains.sort_unstable();
+        all
+    }
+
+    /// Whether a normal host is one of these, or below one of them.
+    pub(crate) fn has(&self, host: &str) -> bool {
+        let in_list = |list: &[Box<str>], host: &str| {
+            list.binary_search_by(|entry| (**entry).cmp(host)).is_ok()
+        };
+        let below = |(dot, _): (usize, &str)| {
+            let domain = host.get(dot.saturating_add(1)..).unwrap_or_default();
+            in_list(&self.domains, domain)
+        };
+        in_list(&self.hosts, host)
+            || in_list(&self.domains, host)
+            || (!self.domains.is_empty() && host.match_indices('.').any(below))
+    }
+}
+
 /// A host in lower case, and an IPv6 address in its shortest form.
 fn normal_host(host: &str) -> String {
     let address = host
@@ -75,17 +121,24 @@ fn covers(allowed: &str, host: &str) -> bool {
 
 /// Scheme and host of a plain absolute URL.
 fn parse(text: &str) -> Option<(&str, &str)> {
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let (scheme, rest) = text.split_once("://")?;
     let scheme_ok = scheme_is_plain(scheme);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = split_port(authority)?;
-    let port_ok = port.is_none_or(|port| {
+    let plain = is_plain(text) && scheme_ok && host_is_plain(host) && port_is_plain(port);
+    plain.then_some((scheme, host))
+}
+
+/// Whether every reader sees the same characters.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+fn port_is_plain(port: Option<&str>) -> bool {
+    port.is_none_or(|port| {
         !port.is_empty() && port.parse::<u16>().is_ok() && !port.starts_with('+')
-    });
-    (plain && scheme_ok && host_is_plain(host) && port_ok).then_some((scheme, host))
+    })
 }
 
 fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
@@ -174,6 +227,46 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(test.matches(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        let entries = [
+            "docs.acme.com",
+            ".corp.io",
+            "[::1]",
+            ".b.corp.io",
+            "corp.net",
+        ];
+        let test = UrlTest {
+            hosts: Some(entries.map(Into::into).to_vec()),
+            schemes: None,
+        };
+        let hosts = Hosts::new(entries);
+        for host in [
+            "docs.acme.com",
+            "acme.com",
+            "x.docs.acme.com",
+            "corp.io",
+            "a.corp.io",
+            "a.b.corp.io",
+            "evilcorp.io",
+            "corp.io.x",
+            "[::1]",
+            "[::2]",
+            "corp.net",
+            "a.corp.net",
+            "io",
+            "127.0.0.1",
+        ] {
+            let expected = test.matches(&format!("https://{host}/"));
+            assert_eq!(Some(hosts.has(host)), expected, "{host}");
+            assert_eq!(host_of(host).as_deref(), Some(host));
+        }
+        assert_eq!(host_of("A.Corp.io:80").as_deref(), Some("a.corp.io"));
+        for authority in ["", "a@b.c", "a..b", "a:", "a:x", "a b", "é.com"] {
+            assert_eq!(host_of(authority), None, "{authority}");
         }
     }
 }

@@ -1,102 +1,26 @@
-//! Addresses of people and of pages.
+//! Links to hosts that are not allowed.
 
 use std::ops::Range;
 
-use super::text::{BASE64_URL, DASH, DELIMITER, DIGIT, LOCAL, LOWER, Text, UPPER, WIDE, WORD, is};
-use crate::policy::UrlTest;
+use crate::domain::domain_end;
+use crate::plain_url::host_of;
+use crate::scan::Look;
+use crate::text::{DASH, DELIMITER, LOCAL, LOWER, Text, UPPER, WIDE, WORD, is};
 
-/// Longest local part of an email address.
-const LOCAL_PART: usize = 64;
-
-/// Longest authority of a link that may be allowed.
+/// Longest authority of a link that may be allowed, in bytes: a domain, a port and some more.
 const AUTHORITY: usize = 300;
 
-/// Longest domain.
-const DOMAIN: usize = 253;
-
-/// An email address: `place` is at its `@`, or at the `%40` that stands for it in a query. Letters of alphabets with
-/// two-byte characters (Latin, Greek, Cyrillic, …) belong to it.
-pub fn email(text: Text<'_>, place: usize) -> Option<Range<usize>> {
-    let domain = match text.at(place) {
-        b'@' => place.saturating_add(1),
-        _ if text.has(place, b"%40") => place.saturating_add(3),
-        _ => return None,
-    };
-    let end = domain_end(text, domain)?;
-    let mut start = local_start(text, place);
-    // Neither the quote nor the bullet before an address is part of it.
-    while start < place && !is(text.at(start), WORD | WIDE) {
-        start = start.saturating_add(1);
-    }
-    // Remotes of Git (`git@host.org:path`), images for dense screens (`icon@2x.png`), and products of matrices.
-    let remote = text.at(end) == b':' && text.part(start..place) == b"git";
-    let image = is(text.at(domain), DIGIT)
-        && text.at(domain.saturating_add(1)) == b'x'
-        && text.at(domain.saturating_add(2)) == b'.';
-    let call = text.at(end) == b'(';
-    let ends_plain = !matches!(text.before(place, 1), b'.' | b'\'');
-    (start < place && ends_plain && !remote && !image && !call).then_some(start..end)
-}
-
-fn local_start(text: Text<'_>, place: usize) -> usize {
-    let (first, mut start) = (place.saturating_sub(LOCAL_PART), place);
-    while start > first {
-        let byte = text.before(start, 1);
-        // Symbols, and characters of three and four bytes, end it.
-        if byte == 0xc2 || byte >= 0xe0 || !is(byte, BASE64_URL | LOCAL | WIDE) {
-            break;
-        }
-        start = start.saturating_sub(1);
-    }
-    // Within a character.
-    while (0x80..0xc0).contains(&text.at(start)) {
-        start = start.saturating_add(1);
-    }
-    start
-}
-
-/// Where the domain that begins here ends: labels of letters, digits and hyphens, the last one of letters.
-fn domain_end(text: Text<'_>, place: usize) -> Option<usize> {
-    let mut end = None;
-    let mut label = place;
-    loop {
-        let stop = label_end(text, label, WORD | DASH);
-        if stop == label || is(text.at(label), DASH) || stop.saturating_sub(place) > DOMAIN {
-            return end;
-        }
-        let top = label_end(text, label, UPPER | LOWER);
-        let long = top.saturating_sub(label) > 1 && !is(text.at(top), DIGIT);
-        if label > place && long {
-            let puny = text.has(label, b"xn--");
-            end = Some(if puny { stop } else { top });
-        }
-        if text.at(stop) != b'.' {
-            return end;
-        }
-        label = stop.saturating_add(1);
-    }
-}
-
-/// Where the run of these classes and of two-byte letters ends, or somewhere beyond the longest domain.
-fn label_end(text: Text<'_>, place: usize, classes: u8) -> usize {
-    let most = DOMAIN.saturating_add(1);
-    let mut end = text.run(place, classes, most);
-    while (0xc3..0xe0).contains(&text.at(end)) && end.saturating_sub(place) < most {
-        end = text.run(end.saturating_add(2), classes, most);
-    }
-    end
-}
-
-/// A link to a host that is not allowed, and the first of these rules that does not allow it. `place` is at the `:` of its
-/// scheme, or at the first `/` of one without a scheme (`//host` as the target of a Markdown link or in an attribute).
+/// It triggers at the `:` of a scheme, or at the first `/` of a link without one (`//host` as the target of a Markdown link or in
+/// an attribute).
 ///
 /// Links with `http` or `https` count with any number and kind of slashes, as browsers read them; of other schemes, those
-/// with `://` and a host with a dot or with user info. What is no plain URL is not allowed.
-pub fn url(
-    text: Text<'_>,
-    place: usize,
-    rules: &[(usize, UrlTest)],
-) -> Option<(usize, Range<usize>)> {
+/// with `://` and a host with a dot or with user info. What is no plain URL is not allowed. What stands in a link is no link of
+/// its own.
+pub(super) fn find(look: &Look<'_>) -> Option<Range<usize>> {
+    let (text, place) = (look.text, look.place);
+    if place < look.past().until {
+        return None;
+    }
     let relative = text.at(place) == b'/';
     let after = place.saturating_add(usize::from(!relative));
     if !matches!(text.at(after), b'/' | b'\\') {
@@ -158,11 +82,12 @@ pub fn url(
     }
     let readable = std::str::from_utf8(authority).unwrap_or_default();
     let plain = usual && authority.len() <= AUTHORITY;
-    let link = ["https://", readable].concat();
-    let (rule, _) = rules
-        .iter()
-        .find(|(_, test)| !plain || test.matches(&link) != Some(true))?;
-    Some((*rule, start..extent(text, host, Part::Link)))
+    let host_name = plain.then(|| host_of(readable)).flatten();
+    text.count(authority.len());
+    if look.all_allow(host_name.as_deref()) {
+        return None;
+    }
+    Some(start..extent(text, host, Part::Link))
 }
 
 /// How far a link is read.

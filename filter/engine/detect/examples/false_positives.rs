@@ -1,10 +1,11 @@
 //! What the detectors find in ordinary prose and code, where there should be little to find.
 //!
-//!     cargo run --release -p toolgate-engine --example false_positives             this repository, what cargo has
+//!     cargo run --release -p toolgate-detect --example false_positives             this repository, what cargo has
 //!                                                                                  downloaded, documentation of the machine
-//!     cargo run --release -p toolgate-engine --example false_positives -- FOLDER…  these, with every match
+//!     cargo run --release -p toolgate-detect --example false_positives -- FOLDER…  these, with every match
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::string_slice,
     clippy::arithmetic_side_effects,
     reason = "not part of the data plane"
@@ -12,14 +13,16 @@
 
 use std::path::{Path, PathBuf};
 
-use toolgate_engine::redact::detect::{Budget, Detectors, Kind, Rule};
+use toolgate_detect::{Budget, DETECTORS, LOOKS_PER_BYTE, Scanner};
 
 /// Most text taken from one place.
 const MOST: usize = 32 << 20;
 
 fn main() {
-    let rules = Kind::NAMES.map(|name| Rule::named(name, Kind::named(name).expect("a kind"), None));
-    let rules = Detectors::new(rules.to_vec());
+    let mut scanner = Scanner::default();
+    for (rule, detector) in DETECTORS.iter().enumerate() {
+        scanner.add(rule, detector, &[]);
+    }
     let wanted: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let print = !wanted.is_empty();
     let home = std::env::var_os("CARGO_HOME")
@@ -29,7 +32,7 @@ fn main() {
             Some(home.join(".cargo"))
         });
     let ordinary = [
-        Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")),
+        Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")),
         home.map(|home| home.join("registry/src")),
         Some("/usr/share/doc".into()),
         Some("/usr/share/common-licenses".into()),
@@ -41,12 +44,12 @@ fn main() {
         ordinary.into_iter().flatten().collect()
     };
     print!("{:>9}", "MB");
-    for kind in 0..rules.len() {
-        print!(" {:>7.7}", rules.name(kind));
+    for detector in &DETECTORS {
+        print!(" {:>7.7}", detector.name);
     }
     println!();
     for place in places {
-        let (mut size, mut counts) = (0, vec![0_usize; rules.len()]);
+        let (mut size, mut counts) = (0, [0_usize; DETECTORS.len()]);
         let mut folders = vec![place.clone()];
         while let Some(folder) = folders.pop().filter(|_| size < MOST) {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -64,9 +67,10 @@ fn main() {
                     && let Ok(text) = std::fs::read_to_string(entry.path())
                 {
                     size += text.len();
-                    let found = rules.find(&text, &mut Budget::new(0)).expect("no patterns");
+                    let budget = Budget::new(LOOKS_PER_BYTE * (text.len() as u64 + 1));
+                    let found = scanner.find(&text, &budget).expect("always enough");
                     for found in found {
-                        if let Some(count) = counts.get_mut(found.kind) {
+                        if let Some(count) = counts.get_mut(found.rule) {
                             *count += 1;
                         }
                         if print {
@@ -74,7 +78,7 @@ fn main() {
                             let part = text[found.span].replace('\n', "⏎");
                             println!(
                                 "{}\t{}:{line}\t{part}",
-                                rules.name(found.kind),
+                                DETECTORS[found.rule].name,
                                 entry.path().display()
                             );
                         }
