@@ -1,10 +1,7 @@
 //! Replies at random, behind buffers at random, in a host that calls back as Envoy does: whatever is redacted in whatever
 //! pieces, nothing ends the process, and no secret is shown.
 
-#[path = "random/mod.rs"]
-mod random;
-
-use random::Random;
+use toolgate_checks::Random;
 use toolgate_host::{Ending, Message, Module, Outcome, Vm, VmOptions};
 
 /// The smallest buffer that the documentation allows.
