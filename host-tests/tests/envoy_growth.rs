@@ -29,7 +29,10 @@ struct Case {
 
 #[derive(Clone, Copy)]
 enum Shown {
+    /// With the masks of the policy, longer than it came.
     Redacted,
+    /// With stars, exactly as long as it came.
+    Starred,
     Withheld,
 }
 
@@ -53,7 +56,7 @@ fn cases() -> Vec<Case> {
         media: "application/json",
         body: result(&addresses()),
         pieces: 4,
-        shown: Shown::Withheld,
+        shown: Shown::Starred,
     };
     let like = |name| Case {
         name,
@@ -98,6 +101,12 @@ fn cases() -> Vec<Case> {
             shown: Shown::Redacted,
             ..like("a small reply that grows")
         },
+        Case {
+            results: json!({"deny_if": [{"contains": "a@b", "on_deny": "no ".repeat(20_000)}]}),
+            body: result("a@b.cc"),
+            shown: Shown::Withheld,
+            ..like("a long refusal of the operator's")
+        },
     ]
 }
 
@@ -140,6 +149,14 @@ fn judge(case: &Case, reply: &Reply) {
                 text.len() > case.body.len() && !text.contains('@'),
                 "{name}"
             );
+        }
+        Shown::Starred => {
+            assert!(
+                !reply.text.contains("a@b.cc") && !reply.text.contains("123,"),
+                "{name}"
+            );
+            assert!(reply.text.contains("***"), "{name}: {reply:?}");
+            assert!(reply.text.len() <= case.body.len().max(32 * 1024), "{name}");
         }
         Shown::Withheld => {
             assert!(

@@ -37,6 +37,8 @@ struct Case<'a> {
 }
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
+/// What stands for it where there is no room for its mask.
+const STARS: &str = "****** ****** ";
 const ROOM: &str = r#""rule":"/results/room""#;
 
 fn result(text: &str) -> String {
@@ -140,7 +142,7 @@ fn held_replies_stay_within_their_room() {
         media: "application/json",
         status: 200,
         body: &body,
-        shows: ROOM,
+        shows: STARS,
     };
     for case in [
         case,
@@ -161,6 +163,7 @@ fn held_replies_stay_within_their_room() {
             name: "a mask of the operator's",
             config: &long,
             body: &numbers,
+            shows: "***,***,***",
             ..case
         },
         Case {
@@ -181,6 +184,7 @@ fn held_replies_stay_within_their_room() {
             name: "the operator's words",
             config: &words,
             body: &result(SECRET),
+            shows: ROOM,
             ..case
         },
         Case {
@@ -199,7 +203,8 @@ fn what_fits_is_shown() {
     for (count, shows) in [
         (1_000, "[redacted:email]"),
         (SURE_ROOM / 17 - 5, "[redacted:email]"),
-        (SURE_ROOM / 17, ROOM),
+        (SURE_ROOM / 17, STARS),
+        (SURE_ROOM / 7, STARS),
     ] {
         let body = result(&SECRET.repeat(count));
         check(Case {
@@ -235,7 +240,8 @@ fn a_reply_that_is_too_large_leaves_room_for_its_refusal() {
 /// On a GET nobody waits for an event: those for which there is no room are dropped, and the stream goes on.
 #[test]
 fn the_beginning_of_a_stream_stays_within_its_room() {
-    for (count, passes) in [(100, true), (5_000, false)] {
+    // Events of so many secrets, and how many: each may grow to 32 KiB, but not all of them.
+    for (secrets, count, passes) in [(100, 1, true), (5_000, 1, true), (2_000, 3, false)] {
         let (gate, mut store, mut exchange) = forwarded(REDACT, "", "GET");
         let mut cx = context(&gate, &mut store);
         let headers = pairs(&[("content-type", "text/event-stream")]);
@@ -246,7 +252,7 @@ fn the_beginning_of_a_stream_stays_within_its_room() {
                 "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{{\"level\":\"info\",\"data\":\"{text}\"}}}}\n\n"
             )
         };
-        let start = event(&SECRET.repeat(count));
+        let start = event(&SECRET.repeat(secrets)).repeat(count);
         let Start::Pass(out) = exchange.reply_begins(&mut cx, start.as_bytes(), false) else {
             panic!("{count}");
         };
@@ -259,5 +265,104 @@ fn the_beginning_of_a_stream_stays_within_its_room() {
             .first()
             .and_then(|record| record.withheld.as_deref());
         assert_eq!(withheld, (!passes).then_some("/results/room"), "{count}");
+    }
+}
+
+/// Each event and each value of a stream stays within its room, whatever is masked in it.
+#[test]
+fn pieces_of_streams_stay_within_their_room() {
+    let comment = |count: usize| format!(": {}\n", SECRET.repeat(count));
+    let events = [
+        format!("data: {}\n\n", result(&SECRET.repeat(100))),
+        format!("data: {}\n\n", result(&SECRET.repeat(9_000))),
+        format!("data:{}\n\n", result(&SECRET.repeat(9_000))),
+        format!(
+            "data:{}\n\n",
+            result("a@b.cc").replace(
+                "\"id\":1,",
+                &format!("\"x\":\"{}\",\"id\":1,", "y".repeat(40_000))
+            )
+        ),
+        format!(
+            "data:{}\n{}\n",
+            result(&SECRET.repeat(1_500)),
+            comment(3_000)
+        ),
+        format!(
+            "event: a@b.cc\ndata:{}\n\n",
+            result(&SECRET.repeat(6_000)).replace("\"id\":1,", "\"id\":1,\ndata:")
+        ),
+        // As it is escaped, not as it is meant.
+        format!("data: {}\n\n", result(&"\\u0061@b.cc ".repeat(9_000))),
+    ];
+    let values = events.clone().map(|event| {
+        let data = event.lines().filter_map(|line| line.strip_prefix("data:"));
+        data.collect::<String>() + "\n"
+    });
+    for (media, pieces) in [("text/event-stream", events), ("application/json", values)] {
+        for piece in pieces {
+            let (gate, mut store, mut exchange) = forwarded(REDACT, CALL, "POST");
+            let mut cx = context(&gate, &mut store);
+            let step =
+                exchange.reply_headers(&mut cx, 200, &pairs(&[("content-type", media)]), false, "");
+            assert_eq!(step, ReplyStep::Rewrite, "{media}");
+            let out = exchange.reply_chunk(&mut cx, piece.as_bytes(), true);
+            let text = String::from_utf8(out).expect("UTF-8");
+            assert!(
+                has_room(piece.len(), text.len()),
+                "{media}: {} of {}: {piece:.200}",
+                text.len(),
+                piece.len()
+            );
+            assert!(
+                !text.contains("@b.cc") && !text.contains("/results/"),
+                "{media}: {text:.300}"
+            );
+            assert!(
+                text.contains("***") || text.contains("[redacted:email]"),
+                "{media}: {text:.300}"
+            );
+        }
+    }
+}
+
+/// Keys that became one only because there is no room for more are one all the same; what a path hides keeps its type as long as
+/// there is room.
+#[test]
+fn masks_of_keys_and_paths() {
+    let pad = "y".repeat(SURE_ROOM);
+    let config = r#""results":{"redact":["email",{"path":"structuredContent.ok"},{"path":"structuredContent.s"}]}"#;
+    let reply = |content: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"result":{{"pad":"{pad}","structuredContent":{content}}}}}"#
+        )
+    };
+    let cases = [
+        (r#"{"a@b.cc":1}"#, r#"{"******":1}"#),
+        (r#"{"a@b.cc":1,"ab@b.cc":2}"#, r#"{"******":1,"*******":2}"#),
+        (r#"{"a@b.cc":1,"c@b.cc":2}"#, "/results/unreadable"),
+        (r#"{"a@b.cc":1,"******":2}"#, "/results/unreadable"),
+        (r#"{"ok":true}"#, r#"{"ok":null}"#),
+        (r#"{"ok":false}"#, r#"{"ok":false}"#),
+        (r#"{"ok":1234}"#, r#"{"ok":0}"#),
+        (r#"{"s":"abc"}"#, r#"{"s":"***"}"#),
+        (r#"{"s":""}"#, r#"{"s":""}"#),
+        (r#"{"s":"abcdefghij"}"#, r#"{"s":"[redacted]"}"#),
+        // What one saves another takes.
+        (
+            r#"{"long":"abcdefghijklmnopqrst@b.cc","s":"abc"}"#,
+            r#"{"long":"[redacted:email]","s":"[redacted]"}"#,
+        ),
+    ];
+    for (content, shows) in cases {
+        check(Case {
+            name: content,
+            config,
+            request: CALL,
+            media: "application/json",
+            status: 200,
+            body: &reply(content),
+            shows,
+        });
     }
 }

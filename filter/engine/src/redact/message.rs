@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::detect::{Budget, Detectors, Match, TooMuchWork};
+use super::room::{Mask, Room};
 use crate::json::{Edits, Kind, Text, Value};
 use crate::policy::{PathRule, Rule, RuleSet, Step};
 use crate::{order, rpc};
@@ -96,6 +97,7 @@ pub fn message<'r>(
     message: Value<'_>,
     is_result: bool,
     budget: &mut Budget,
+    room: &mut Room,
 ) -> Result<Findings<'r>, Uninspected> {
     if rules.is_empty() {
         return Ok(Findings::default());
@@ -103,6 +105,7 @@ pub fn message<'r>(
     let mut walk = Walk {
         rules,
         budget,
+        room,
         findings: Findings::default(),
         denied: None,
         marked: Vec::new(),
@@ -150,6 +153,7 @@ pub fn text(
     rules: &RuleSet,
     text: &str,
     budget: &mut Budget,
+    room: &mut Room,
     tally: &mut Tally,
 ) -> Result<Option<String>, Uninspected> {
     let detectors = &rules.detectors;
@@ -157,7 +161,9 @@ pub fn text(
     let mut edits = Edits::default();
     for Match { span, rule } in &matches {
         tally.add(detectors.name(*rule), 1);
-        edits.replace(span.clone(), detectors.replacement(*rule));
+        let wanted = detectors.replacement(*rule);
+        let mask = room.mask(span.len(), wanted.len());
+        edits.replace(span.clone(), mask.text(wanted));
     }
     if matches.is_empty() {
         return Ok(None);
@@ -240,6 +246,7 @@ impl Place {
 struct Walk<'r, 'b> {
     rules: &'r RuleSet,
     budget: &'b mut Budget,
+    room: &'b mut Room,
     findings: Findings<'r>,
     /// The first of `deny_if` that holds, by its index.
     denied: Option<usize>,
@@ -280,15 +287,19 @@ impl<'r> Walk<'r, '_> {
                     None => self.number(raw)?,
                 };
                 if let Some(name) = found {
-                    self.findings.tally.add(name, 1);
-                    self.findings.edits.replace(value.span(), "0");
+                    self.replace(value.span(), "0", name);
                 }
                 Ok(())
             }
             Kind::True | Kind::False => {
                 if path.is_some() {
+                    // No longer than `true`, where that matters.
+                    let shown = match self.room.mask(value.raw().len(), 5) {
+                        Mask::Wanted => "false",
+                        _ => "null",
+                    };
                     self.findings.tally.add("path", 1);
-                    self.findings.edits.replace(value.span(), "false");
+                    self.findings.edits.replace(value.span(), shown);
                 }
                 Ok(())
             }
@@ -303,35 +314,33 @@ impl<'r> Walk<'r, '_> {
         path: Option<&'r PathRule>,
     ) -> Result<(), Uninspected> {
         let mut members = object.members();
-        let mut changed = false;
+        let mut renamed = false;
+        // As clients see them.
+        let mut keys: Vec<Cow<'_, str>> = Vec::new();
         while let Some((key, value)) = members.next_with_key() {
             let Some(name) = key.as_text() else { continue };
             let fixed = place == Place::Envelope && ENVELOPE.into_iter().any(|word| name.is(word));
-            if !fixed {
-                let before = self.findings.tally.total();
-                self.string(name, inner(key), None)?;
-                changed |= self.findings.tally.total() > before;
-            }
+            let meant = name.decode();
+            let masks = match fixed {
+                true => Vec::new(),
+                false => self.masked(name, &meant, inner(key))?,
+            };
+            keys.push(match masks.is_empty() {
+                true => meant,
+                false => {
+                    renamed = true;
+                    Cow::Owned(shown(&meant, &masks).ok_or(Uninspected::Ambiguous)?)
+                }
+            });
             if let Some(place) = place.member(name, value) {
                 self.value(value, place, path)?;
             }
         }
-        if changed && self.keys_collide(object)? {
+        // Two keys of an object would become one.
+        if renamed && order::has_twins(keys.iter().map(|key| &**key)) {
             return Err(Uninspected::Ambiguous);
         }
         Ok(())
-    }
-
-    /// Whether two keys of an object would be the same after redaction.
-    fn keys_collide(&mut self, object: Value<'_>) -> Result<bool, Uninspected> {
-        let mut keys: Vec<Cow<'_, str>> = Vec::new();
-        let mut uncounted = Tally::default();
-        for (key, _) in object.members() {
-            let key = key.decode();
-            let redacted = text(self.rules, &key, self.budget, &mut uncounted)?;
-            keys.push(redacted.map_or(key, Cow::Owned));
-        }
-        Ok(order::has_twins(keys.iter().map(|key| &**key)))
     }
 
     /// Looks at a string whose content stands at `span` of the document.
@@ -342,29 +351,55 @@ impl<'r> Walk<'r, '_> {
         path: Option<&'r PathRule>,
     ) -> Result<(), Uninspected> {
         let meant = text.decode();
+        let Some(path) = path else {
+            return self.masked(text, &meant, span).map(|_| ());
+        };
         self.look_for_forbidden(&meant)?;
-        if let Some(path) = path {
-            self.findings.tally.add("path", 1);
-            self.findings.edits.replace(span, escaped(&path.with));
-            return Ok(());
-        }
+        let wanted = escaped(&path.with);
+        let mask = self.room.mask(span.len(), wanted.len());
+        self.findings.tally.add("path", 1);
+        self.findings.edits.replace(span, mask.text(&wanted));
+        Ok(())
+    }
+
+    /// Masks what is found in a string that means `meant` and whose content stands at `span` of the document. Returns where in
+    /// its meaning, and what stands there.
+    fn masked(
+        &mut self,
+        text: Text<'_>,
+        meant: &str,
+        span: Range<usize>,
+    ) -> Result<Vec<Masked<'r>>, Uninspected> {
+        self.look_for_forbidden(meant)?;
         let detectors = &self.rules.detectors;
-        let matches = detectors.find(&meant, self.budget)?;
+        let matches = detectors.find(meant, self.budget)?;
         if matches.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut offsets: Vec<usize> = matches
             .iter()
             .flat_map(|found| [found.span.start, found.span.end])
             .collect();
         text.raw_offsets(&mut offsets);
-        for (found, places) in matches.iter().zip(offsets.as_chunks::<2>().0) {
+        let mut masks = Vec::with_capacity(matches.len());
+        for (found, places) in matches.into_iter().zip(offsets.as_chunks::<2>().0) {
             let [start, end] = places.map(|offset| offset.saturating_add(span.start));
-            let with = escaped(detectors.replacement(found.rule));
-            self.findings.edits.replace(start..end, with);
+            let wanted = detectors.replacement(found.rule);
+            // What counts is its length in the document.
+            let written = escaped(wanted);
+            let mask = self.room.mask(end.saturating_sub(start), written.len());
+            self.findings.edits.replace(start..end, mask.text(&written));
             self.findings.tally.add(detectors.name(found.rule), 1);
+            masks.push((found.span, mask.text(wanted)));
         }
-        Ok(())
+        Ok(masks)
+    }
+
+    /// Puts something no longer in the place of a value.
+    fn replace(&mut self, span: Range<usize>, with: &str, name: &str) {
+        self.room.replace(span.len(), with.len());
+        self.findings.tally.add(name, 1);
+        self.findings.edits.replace(span, with);
     }
 
     /// What a number is that must not be shown, if it is anything.
@@ -389,6 +424,18 @@ impl<'r> Walk<'r, '_> {
         let (marked, index) = self.marked.get(place)?;
         (*marked == start).then(|| self.rules.paths.get(*index))?
     }
+}
+
+/// A place in what a string means, and what stands there instead.
+type Masked<'r> = (Range<usize>, Cow<'r, str>);
+
+/// What a text becomes by masks.
+fn shown(text: &str, masks: &[Masked<'_>]) -> Option<String> {
+    let mut edits = Edits::default();
+    for (span, mask) in masks {
+        edits.replace(span.clone(), &**mask);
+    }
+    edits.apply(text)
 }
 
 /// Where the content of a string stands, without its quotes.

@@ -3,6 +3,7 @@
 //! ```text
 //! message  one JSON-RPC message: every string that reaches the client, object keys and numbers included
 //! detect   plain text to places in it
+//! room     what stands there instead, as long as there is room for it
 //! ```
 //!
 //! What to look for is said by [`ResultRules`](crate::policy::ResultRules). JSON keeps its types and every byte that is not replaced. Strings are looked at as they mean, not as they are escaped. What
@@ -10,7 +11,9 @@
 
 pub mod detect;
 mod message;
+mod room;
 #[cfg(test)]
 mod tests;
 
 pub use message::{Findings, Tally, Uninspected, message, text};
+pub use room::{Room, SURE_ROOM, has_room};

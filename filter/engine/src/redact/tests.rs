@@ -1,7 +1,7 @@
 //! Messages against rules: what becomes of them, and of what else stands in them.
 
 use super::detect::Budget;
-use super::{Uninspected, message};
+use super::{Room, Uninspected, message};
 use crate::config::Gate;
 use crate::json::{Document, Limits};
 
@@ -18,7 +18,7 @@ fn judge(text: &str) -> Result<String, String> {
     let document = Document::parse(text.as_bytes(), &Limits::REPLY).unwrap();
     let mut budget = Budget::new(Budget::REPLY);
     let rules = &gate.results.rules.enforced;
-    match message(rules, document.root(), true, &mut budget) {
+    match message(rules, document.root(), true, &mut budget, &mut Room::of(0)) {
         Err(Uninspected::Ambiguous) => Err("ambiguous".to_owned()),
         Err(Uninspected::TooMuchWork) => Err("work".to_owned()),
         Ok(found) => match found.denied {
@@ -170,7 +170,7 @@ fn work_is_bounded() {
     let document = Document::parse(text.as_bytes(), &Limits::REPLY).unwrap();
     let mut budget = Budget::new(Budget::REPLY);
     let rules = &gate.results.rules.enforced;
-    let found = message(rules, document.root(), true, &mut budget);
+    let found = message(rules, document.root(), true, &mut budget, &mut Room::of(0));
     assert_eq!(found.err(), Some(Uninspected::TooMuchWork));
 }
 

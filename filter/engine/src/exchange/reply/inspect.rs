@@ -12,7 +12,7 @@ use crate::json::{Document, Edits, Value};
 use crate::pdp;
 use crate::policy::{Count, ResultRules};
 use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, Tally};
+use crate::redact::{self, Findings, Room, Tally};
 use crate::refusal::Denial;
 use crate::rpc;
 use crate::sse::Ruling;
@@ -34,6 +34,7 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         document: &Document<'_>,
+        room: &mut Room,
     ) -> Result<Ruling, Withheld> {
         let (is_array, messages) = rpc::messages(document);
         let mut budget = Budget::new(Budget::REPLY);
@@ -46,12 +47,14 @@ impl Forwarded {
                 records,
                 (document, message, expected),
                 &mut budget,
+                room,
             )? {
                 Fate::Shown(more) => edits.append(more),
                 Fate::Refused(denial) => match expected {
                     Some(expected) => {
                         note_withheld(records, Some(expected), &denial);
                         let refusal = refusal(expected, &denial, cx.gate);
+                        room.replace(message.raw().len(), refusal.len());
                         edits.replace(message.span(), refusal);
                     }
                     None if is_array => return Err(Withheld(denial)),
@@ -77,6 +80,7 @@ impl Forwarded {
         records: &mut Vec<Record>,
         (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
         budget: &mut Budget,
+        room: &mut Room,
     ) -> Result<Fate, Withheld> {
         let is_response = message.get("method").is_none();
         let rules: &ResultRules = match expected {
@@ -95,9 +99,15 @@ impl Forwarded {
             edits,
             tally,
             denied,
-        } = redact::message(&rules.enforced, message, is_result, budget)?;
+        } = redact::message(&rules.enforced, message, is_result, budget, room)?;
         let mut apart = Budget::new(Budget::REPLY);
-        let observed = redact::message(&rules.observed, message, is_result, &mut apart);
+        let observed = redact::message(
+            &rules.observed,
+            message,
+            is_result,
+            &mut apart,
+            &mut Room::of(0),
+        );
         let record = expected.map_or(0, |expected| expected.record);
         let shadow = observed
             .as_ref()
@@ -178,12 +188,19 @@ impl Forwarded {
         records: &mut Vec<Record>,
         text: &str,
         budget: &mut Budget,
+        room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
         let rules = self.plan.ambient();
         let (mut tally, mut observed) = (Tally::default(), Tally::default());
-        let redacted = redact::text(&rules.enforced, text, budget, &mut tally)?;
+        let redacted = redact::text(&rules.enforced, text, budget, room, &mut tally)?;
         let mut apart = Budget::new(Budget::REPLY);
-        let _only_recorded = redact::text(&rules.observed, text, &mut apart, &mut observed);
+        let _only_recorded = redact::text(
+            &rules.observed,
+            text,
+            &mut apart,
+            &mut Room::of(0),
+            &mut observed,
+        );
         if !tally.is_empty() || !observed.is_empty() {
             self.touch(cx, id, records);
             if let Some(record) = records.first_mut() {

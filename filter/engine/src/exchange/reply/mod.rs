@@ -9,7 +9,6 @@ mod inspect;
 mod judge;
 mod lists;
 mod plan;
-mod room;
 mod transport;
 mod withheld;
 
@@ -22,13 +21,14 @@ use crate::identity::Principal;
 use crate::ndjson::Splitter;
 use crate::pdp;
 use crate::pep;
+pub use crate::redact::{SURE_ROOM, has_room};
 use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Event, Rewriter, Ruling};
 pub(super) use forwarded::{Forwarded, Reading};
 pub(super) use plan::{Expected, ReplyPlan};
-pub use room::{SURE_ROOM, has_room};
 use transport::{refused_transport, sse_transport};
+use withheld::{no_room, said};
 
 /// What to do with the body of a reply.
 #[derive(Debug, PartialEq, Eq)]
@@ -353,16 +353,6 @@ impl Exchange {
 
 const ENCODED: &str = "was withheld: its encoding cannot be inspected.";
 const TOO_LARGE: &str = "was withheld: it is too large to be inspected.";
-const NO_ROOM: &str = "was withheld: what takes its place is longer than the proxy may hold.";
-
-fn no_room(is_list: bool) -> Denial {
-    Denial::new("/results/room", said(is_list, NO_ROOM))
-}
-
-fn said(is_list: bool, what: &str) -> String {
-    let noun = if is_list { "The list " } else { "The result " };
-    format!("{noun}{what}")
-}
 
 fn media(headers: &Headers) -> Media {
     let content_type = header(headers, "content-type").unwrap_or_default();

@@ -30,6 +30,18 @@ pub(super) fn unreadable() -> Withheld {
     Withheld(Denial::new("/results/unreadable", reason))
 }
 
+/// What takes the place of a reply, or of a part of one, is longer than [has room](crate::redact::has_room).
+pub(super) fn no_room(is_list: bool) -> Denial {
+    let what = "was withheld: what takes its place is longer than the proxy may hold.";
+    Denial::new("/results/room", said(is_list, what))
+}
+
+/// A list or a result, and what is said of it.
+pub(super) fn said(is_list: bool, what: &str) -> String {
+    let noun = if is_list { "The list " } else { "The result " };
+    format!("{noun}{what}")
+}
+
 /// The body that takes the place of a reply, and a note in the records.
 pub(super) fn withhold(
     records: &mut [Record],
