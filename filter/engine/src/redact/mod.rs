@@ -8,6 +8,10 @@
 //! What to look for is said by [`ResultRules`](crate::policy::ResultRules). JSON keeps its types and every byte that is not replaced. Strings are looked at as they mean, not as they are escaped. What
 //! is JSON or base64 inside a string is text like any other: it is not decoded once more.
 
+#[allow(
+    unreachable_pub,
+    reason = "public within their folder: as in a crate of their own"
+)]
 pub mod detect;
 mod message;
 #[cfg(test)]
