@@ -9,8 +9,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::detect::{Budget, Detectors, Match, TooMuchWork};
 use crate::json::{Edits, Kind, Text, Value};
+use crate::policy::detectors::{Budget, Detectors, Match, TooMuchWork};
 use crate::policy::{PathRule, Rule, RuleSet, Step};
 use crate::{order, rpc};
 

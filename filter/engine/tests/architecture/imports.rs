@@ -111,7 +111,8 @@ impl Sources {
         }
     }
 
-    /// The file a path leads to, and whether to something in it or to the file itself.
+    /// The file a path leads to, and whether to something in it or to the file itself. What another crate defines leads
+    /// to the root.
     fn resolve(&self, path: &[String], depth: usize) -> (Path, bool) {
         let depth_of_module = (0..=path.len())
             .rev()
@@ -121,9 +122,12 @@ impl Sources {
             return (module.to_vec(), false);
         };
         let handed_on = self.0.get(module).and_then(|face| face.exports.get(item));
-        match handed_on.and_then(|target| self.absolute(&module.to_vec(), target)) {
-            Some(target) if depth < 8 => self.resolve(&[&target, rest].concat(), depth + 1),
-            _ => (module.to_vec(), true),
+        let Some(target) = handed_on.filter(|_| depth < 8) else {
+            return (module.to_vec(), true);
+        };
+        match self.absolute(&module.to_vec(), target) {
+            Some(target) => self.resolve(&[&target, rest].concat(), depth + 1),
+            None => (Path::new(), true),
         }
     }
 }
