@@ -17,6 +17,7 @@
 //! [`config`] turns a document into the [`gate::Gate`] all of this reads.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 #![cfg_attr(
     test,
     allow(

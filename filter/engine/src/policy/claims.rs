@@ -1,7 +1,7 @@
 //! What claims mean that do not come as what they are: lists written as text.
 
-use super::condition::Quantifier;
 use super::path::{Path, Root, Step};
+use super::truth::Quantifier;
 
 /// How a claim that is a list holds its items where it came as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

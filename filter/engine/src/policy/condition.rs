@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use super::claims::Items;
 use super::path::{Facts, Found, Path, Root, Step, follow};
+use super::truth::{Quantifier, Truth};
 use super::{Pattern, UrlTest};
 use crate::json::{Decimal, Document, Kind, Value, canonical};
 use crate::{NameMap, Names, order};
@@ -16,28 +17,6 @@ pub struct Condition {
     pub path: Path,
     /// What it has to pass.
     pub test: Test,
-}
-
-/// The outcome of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
-    /// It holds.
-    True,
-    /// It does not.
-    False,
-    /// There is nothing at its path.
-    Missing,
-    /// What is there has no meaning for the operator.
-    WrongType,
-}
-
-/// How a condition over `[*]` reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantifier {
-    /// Every element must pass, and there must be one (`require`).
-    Every,
-    /// One element is enough (`deny_if`).
-    Some,
 }
 
 /// Order relations.

@@ -5,17 +5,20 @@
 
 mod claims;
 mod condition;
+pub mod detectors;
 mod path;
 mod results;
+mod truth;
 
 use std::sync::Arc;
 
 pub(crate) use condition::op_name;
-pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
+pub use condition::{Condition, List, Operand, Relation, Test};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
 pub use results::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec, RuleSet};
 pub use toolgate_detect::UrlTest;
 pub use toolgate_pattern::{Budget, Pattern, PatternError, TooMuchWork};
+pub use truth::{Quantifier, Truth};
 
 use crate::counters::Window;
 use crate::{NameMap, Names};

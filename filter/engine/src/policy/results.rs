@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::detectors::{Budget, Detectors, Rule as DetectorRule, Target, TooMuchWork};
 use super::{Counter, Pattern, Rule, Step};
 use crate::Names;
-use crate::redact::detect::{Budget, Detectors, Rule as DetectorRule, Target, TooMuchWork};
 
 /// What stands under `results`, or under the `result` of one entry.
 #[derive(Clone, Debug, Default)]

@@ -9,9 +9,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::detect::{Budget, Detectors, Match, TooMuchWork};
 use super::room::{Mask, Room};
 use crate::json::{Edits, Kind, Text, Value};
+use crate::policy::detectors::{Budget, Detectors, Match, TooMuchWork};
 use crate::policy::{PathRule, Rule, RuleSet, Step};
 use crate::{order, rpc};
 

@@ -6,14 +6,16 @@
 //! room     what stands there instead, as long as there is room for it
 //! ```
 //!
-//! What to look for is said by [`ResultRules`](crate::policy::ResultRules). JSON keeps its types and every byte that is not replaced. Strings are looked at as they mean, not as they are escaped. What
+//! What to look for is said by [`ResultRules`](crate::policy::ResultRules), and how it is found in a text by [`detect`].
+//!
+//! JSON keeps its types and every byte that is not replaced. Strings are looked at as they mean, not as they are escaped. What
 //! is JSON or base64 inside a string is text like any other: it is not decoded once more.
 
-pub mod detect;
 mod message;
 mod room;
 #[cfg(test)]
 mod tests;
 
+pub use crate::policy::detectors as detect;
 pub use message::{Findings, Tally, Uninspected, message, text};
 pub use room::{Room, SURE_ROOM, has_room};

@@ -6,10 +6,10 @@ use super::Shape::{
 use super::{Key, Object, Shape};
 
 macro_rules! object {
-    ($name:ident $word:literal $about:literal $(needs $needs:expr;)? $(needs_one $one:expr;)? $(when $when:expr;)?
+    ($vis:vis $name:ident $word:literal $about:literal $(needs $needs:expr;)? $(needs_one $one:expr;)? $(when $when:expr;)?
      { $($key:literal: $shape:expr, $what:literal;)* }) => {
         #[doc = $about]
-        pub static $name: Object = Object {
+        $vis static $name: Object = Object {
             name: $word,
             about: $about,
             keys: &[$(Key { name: $key, shape: $shape, about: $what }),*],
@@ -64,7 +64,7 @@ const REDACT: Shape = List(&Either(&[DETECTORS, Shape::Object(&REDACTION)]));
 const FORBIDDEN: Shape = List(&Shape::Object(&FORBID));
 const SECTION_SHAPE: Shape = Shape::Object(&SECTION);
 
-object! { ROOT "configuration" "The configuration of a gate, or of a console."
+object! { pub ROOT "configuration" "The configuration of a gate, or of a console."
     needs &["version"];
     {
         "version": Either(&[Choice(&["1"]), Integer(1, 1)]), "The version of this format.";

@@ -7,8 +7,8 @@ use toolgate_detect::{LOOKS_PER_BYTE, Scanner, join};
 
 pub use toolgate_detect::{DETECTORS, Detector, Match, SCHEMA_HOST};
 
-use crate::policy::Pattern;
-pub use crate::policy::{Budget, TooMuchWork};
+use super::Pattern;
+pub use super::{Budget, TooMuchWork};
 
 /// What a rule looks for.
 #[derive(Clone, Debug)]
