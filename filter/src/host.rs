@@ -331,7 +331,7 @@ pub fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<()> {
 
 /// Answers the request without forwarding it.
 pub fn send_local_response(status: u32, headers: &[(&str, String)], body: &[u8]) -> Result<()> {
-    const DETAILS: &str = "toolgate";
+    const DETAILS: &str = exchange::OWN_DETAILS;
     let headers = serialize_pairs(headers);
     // SAFETY: pointers and lengths belong to live slices. -1 stands for "no gRPC status".
     check(unsafe {
@@ -370,6 +370,13 @@ pub fn continue_request() -> Result<()> {
     const HTTP_REQUEST: u32 = 0;
     // SAFETY: no pointers.
     check(unsafe { proxy_continue_stream(HTTP_REQUEST) })
+}
+
+/// Lets a paused reply go on, when the running callback has returned.
+pub fn continue_reply() -> Result<()> {
+    const HTTP_RESPONSE: u32 = 1;
+    // SAFETY: no pointers.
+    check(unsafe { proxy_continue_stream(HTTP_RESPONSE) })
 }
 
 /// Sends a request of our own to a cluster and returns the number its answer comes under; `timeout` in seconds.

@@ -1,7 +1,7 @@
 //! A gate that is live: its configuration, and the streams it has to look after without being called for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
@@ -30,8 +30,9 @@ pub struct Plugin {
     pub recorder: Recorder,
     /// Streams whose headers are held and whose body has not begun, with the second by which it has to.
     awaited: RefCell<BTreeMap<u32, i64>>,
-    /// Streams whose reply is over although the server goes on.
-    closing: RefCell<BTreeSet<u32>>,
+    /// Streams that are to be closed, with the second after which: their reply is over although the server goes on, or came
+    /// before the request was judged.
+    closing: RefCell<BTreeMap<u32, i64>>,
     /// Announces questions and their answers.
     webhook: Webhook,
     /// Whether the host has ticks. Without them no call is held.
@@ -94,7 +95,7 @@ impl Plugin {
                 self.webhook.send(notify, &self.recorder.metrics, now);
             }
             self.end_overdue(now);
-            self.close_cut();
+            self.close_cut(now);
         }
     }
 
@@ -158,26 +159,44 @@ impl Plugin {
     /// The reply of this stream is over: it is closed on the next tick, when what was said last has left.
     pub fn close_soon(&self, context: u32) {
         if let Ok(mut closing) = self.closing.try_borrow_mut() {
-            closing.insert(context);
+            closing.insert(context, i64::MIN);
+        }
+    }
+
+    /// This stream is closed unless it is [decided](Plugin::decided) in the next second. False where nobody would do that.
+    pub fn close_undecided(&self, context: u32) -> bool {
+        let (Ok(mut closing), Ok(now), true) =
+            (self.closing.try_borrow_mut(), host::now(), self.ticks)
+        else {
+            return false;
+        };
+        closing.insert(context, now.seconds().saturating_add(1));
+        true
+    }
+
+    /// This stream need not be closed any more.
+    pub fn decided(&self, context: u32) {
+        if let Ok(mut closing) = self.closing.try_borrow_mut() {
+            closing.remove(&context);
         }
     }
 
     /// The stream is gone.
     pub fn forget(&self, context: u32) {
         self.body_came(context);
-        if let Ok(mut closing) = self.closing.try_borrow_mut() {
-            closing.remove(&context);
-        }
+        self.decided(context);
     }
 
-    /// Closes streams whose reply is over.
-    fn close_cut(&self) {
-        let contexts = self
-            .closing
-            .try_borrow_mut()
-            .map(|mut closing| std::mem::take(&mut *closing))
-            .unwrap_or_default();
-        for context in contexts {
+    /// Closes streams that are to be closed.
+    fn close_cut(&self, now: Timestamp) {
+        let due: Vec<u32> = match self.closing.try_borrow_mut() {
+            Ok(mut closing) => closing
+                .extract_if(.., |_, after| *after < now.seconds())
+                .map(|(context, _)| context)
+                .collect(),
+            Err(_) => return,
+        };
+        for context in due {
             if host::set_effective_context(context).is_ok() {
                 let _open = host::close_downstream();
             }

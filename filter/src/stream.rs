@@ -2,6 +2,7 @@
 //!
 //! Whatever fails on the way to a decision ends in a refusal; whatever fails on the way back cuts the reply.
 
+mod early;
 mod reply;
 
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use toolgate_engine::pep;
 use toolgate_engine::time::Timestamp;
 
 use crate::held::{self, Fate, Held};
-use crate::host::{self, Buffer, Map};
+use crate::host::{self, Buffer, Flow, Map};
 use crate::live;
 use crate::perform::{self, remove_all};
 use crate::plugin::Plugin;
@@ -31,6 +32,8 @@ enum Request {
     Forwarded,
     /// Answered here: nothing more goes upstream.
     Answered,
+    /// Over before it was decided: nothing goes upstream, and the reply is not the gate's.
+    Left,
 }
 
 /// One stream. Without a plugin (a host that serves before it configures) everything is refused.
@@ -44,6 +47,8 @@ pub struct Stream {
     epoch: u64,
     /// How much of the body at hand is buffered, as the host last said.
     buffered: usize,
+    /// What becomes of the piece of a reply at hand.
+    flow: Flow,
 }
 
 impl Stream {
@@ -61,6 +66,7 @@ impl Stream {
             reply: ReplyMode::Pass,
             epoch: live::epoch(),
             buffered: 0,
+            flow: Flow::Passing,
         }
     }
 
@@ -107,6 +113,7 @@ impl Stream {
                     return self.answer(&failed);
                 }
                 self.request = Request::Forwarded;
+                self.release_early();
                 FilterAction::Continue
             }
             reply @ Step::Reply(_) => self.answer(&reply),
@@ -115,6 +122,7 @@ impl Stream {
 
     fn answer(&mut self, reply: &Step) -> FilterAction {
         self.request = Request::Answered;
+        self.drop_early();
         perform::answer(reply);
         FilterAction::Pause
     }
@@ -142,12 +150,14 @@ impl Stream {
         if self.request != Request::Held {
             return;
         }
-        self.request = Request::Answered;
+        self.request = Request::Left;
         if let Some(mut held) = held::take(self.context) {
+            self.request = match held.fate {
+                Fate::Waiting => Request::Left,
+                Fate::Forwarded => Request::Forwarded,
+                Fate::Answered => Request::Answered,
+            };
             held.abandon();
-            if held.fate == Fate::Forwarded {
-                self.request = Request::Forwarded;
-            }
             self.exchange = held.exchange;
             self.plugin = Some(held.plugin);
         }
@@ -202,7 +212,7 @@ impl HttpContext for Stream {
         self.buffered = size;
         match self.request {
             Request::Forwarded => FilterAction::Continue,
-            Request::Held | Request::Answered => FilterAction::Pause,
+            Request::Held | Request::Answered | Request::Left => FilterAction::Pause,
             Request::Open if end_of_stream => self.request_complete(),
             Request::Open => {
                 let step = self.decide(|exchange, cx| Some(exchange.request_size(cx, size)));
@@ -216,7 +226,7 @@ impl HttpContext for Stream {
         // With trailers no body callback ever sees the end of the stream.
         match self.request {
             Request::Forwarded => FilterAction::Continue,
-            Request::Held | Request::Answered => FilterAction::Pause,
+            Request::Held | Request::Answered | Request::Left => FilterAction::Pause,
             Request::Open => self.request_complete(),
         }
     }
@@ -240,6 +250,7 @@ impl HttpContext for Stream {
             plugin.forget(self.context);
         }
         self.take_back();
+        self.record_early();
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {

@@ -61,7 +61,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// Every word of `/protocol/<word>` stands in some scenario. `host` needs a host that fails: `faults.rs`; `body-timeout`
-/// one that never delivers the body: `body_timeout.rs`.
+/// one that never delivers the body: `body_timeout.rs`; `early-reply` a server that does not wait: `early_replies.rs`.
 #[test]
 fn every_rejection_is_shown() {
     let mut shown = String::new();
@@ -70,7 +70,10 @@ fn every_rejection_is_shown() {
     }
     for rejection in Rejection::ALL {
         let rule = format!("rule: /protocol/{}\n", rejection.word());
-        let elsewhere = matches!(rejection, Rejection::Host | Rejection::BodyTimeout);
+        let elsewhere = matches!(
+            rejection,
+            Rejection::Host | Rejection::BodyTimeout | Rejection::EarlyReply
+        );
         assert!(
             elsewhere || shown.contains(&rule),
             "no scenario shows {rejection:?}"

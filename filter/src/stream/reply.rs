@@ -3,8 +3,12 @@
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start};
 
+<<<<<<< HEAD
 use super::{Request, Stream};
 use crate::held;
+=======
+use super::{Request, Stream, early::EarlyReply};
+>>>>>>> 487292e (Judge or cut a reply that comes before its request was judged)
 use crate::host::{self, Buffer, Flow, Map};
 use crate::perform::{self, remove_all};
 use crate::store::SharedData;
@@ -13,6 +17,8 @@ use crate::store::SharedData;
 pub(super) enum ReplyMode {
     /// It passes.
     Pass,
+    /// It waits for the request to be judged.
+    Early(EarlyReply),
     /// It is held to its end.
     Hold,
     /// It is held until enough of it is there.
@@ -30,14 +36,19 @@ pub(super) enum ReplyMode {
 impl Stream {
     /// The reply's headers.
     pub(super) fn reply_headers(&mut self, end_of_stream: bool) -> FilterAction {
-        if self.request != Request::Forwarded {
-            // Our own answer, or another filter's: nothing came from upstream.
+        if self.request == Request::Answered {
+            // Our own answer: nothing came from upstream.
             return FilterAction::Continue;
         }
         let Ok(headers) = host::headers(Map::Reply) else {
             return self.cut();
         };
         let status = perform::status(&headers).unwrap_or(0);
+        if self.request != Request::Forwarded
+            && let Some(action) = self.early_reply(status, end_of_stream)
+        {
+            return action;
+        }
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {
@@ -93,6 +104,14 @@ impl Stream {
                 self.reply = ReplyMode::Pass;
                 FilterAction::Continue
             }
+            ReplyMode::Early(early) => {
+                self.reply = ReplyMode::Early(EarlyReply {
+                    arrived: size,
+                    ended: end_of_stream,
+                    ..early
+                });
+                FilterAction::Pause
+            }
             ReplyMode::Hold if end_of_stream => self.held_reply_complete(),
             ReplyMode::Hold => match self.on_reply(|exchange, cx| exchange.reply_size(cx, size)) {
                 Some(Some(edit)) => self.apply(&edit),
@@ -115,8 +134,7 @@ impl Stream {
                 };
                 let changed = rewrite && out != chunk;
                 if changed
-                    && host::set_buffer(Buffer::ReplyBody, Flow::Passing, chunk.len(), &out)
-                        .is_err()
+                    && host::set_buffer(Buffer::ReplyBody, self.flow, chunk.len(), &out).is_err()
                 {
                     return self.cut();
                 }
@@ -130,17 +148,15 @@ impl Stream {
                 FilterAction::Continue
             }
             ReplyMode::Replace(body) => {
-                match host::set_buffer(Buffer::ReplyBody, Flow::Passing, size, &body) {
+                match host::set_buffer(Buffer::ReplyBody, self.flow, size, &body) {
                     Ok(()) => FilterAction::Continue,
                     Err(_) => self.cut(),
                 }
             }
-            ReplyMode::Drop => {
-                match host::set_buffer(Buffer::ReplyBody, Flow::Passing, size, &[]) {
-                    Ok(()) => FilterAction::Continue,
-                    Err(_) => self.cut(),
-                }
-            }
+            ReplyMode::Drop => match host::set_buffer(Buffer::ReplyBody, self.flow, size, &[]) {
+                Ok(()) => FilterAction::Continue,
+                Err(_) => self.cut(),
+            },
         }
     }
 
@@ -149,6 +165,13 @@ impl Stream {
         // With trailers no body callback ever sees the end. An event without its final blank line is dropped
         // here, as the specification has it: nothing can be added to a body any more.
         match self.reply {
+            ReplyMode::Early(early) => {
+                self.reply = ReplyMode::Early(EarlyReply {
+                    has_trailers: true,
+                    ..early
+                });
+                FilterAction::Pause
+            }
             ReplyMode::Hold => self.held_reply_complete(),
             ReplyMode::HoldStart => self.reply_begins(true),
             _ => FilterAction::Continue,
@@ -174,7 +197,7 @@ impl Stream {
     }
 
     /// Ends a reply that can neither be judged nor replaced.
-    fn cut(&mut self) -> FilterAction {
+    pub(super) fn cut(&mut self) -> FilterAction {
         self.reply = ReplyMode::Drop;
         let _paused = host::close_downstream();
         FilterAction::Pause

@@ -239,6 +239,7 @@ impl Real {
     pub fn send(&mut self, body: &str) {
         let mut client = TcpStream::connect(self.envoy.address()).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let seen = self.count(": request_body ");
         let length = body.len();
         let head = format!(
             "POST /mcp HTTP/1.1\r\nhost: gate\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
@@ -246,7 +247,7 @@ impl Real {
         client.write_all(head.as_bytes()).unwrap();
         client.write_all(body.as_bytes()).unwrap();
         self.client = Some(client);
-        self.wait_for(": request_body ", self.count(": request_body "));
+        self.wait_for(": request_body ", seen);
     }
 
     pub fn answer(&mut self) -> (u16, String) {
@@ -285,7 +286,8 @@ impl Real {
     }
 }
 
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long anything may take on a machine that does a lot besides.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 fn in_envoy(case: &Case, wasm: &Path) -> Vec<String> {
     let mut real = Real::start(wasm, &[], OK);

@@ -51,13 +51,15 @@ pub enum Rejection {
     Notification,
     /// No part of the body came in time.
     BodyTimeout,
+    /// The server answered before the whole request was there.
+    EarlyReply,
     /// The host failed to tell what had to be known.
     Host,
 }
 
 impl Rejection {
     /// All of them, for documentation and metrics.
-    pub const ALL: [Rejection; 23] = [
+    pub const ALL: [Rejection; 24] = [
         Rejection::HttpMethod,
         Rejection::Upgrade,
         Rejection::Header,
@@ -80,6 +82,7 @@ impl Rejection {
         Rejection::Method,
         Rejection::Notification,
         Rejection::BodyTimeout,
+        Rejection::EarlyReply,
         Rejection::Host,
     ];
 
@@ -108,6 +111,7 @@ impl Rejection {
             Rejection::Method => "method",
             Rejection::Notification => "notification",
             Rejection::BodyTimeout => "body-timeout",
+            Rejection::EarlyReply => "early-reply",
             Rejection::Host => "host",
         }
     }
@@ -144,6 +148,7 @@ impl Rejection {
                 "no body came in time; if this happens to every request, the filter's configuration on the proxy lacks \
                  `allow_on_headers_stop_iteration: true` (or set `http.hold_request_headers: false`)"
             }
+            Rejection::EarlyReply => "the server answered before the whole request was there",
             Rejection::Host => "the proxy could not read the request",
         }
     }
@@ -167,6 +172,7 @@ impl Rejection {
         match self {
             Rejection::HttpMethod => 405,
             Rejection::Size => 413,
+            Rejection::EarlyReply => 502,
             Rejection::Host | Rejection::BodyTimeout => 503,
             _ => 400,
         }

@@ -82,6 +82,14 @@ impl ReplyPlan {
         }
     }
 
+    /// For a request that has not been read: it may have asked for anything.
+    pub(in crate::exchange) fn unknown(gate: &Gate, policy: Option<&Policy>) -> Self {
+        ReplyPlan {
+            asked: List::ALL.to_vec(),
+            ..ReplyPlan::of(gate, policy)
+        }
+    }
+
     fn of(gate: &Gate, policy: Option<&Policy>) -> Self {
         let untied = policy.map_or(&gate.results.rules, |policy| &policy.all_results);
         let by_policy = filters_lists(gate, policy);
