@@ -5,6 +5,7 @@
 pub mod command;
 pub mod explain;
 pub mod init;
+pub mod module;
 pub mod policytest;
 pub mod render;
 pub mod replay;

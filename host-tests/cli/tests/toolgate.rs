@@ -301,3 +301,49 @@ fn every_command_explains_itself() {
         );
     }
 }
+
+#[test]
+fn a_module_is_taken_from_where_it_is_named() {
+    let tests = "config: policy.yaml\ncases:\n  - name: echo\n    steps: [{call: {tool: echo}, expect: allow}]\n";
+    let root = files(
+        "module",
+        &[
+            ("policy.yaml", GOOD),
+            ("tests.yaml", tests),
+            ("no.wasm", "no"),
+        ],
+    );
+    let run = |arguments: &[&str], variable: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+            .current_dir(&root)
+            .env("TOOLGATE_WASM", variable)
+            .args(arguments)
+            .output()
+            .expect("the command runs");
+        let said = String::from_utf8(output.stderr).expect("text");
+        (output.status.code(), said)
+    };
+    // What is named comes before what could be had, and the argument before the variable.
+    let (code, said) = run(&["test", "tests.yaml"], "absent.wasm");
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("`TOOLGATE_WASM`") && said.contains("`absent.wasm`"),
+        "{said}"
+    );
+    let (code, said) = run(&["test", "--wasm", "no.wasm", "tests.yaml"], "absent.wasm");
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("`--wasm`") && said.contains("`no.wasm`"),
+        "{said}"
+    );
+    let built = toolgate_host::wasm::artifact().expect("the filter builds");
+    let built = built.display().to_string();
+    assert_eq!(
+        run(&["test", "tests.yaml"], &built),
+        (Some(0), String::new())
+    );
+    assert_eq!(
+        run(&["test", "--native", "tests.yaml"], "absent.wasm").0,
+        Some(0)
+    );
+}

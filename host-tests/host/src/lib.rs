@@ -34,6 +34,8 @@
 //! streams, shared queues, gRPC streams, gRPC-shaped local replies, `FAIL_OPEN`, foreign functions other than
 //! `clear_route_cache`.
 
+#![warn(missing_docs)]
+
 mod abi;
 mod callout;
 mod calls_env;
@@ -69,3 +71,8 @@ pub use shared::SharedData;
 pub use state::{Level, LogLine, Properties};
 pub use stream::{Exchange, Outcome, Stream};
 pub use vm::{Vm, VmOptions};
+
+/// The README's code is run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,7 +52,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// True when the upstream got the whole request: the tool may have run, whatever became of its answer.
+    /// True when the upstream got the whole request: it may have done what it was asked, whatever became of its answer.
     pub fn forwarded(&self) -> bool {
         self.upstream.as_ref().is_some_and(|u| u.ended)
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::output::Files;
-use super::render::built;
 use super::scan::{Server, ask, origin, summary};
 use super::{Outcome, failure};
 use crate::init::{self, Entry, Http};
@@ -134,7 +133,7 @@ fn servers(options: &Options, entries: Vec<Entry>) -> Result<Outcome, String> {
     }
     let wasm = match &options.wasm {
         Some(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
-        None => built().map_err(|error| format!("error: {error:#}\n"))?,
+        None => crate::module::file(None).map_err(|error| format!("error: {error:#}\n"))?,
     };
 
     let mut snippet = serde_json::Map::new();

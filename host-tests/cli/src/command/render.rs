@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::output::Files;
 use super::{Outcome, check, failure};
+use crate::module;
 use crate::render::{Code, DEFAULT_CA, Request, Upstream, envoy, envoy_gateway, istio};
-use crate::terminal::{Paint, Progress};
+use crate::terminal::Paint;
 use toolgate_document::Document;
 
 /// The host.
@@ -129,7 +130,7 @@ fn text(options: &Options, policy: String) -> anyhow::Result<String> {
         (Some(image), _, _) => Code::Image(image.clone()),
         (None, Some(path), Host::Envoy) => Code::File(absolute(path).display().to_string()),
         (None, Some(path), _) => Code::File(path.display().to_string()),
-        (None, None, Host::Envoy) => Code::File(built()?.display().to_string()),
+        (None, None, Host::Envoy) => Code::File(module::file(None)?.display().to_string()),
         (None, None, _) => Code::File("/var/lib/toolgate/toolgate.wasm".to_owned()),
     };
     let request = Request {
@@ -151,16 +152,4 @@ fn text(options: &Options, policy: String) -> anyhow::Result<String> {
 /// The path from the root if the file is there: Envoy may be started elsewhere.
 fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-/// The filter of this clone, built if it has not been.
-pub(super) fn built() -> anyhow::Result<PathBuf> {
-    let root = toolgate_host::wasm::workspace_root()
-        .map_err(|error| error.context("where is the filter? name its file with --wasm"))?;
-    let path = root.join("target/wasm32-wasip1/release/toolgate.wasm");
-    if path.is_file() {
-        return Ok(path);
-    }
-    let _progress = Progress::begin("building the filter");
-    toolgate_host::wasm::artifact()
 }

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::diagnostic::Diagnostic;
 use super::report::{self, CaseReport, FileReport, Report};
 use super::{Outcome, junit, tap};
+use crate::module;
 use crate::policytest::{self, Backend, LoadError, Native, TestFile, Wasm};
 use crate::terminal::{Paint, Progress};
 use toolgate_document::Position;
 use toolgate_document::{TEST_FILES, Unreadable, find};
-use toolgate_host::Module;
 
 /// What to run, and how to say it.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Options {
     pub format: Format,
     /// Run the engine itself, without the wasm.
     pub native: bool,
-    /// The wasm to run; built where none is named.
+    /// The wasm to run; where none is named, what [`module::load`] finds.
     pub wasm: Option<PathBuf>,
     /// Colours.
     pub paint: Paint,
@@ -59,8 +59,8 @@ pub fn run(options: &Options) -> Outcome {
         files: Vec::new(),
     };
     if !files.is_empty() {
-        let progress = Progress::begin("building the filter");
-        let backend = match backend(options, &progress) {
+        let progress = Progress::begin("preparing the filter");
+        let backend = match backend(options) {
             Ok(backend) => backend,
             Err(error) => {
                 errors.push_str(&format!("error: {error:#}\n"));
@@ -96,18 +96,12 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-fn backend(options: &Options, progress: &Progress) -> Result<Box<dyn Backend>> {
+fn backend(options: &Options) -> Result<Box<dyn Backend>> {
     if options.native {
         return Ok(Box::new(Native));
     }
-    let wasm = match &options.wasm {
-        Some(path) => path.clone(),
-        None => toolgate_host::wasm::artifact().context(
-            "the filter could not be built; `--wasm PATH` names a built one, `--native` does without",
-        )?,
-    };
-    progress.now("compiling the filter");
-    Ok(Box::new(Wasm::new(Module::from_file(&wasm)?)))
+    let module = module::load(options.wasm.as_deref())?;
+    Ok(Box::new(Wasm::new(module)))
 }
 
 fn run_file(file: &TestFile, backend: &dyn Backend, progress: &Progress) -> FileReport {

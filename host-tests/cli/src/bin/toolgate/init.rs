@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "toolgate")]
     out: PathBuf,
 
-    /// The filter's file; by default the one that `cargo wasm` builds
+    /// The filter's file; by default TOOLGATE_WASM, else the one that `cargo wasm` builds
     #[arg(long, value_name = "PATH")]
     wasm: Option<PathBuf>,
 

@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
 
-    /// The filter's file as the proxy sees it; by default the one that `cargo wasm` builds, in Kubernetes
+    /// The filter's file as the proxy sees it; by default TOOLGATE_WASM, else the one that `cargo wasm` builds, in Kubernetes
     /// /var/lib/toolgate/toolgate.wasm
     #[arg(long, value_name = "PATH", conflicts_with = "image")]
     wasm: Option<PathBuf>,

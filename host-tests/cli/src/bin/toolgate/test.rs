@@ -22,7 +22,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "wasm")]
     native: bool,
 
-    /// The wasm to run [default: built from the sources]
+    /// The wasm to run [default: TOOLGATE_WASM, else the one this command holds, else built from the sources]
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
 }
