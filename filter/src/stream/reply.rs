@@ -3,12 +3,8 @@
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start};
 
-<<<<<<< HEAD
-use super::{Request, Stream};
-use crate::held;
-=======
 use super::{Request, Stream, early::EarlyReply};
->>>>>>> 487292e (Judge or cut a reply that comes before its request was judged)
+use crate::held;
 use crate::host::{self, Buffer, Flow, Map};
 use crate::perform::{self, remove_all};
 use crate::store::SharedData;
