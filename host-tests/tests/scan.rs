@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use toolgate_cli::command::scan::Server;
 use toolgate_cli::command::{Outcome, Paint, check, init, pin, scan as scan_command, test};
-use toolgate_cli::scan::{Era, Pins, Risk, assess, parse_header, scan};
+use toolgate_cli::scan::{Era, Pins, Risk, Target, assess, parse_header, scan};
 use toolgate_document::Document;
 use toolgate_engine::config::Gate;
 use toolgate_rig::envoy::{Envoy, Options};
@@ -193,8 +193,10 @@ fn directory(name: &str) -> PathBuf {
 
 fn server(url: &str, headers: &[&str]) -> Server {
     Server {
-        url: url.to_owned(),
-        headers: headers.iter().map(|header| (*header).to_owned()).collect(),
+        target: Target::Http {
+            url: url.to_owned(),
+            headers: headers.iter().map(|header| (*header).to_owned()).collect(),
+        },
         era: Era::Auto,
         patience: Duration::from_secs(20),
     }
@@ -311,19 +313,23 @@ fn init_makes_a_gate_that_starts_with_tests_that_pass() {
     let wasm = toolgate_host::wasm::artifact().unwrap();
     let options = init::Options {
         source: Some(list.display().to_string()),
+        from: None,
         only: None,
         headers: Vec::new(),
+        start: false,
+        environment: Vec::new(),
         era: Era::Auto,
         patience: Duration::from_secs(20),
         out: out.clone(),
         wasm: Some(wasm),
         listen: "127.0.0.1:10000".parse().unwrap(),
+        bridge: "127.0.0.1:3100".parse().unwrap(),
         force: false,
         paint: Paint::PLAIN,
     };
     let outcome = init::run(&options);
     assert_code(&outcome, 0);
-    assert!(outcome.errors.contains("skipped `files`") && outcome.errors.contains("stdio bridge"));
+    assert!(outcome.errors.contains("skipped `files`") && outcome.errors.contains("--start"));
     assert!(
         outcome.output.contains("http://127.0.0.1:10000/mcp"),
         "{}",
@@ -360,22 +366,51 @@ fn options_through(envoy: &Envoy) -> toolgate_cli::scan::Options {
     options(&envoy.url("/mcp"), Era::Auto)
 }
 
+/// Options without a server.
+fn beginning(out: &Path, from: Option<&str>) -> init::Options {
+    init::Options {
+        source: None,
+        from: from.map(str::to_owned),
+        only: None,
+        headers: Vec::new(),
+        start: false,
+        environment: Vec::new(),
+        era: Era::Auto,
+        patience: Duration::from_secs(1),
+        out: out.to_owned(),
+        wasm: None,
+        listen: "127.0.0.1:10000".parse().unwrap(),
+        bridge: "127.0.0.1:3100".parse().unwrap(),
+        force: false,
+        paint: Paint::PLAIN,
+    }
+}
+
 #[test]
 fn init_without_a_server_writes_the_quickstart() {
     let out = directory("quickstart");
-    let outcome = init::run(&init::Options {
-        source: None,
-        only: None,
-        headers: Vec::new(),
-        era: Era::Auto,
-        patience: Duration::from_secs(1),
-        out: out.clone(),
-        wasm: None,
-        listen: "127.0.0.1:10000".parse().unwrap(),
-        force: false,
-        paint: Paint::PLAIN,
-    });
-    assert_code(&outcome, 0);
+    assert_code(&init::run(&beginning(&out, None)), 0);
     assert_valid(&out.join("policy.json"));
     assert_tests_pass(&out);
+}
+
+#[test]
+fn init_from_a_name_writes_what_is_ready() {
+    let out = directory("from");
+    let outcome = init::run(&beginning(&out, Some("slack")));
+    assert_code(&outcome, 0);
+    assert!(outcome.output.contains("README.md"), "{}", outcome.output);
+    assert_valid(&out.join("policy.yaml"));
+    assert_tests_pass(&out);
+    Pins::read(&out.join("pins.json")).unwrap();
+    assert_code(&init::run(&beginning(&out, Some("slack"))), 2);
+    let unknown = init::run(&beginning(&out, Some("slakc\u{1b}[2J")));
+    assert_code(&unknown, 2);
+    assert!(!unknown.errors.contains('\u{1b}'), "{}", unknown.errors);
+    let near = init::run(&beginning(&out, Some("slakc")));
+    assert!(
+        near.errors.contains("did you mean `slack`?"),
+        "{}",
+        near.errors
+    );
 }

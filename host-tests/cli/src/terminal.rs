@@ -6,6 +6,8 @@ use std::time::Duration;
 use console::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::text::push_visible;
+
 /// Whether and how output is coloured.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Paint {
@@ -90,5 +92,68 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// What a terminal may be sent. What came from strangers is made harmless where it is put into words; this is the second
+/// line: no control character but line ends, tabs and colours, whatever a text holds. A file gets the text as it is.
+pub(crate) fn fit(text: &str, terminal: bool) -> std::borrow::Cow<'_, str> {
+    if terminal {
+        harmless(text).into()
+    } else {
+        text.into()
+    }
+}
+
+/// A text with every control character and hidden mark spelled out, but for line ends, tabs and colours.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(char) = rest.chars().next() {
+        if let Some(colour) = colour(rest) {
+            out.push_str(colour);
+            rest = rest.get(colour.len()..).unwrap_or_default();
+            continue;
+        }
+        match char {
+            '\n' | '\t' => out.push(char),
+            char => push_visible(char, &mut out),
+        }
+        rest = rest.get(char.len_utf8()..).unwrap_or_default();
+    }
+    out
+}
+
+/// The colour that a text begins with: `ESC [ digits m`.
+fn colour(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("\u{1b}[")?;
+    let end = inside.find(|char: char| !char.is_ascii_digit() && char != ';')?;
+    inside
+        .get(end..)?
+        .starts_with('m')
+        .then(|| text.get(..end + 3))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_sent_colours_and_text_only() {
+        for (text, sent) in [
+            (
+                "\u{1b}[31;1mred\u{1b}[0m\n\tx",
+                "\u{1b}[31;1mred\u{1b}[0m\n\tx",
+            ),
+            ("\u{1b}[2J\u{1b}]0;t\u{7}", "\\u{1b}[2J\\u{1b}]0;t\\u{7}"),
+            (
+                "a\rb\u{85}\u{202e}c\u{9b}31m",
+                "a\\u{d}b\\u{85}\\u{202e}c\\u{9b}31m",
+            ),
+            ("\u{1b}[31", "\\u{1b}[31"),
+            ("é→\u{1b}", "é→\\u{1b}"),
+        ] {
+            assert_eq!(harmless(text), sent);
+        }
     }
 }

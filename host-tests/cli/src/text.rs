@@ -74,7 +74,8 @@ pub fn is_plain(text: &str) -> bool {
             .any(|char| char.is_control() || is_hidden(char))
 }
 
-fn push_visible(char: char, line: &mut String) {
+/// Adds a character; a control character or a hidden mark as `\u{…}`.
+pub fn push_visible(char: char, line: &mut String) {
     if char.is_control() || is_hidden(char) {
         line.push_str(&format!("\\u{{{:x}}}", u32::from(char)));
     } else {

@@ -51,7 +51,7 @@ pub fn detectors(data: &[u8]) {
     let mut from = 0;
     for Match { span, rule } in &named {
         replaced.push_str(text.get(from..span.start).unwrap_or_default());
-        replaced.push_str(&rules[*rule].with);
+        replaced.push_str(rules[*rule].with.plain());
         from = span.end;
     }
     replaced.push_str(text.get(from..).unwrap_or_default());

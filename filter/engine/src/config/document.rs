@@ -126,6 +126,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .unwrap_or_default();
     let (policies, named_policies) = read_policies(reader, &mut object, &shared, mode);
     let servers = identity::read_servers(reader, &mut object);
+    shared.check(reader, &policies, !matches!(servers, Servers::Any));
     let names = identity::PolicyNames {
         policies: &policies,
         named: named_policies,

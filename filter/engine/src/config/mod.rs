@@ -18,6 +18,7 @@ mod limits;
 mod lint;
 mod pins;
 mod reader;
+mod redactions;
 mod results;
 mod rules;
 mod wording;

@@ -3,11 +3,14 @@
 //! A text is looked through once for all named detectors, and once for each pattern. What is found is in order and never
 //! overlaps; where findings overlap they become one, so that nothing any rule found survives.
 
+use std::borrow::Cow;
+
 use toolgate_detect::{LOOKS_PER_BYTE, Scanner, join};
 
 pub use toolgate_detect::{DETECTORS, Detector, Match, SCHEMA_HOST};
 
 use super::Pattern;
+use super::stand_in::StandIn;
 pub use super::{Budget, TooMuchWork};
 
 /// What a rule looks for.
@@ -33,7 +36,7 @@ pub struct Rule {
     /// What it looks for.
     pub target: Target,
     /// What stands there instead.
-    pub with: Box<str>,
+    pub with: StandIn,
 }
 
 impl Rule {
@@ -44,14 +47,13 @@ impl Rule {
         with: Option<&str>,
     ) -> Rule {
         let name = detector.name;
-        let default = || ["[redacted:", name, "]"].concat();
         Rule {
             name: name.into(),
             target: Target::Named {
                 detector,
                 allow_hosts,
             },
-            with: with.map_or_else(|| default().into(), Into::into),
+            with: with.map_or_else(|| StandIn::marked(Some(name)), StandIn::own),
         }
     }
 
@@ -60,7 +62,7 @@ impl Rule {
         Rule {
             name: "regex".into(),
             target: Target::Own(pattern),
-            with: with.unwrap_or("[redacted]").into(),
+            with: with.map_or_else(|| StandIn::marked(None), StandIn::own),
         }
     }
 }
@@ -99,9 +101,11 @@ impl Detectors {
         self.rules.len()
     }
 
-    /// What stands in the place of what this rule finds.
-    pub fn replacement(&self, rule: usize) -> &str {
-        self.rules.get(rule).map_or("", |rule| &rule.with)
+    /// What stands in the place of a match in this text.
+    pub fn instead_of(&self, text: &str, found: &Match) -> Cow<'_, str> {
+        let rule = self.rules.get(found.rule);
+        let found = text.get(found.span.clone()).unwrap_or_default();
+        rule.map_or(Cow::Borrowed(""), |rule| rule.with.of(found))
     }
 
     /// How a match of this rule is counted.

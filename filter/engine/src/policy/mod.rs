@@ -8,6 +8,7 @@ mod condition;
 pub mod detectors;
 mod path;
 mod results;
+mod stand_in;
 mod truth;
 
 use std::sync::Arc;
@@ -15,7 +16,11 @@ use std::sync::Arc;
 pub(crate) use condition::op_name;
 pub use condition::{Condition, List, Operand, Relation, Test};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
-pub use results::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec, RuleSet};
+pub use results::{
+    Count, DenyIf, Forbidden, KeyRule, MaxBytes, Over, PathRule, Redacted, Redaction, ResultRules,
+    ResultSpec, RuleSet,
+};
+pub use stand_in::StandIn;
 pub use toolgate_detect::UrlTest;
 pub use toolgate_pattern::{Budget, Pattern, PatternError, TooMuchWork};
 pub use truth::{Quantifier, Truth};

@@ -3,22 +3,45 @@
 use std::sync::Arc;
 
 use super::detectors::{Budget, Detectors, Rule as DetectorRule, Target, TooMuchWork};
+use super::stand_in::StandIn;
 use super::{Counter, Pattern, Rule, Step};
 use crate::Names;
 
 /// What stands under `results`, or under the `result` of one entry.
 #[derive(Clone, Debug, Default)]
 pub struct ResultSpec {
-    /// What is looked for in text.
-    pub redact: Vec<DetectorRule>,
-    /// What is taken out wherever it says.
-    pub paths: Vec<PathRule>,
+    /// What is taken out.
+    pub redact: Vec<Redaction>,
     /// What must not be in a result.
     pub deny_if: Vec<Arc<DenyIf>>,
-    /// The largest result, in bytes, and what is said of a larger one.
-    pub max_bytes: Option<(usize, Rule)>,
+    /// The largest result.
+    pub max_bytes: Option<MaxBytes>,
     /// The counter that results are added to.
     pub count: Option<Count>,
+    /// Texts are marked with the server they come from.
+    pub label: bool,
+    /// Definitions of tools are redacted wherever something is found, not in their descriptions alone.
+    pub definitions: bool,
+}
+
+/// One thing to take out, and from which tools' results it is not.
+#[derive(Clone, Debug)]
+pub struct Redaction {
+    /// What.
+    pub what: Redacted,
+    /// Names of tools.
+    pub except: Arc<[Box<str>]>,
+}
+
+/// What is taken out.
+#[derive(Clone, Debug)]
+pub enum Redacted {
+    /// What is looked for in text.
+    Text(DetectorRule),
+    /// What stands in a place.
+    Path(PathRule),
+    /// What stands under a key.
+    Keys(KeyRule),
 }
 
 /// A place in a result, and what stands there instead.
@@ -27,7 +50,37 @@ pub struct PathRule {
     /// From the result object.
     pub steps: Arc<[Step]>,
     /// In place of strings.
-    pub with: Box<str>,
+    pub with: StandIn,
+}
+
+/// Keys at any depth, and what stands in place of what is under them.
+#[derive(Clone, Debug)]
+pub struct KeyRule {
+    /// The keys, in any case.
+    pub keys: Arc<[Box<str>]>,
+    /// In place of strings.
+    pub with: StandIn,
+}
+
+/// The largest result.
+#[derive(Clone, Debug)]
+pub struct MaxBytes {
+    /// In bytes, as JSON.
+    pub most: usize,
+    /// What becomes of a larger one.
+    pub over: Over,
+    /// What is said in place of one that is withheld.
+    pub rule: Rule,
+}
+
+/// What becomes of a result that is too large.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Over {
+    /// It is withheld.
+    #[default]
+    Withhold,
+    /// Its texts are cut; it is withheld where that is not enough.
+    Truncate,
 }
 
 /// What must not be in a result.
@@ -66,6 +119,8 @@ pub struct ResultRules {
     pub observed: RuleSet,
     /// Counters that results are added to, in shadow too: other rules read them.
     pub counts: Vec<Count>,
+    /// Texts are marked with the server they come from.
+    pub label: bool,
 }
 
 /// Rules to run together.
@@ -75,18 +130,22 @@ pub struct RuleSet {
     pub detectors: Detectors,
     /// What is taken out wherever it says.
     pub paths: Vec<PathRule>,
+    /// What is taken out wherever it stands under one of these keys.
+    pub keys: Vec<KeyRule>,
     /// What must not be there, in order.
     pub deny_if: Vec<Arc<DenyIf>>,
-    /// The largest result, in bytes; absent where any size will do.
-    pub max_bytes: Option<(usize, Rule)>,
+    /// The largest result; absent where any size will do.
+    pub max_bytes: Option<MaxBytes>,
+    /// Definitions of tools are redacted wherever something is found.
+    pub definitions: bool,
 }
 
 impl ResultRules {
-    /// All of these together, each enforced or in shadow.
-    pub fn of(specs: &[(&ResultSpec, bool)]) -> ResultRules {
+    /// All of these together, each enforced or in shadow; for the results of one tool without what they except it from.
+    pub fn of(specs: &[(&ResultSpec, bool)], tool: Option<&str>) -> ResultRules {
         let of = |shadow: bool| {
             let specs = specs.iter().filter(|(_, is_shadow)| *is_shadow == shadow);
-            RuleSet::of(specs.map(|(spec, _)| *spec))
+            RuleSet::of(specs.map(|(spec, _)| *spec), tool)
         };
         let mut counts: Vec<Count> = Vec::new();
         for count in specs.iter().filter_map(|(spec, _)| spec.count.as_ref()) {
@@ -98,33 +157,45 @@ impl ResultRules {
             enforced: of(false),
             observed: of(true),
             counts,
+            label: specs.iter().any(|(spec, shadow)| spec.label && !shadow),
         }
     }
 
-    /// Whether nothing is looked for or counted.
+    /// Whether nothing is looked for, counted or marked.
     pub fn is_empty(&self) -> bool {
-        self.enforced.is_empty() && self.observed.is_empty() && self.counts.is_empty()
+        let nothing = self.enforced.is_empty() && self.observed.is_empty();
+        nothing && self.counts.is_empty() && !self.label
     }
 }
 
 impl RuleSet {
-    fn of<'s>(specs: impl Iterator<Item = &'s ResultSpec>) -> RuleSet {
+    fn of<'s>(specs: impl Iterator<Item = &'s ResultSpec>, tool: Option<&str>) -> RuleSet {
         let mut set = RuleSet::default();
         let (mut redact, mut seen) = (Vec::new(), Names::default());
         for spec in specs {
-            for rule in &spec.redact {
-                let again = match &rule.target {
-                    Target::Own(pattern) => seen.insert(pattern.source(), ()).is_some(),
-                    Target::Named { .. } => false,
-                };
-                if !again {
-                    redact.push(rule.clone());
+            for Redaction { what, except } in &spec.redact {
+                if tool.is_some_and(|tool| except.iter().any(|name| **name == *tool)) {
+                    continue;
+                }
+                match what {
+                    Redacted::Path(path) => set.paths.push(path.clone()),
+                    Redacted::Keys(keys) => set.keys.push(keys.clone()),
+                    Redacted::Text(rule) => {
+                        let again = match &rule.target {
+                            Target::Own(pattern) => seen.insert(pattern.source(), ()).is_some(),
+                            Target::Named { .. } => false,
+                        };
+                        if !again {
+                            redact.push(rule.clone());
+                        }
+                    }
                 }
             }
-            set.paths.extend(spec.paths.iter().cloned());
             set.deny_if.extend(spec.deny_if.iter().cloned());
+            set.definitions |= spec.definitions;
+            // The smallest says what becomes of what is larger: cut to it, a result is within all others.
             let smaller = match (&set.max_bytes, &spec.max_bytes) {
-                (Some((before, _)), Some((most, _))) => most < before,
+                (Some(before), Some(max)) => max.most < before.most,
                 (None, _) => true,
                 (_, None) => false,
             };
@@ -171,6 +242,7 @@ impl RuleSet {
     pub fn is_empty(&self) -> bool {
         self.detectors.is_empty()
             && self.paths.is_empty()
+            && self.keys.is_empty()
             && self.deny_if.is_empty()
             && self.max_bytes.is_none()
     }

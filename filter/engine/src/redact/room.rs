@@ -54,6 +54,11 @@ impl Room {
         self.left = self.left.saturating_sub(grown);
     }
 
+    /// Whether `new` bytes may take the place of `old` ones.
+    pub fn fits(&self, old: usize, new: usize) -> bool {
+        wide(new).saturating_sub(wide(old)) <= self.left.max(0)
+    }
+
     /// What stands in the place of so many bytes, if the rule wants a mask of `wanted` bytes. Both as they are written.
     pub(super) fn mask(&mut self, found: usize, wanted: usize) -> Mask {
         let most = wide(found).saturating_add(self.left);

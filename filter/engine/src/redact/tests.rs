@@ -4,6 +4,7 @@ use super::detect::Budget;
 use super::{Room, Uninspected, message};
 use crate::config::Gate;
 use crate::json::{Document, Limits};
+use crate::policy::Over;
 
 const RULES: &str = r#"{"version": "1", "results": {
     "redact": [{"regex": "KEY-[0-9]+", "with": "\"k\""}, "email", "credit_card",
@@ -188,7 +189,7 @@ fn own_rules_those_of_all_tools_and_those_of_all_results_apply_together() {
     let shape = |name: &str| {
         let rules = policy.tools.results(name);
         let of = |set: &crate::policy::RuleSet| {
-            let most = set.max_bytes.as_ref().map(|(most, _)| *most);
+            let most = set.max_bytes.as_ref().map(|max| max.most);
             (set.detectors.len(), most)
         };
         (of(&rules.enforced), of(&rules.observed), rules.counts.len())
@@ -201,6 +202,88 @@ fn own_rules_those_of_all_tools_and_those_of_all_results_apply_together() {
     assert_eq!(all.enforced.detectors.len(), 3, "email, own, jwt");
     assert_eq!(all.observed.detectors.len(), 1, "ssn");
     assert_eq!(gate.results.rules.enforced.detectors.len(), 1);
+}
+
+#[test]
+fn exceptions_are_of_one_tool_and_the_smallest_limit_says_what_becomes_of_the_rest() {
+    let gate = r#"{"version":"1", "server": "s",
+        "results": {"redact": ["email", {"keys": ["a"], "except": ["kept", "shadow"]}, {"regex": "x", "except": ["kept"]}],
+            "max_bytes": 300, "over": "truncate", "label": true},
+        "tools": {"kept": {"result": {"redact": ["ssn"], "max_bytes": 200}}, "other": {}, "larger": {"result": {"max_bytes": 400}},
+            "shadow": {"mode": "shadow"}}}"#;
+    let gate = Gate::from_json(gate.as_bytes(), false).unwrap();
+    let policy = gate.policies.first().unwrap();
+    let of = |name: &str| {
+        let rules = policy.tools.results(name);
+        let of = |set: &crate::policy::RuleSet| {
+            let max = set.max_bytes.as_ref().map(|max| (max.most, max.over));
+            (set.detectors.len(), set.keys.len(), max)
+        };
+        (of(&rules.enforced), of(&rules.observed), rules.label)
+    };
+    let (none, cut) = ((0, 0, None), Some((300, Over::Truncate)));
+    assert_eq!(
+        of("kept"),
+        ((2, 0, Some((200, Over::Withhold))), none, true)
+    );
+    assert_eq!(of("other"), ((2, 1, cut), none, true));
+    assert_eq!(of("larger"), ((2, 1, cut), none, true));
+    assert_eq!(of("shadow"), (none, (2, 0, cut), false));
+    // Where nobody knows the tool nothing is excepted.
+    assert_eq!(policy.all_results.enforced.keys.len(), 1);
+}
+
+#[test]
+fn what_is_written_wrong_is_said() {
+    let errors = |results: &str| {
+        let gate =
+            format!(r#"{{"version":"1","results":{results},"tools":{{"get_customer":{{}}}}}}"#);
+        let errors = Gate::from_json(gate.as_bytes(), false).err();
+        errors.map(|errors| errors.to_string()).unwrap_or_default()
+    };
+    for (results, says) in [
+        (r#"{"over":"truncate"}"#, "`max_bytes`, which is not there"),
+        (
+            r#"{"max_bytes":5,"over":"cut"}"#,
+            "`withhold` or `truncate`",
+        ),
+        (r#"{"label":true}"#, "`server` or `servers` has to say it"),
+        (r#"{"redact":[{"keys":[]}]}"#, "a list of 1 to 64 keys"),
+        (r#"{"redact":[{"keys":"a"}]}"#, "/results/redact/0/keys"),
+        (
+            r#"{"redact":[{"email":{"keep_last":0}}]}"#,
+            "/results/redact/0/email/keep_last",
+        ),
+        (
+            r#"{"redact":[{"email":{"keep_last":9}}]}"#,
+            "/results/redact/0/email/keep_last",
+        ),
+        (
+            r#"{"redact":[{"email":{},"keep_last":4}]}"#,
+            "a detector such as `email`",
+        ),
+        (
+            r#"{"redact":[{"keys":["a"],"path":"b"}]}"#,
+            "a detector such as `email`",
+        ),
+        (
+            r#"{"redact":[{"email":{},"except":["get_custmer"]}]}"#,
+            "did you mean `get_customer`",
+        ),
+        (
+            r#"{"redact":[{"email":{},"exept":["get_customer"]}]}"#,
+            "did you mean `except`",
+        ),
+    ] {
+        let found = errors(results);
+        assert!(found.contains(says), "{results}: {found:?}");
+    }
+    let own =
+        r#"{"version":"1","tools":{"a":{"result":{"redact":[{"email":{},"except":["a"]}]}}}}"#;
+    let found = Gate::from_json(own.as_bytes(), false)
+        .unwrap_err()
+        .to_string();
+    assert!(found.contains("`except` belongs to `results`"), "{found}");
 }
 
 #[test]

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::output::Files;
-use super::scan::{Server, ask, origin, summary};
-use super::{Outcome, failure};
-use crate::init::{self, Entry, Http};
+use super::scan::{Server, ask, bridge, origin, summary};
+use super::{Outcome, failure, library};
+use crate::init::{self, Entry, Listed, Place};
 use crate::render::{Code, DEFAULT_CA, Request, Upstream, envoy};
-use crate::scan::{self, Era, Pins};
+use crate::scan::{self, Command, Era, Pins, Target};
 use crate::terminal::Paint;
 use crate::text::one_line;
 use toolgate_document::{Document, Format};
@@ -22,10 +22,16 @@ use toolgate_document::{Document, Format};
 pub struct Options {
     /// A file of `mcpServers`, or a URL. Without it: the quickstart.
     pub source: Option<String>,
+    /// The name of a well-known server, in place of a source.
+    pub from: Option<String>,
     /// Only the server of this name, of a list.
     pub only: Option<String>,
     /// Headers as `Name: value`. They go to one server, never to several.
     pub headers: Vec<String>,
+    /// Start the servers that are commands.
+    pub start: bool,
+    /// Variables for the command, as `NAME` or `NAME=VALUE`. They go to one server, never to several.
+    pub environment: Vec<String>,
     /// The protocol.
     pub era: Era,
     /// How long each server may take.
@@ -36,6 +42,8 @@ pub struct Options {
     pub wasm: Option<PathBuf>,
     /// Where the first gate listens; further ones on the ports after it.
     pub listen: SocketAddr,
+    /// Where the bridge to the first command listens; further ones on the ports after it.
+    pub bridge: SocketAddr,
     /// Overwrite.
     pub force: bool,
     /// Colours.
@@ -46,15 +54,20 @@ const NAMES: [&str; 4] = ["policy.yaml", "pins.json", "tests.yaml", "envoy.yaml"
 
 /// Writes a starting set.
 pub fn run(options: &Options) -> Outcome {
+    if let Some(name) = &options.from {
+        return library::copy(name, &options.out, options.force);
+    }
     let result = match &options.source {
         None => quickstart(options),
         Some(source) if source.contains("://") => {
-            let server = Http {
+            let server = Listed {
                 name: "server".to_owned(),
-                url: source.clone(),
-                headers: Vec::new(),
+                place: Place::Http {
+                    url: source.clone(),
+                    headers: Vec::new(),
+                },
             };
-            servers(options, vec![Entry::Http(server)])
+            servers(options, vec![Entry::Server(server)])
         }
         Some(source) => match list(Path::new(source)) {
             Ok(entries) => servers(options, entries),
@@ -97,31 +110,24 @@ fn quickstart(options: &Options) -> Result<Outcome, String> {
 
 fn servers(options: &Options, entries: Vec<Entry>) -> Result<Outcome, String> {
     let mut output = String::new();
-    let mut errors = String::new();
-    let mut https = Vec::new();
-    for entry in entries {
-        match entry {
-            Entry::Http(http) => match &options.only {
-                Some(only) if *only != http.name => {}
-                _ => https.push(http),
-            },
-            Entry::Skipped(skipped) => {
-                let name = one_line(&skipped.name, 60);
-                let _ = writeln!(errors, "skipped `{name}`: {}", skipped.why);
-            }
-        }
-    }
-    if https.is_empty() {
+    let (listed, mut errors) = chosen(options, entries);
+    if listed.is_empty() {
         return Err(format!(
             "{errors}error: no server is left to put a gate in front of\n"
         ));
     }
-    if https.len() > 1 && !options.headers.is_empty() {
-        return Err(
-            "error: --header would go to every server of the list: name the one it is for with --only NAME\n".to_owned(),
-        );
+    let flags = [
+        ("--header", &options.headers),
+        ("--env", &options.environment),
+    ];
+    for (flag, given) in flags {
+        if listed.len() > 1 && !given.is_empty() {
+            return Err(format!(
+                "error: {flag} would go to every server of the list: name the one it is for with --only NAME\n"
+            ));
+        }
     }
-    let directories = directories(&options.out, &https);
+    let directories = directories(&options.out, &listed);
     let mut taken = Files::default();
     for directory in &directories {
         NAMES
@@ -138,25 +144,28 @@ fn servers(options: &Options, entries: Vec<Entry>) -> Result<Outcome, String> {
 
     let mut snippet = serde_json::Map::new();
     let mut failed = false;
-    for (number, (http, directory)) in https.iter().zip(&directories).enumerate() {
+    for (number, (server, directory)) in listed.iter().zip(&directories).enumerate() {
         let number = u16::try_from(number).unwrap_or_default();
-        let mut listen = options.listen;
-        listen.set_port(listen.port().saturating_add(number));
+        let nth = |mut first: SocketAddr| {
+            first.set_port(first.port().saturating_add(number));
+            first
+        };
         let gate = Gate {
-            http,
+            listed: server,
             directory,
             wasm: &wasm,
-            listen,
+            listen: nth(options.listen),
+            bridge: nth(options.bridge),
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 9901_u16.saturating_add(number))),
         };
         match gate.make(options) {
             Ok((text, client)) => {
                 output.push_str(&text);
-                snippet.insert(http.name.clone(), client);
+                snippet.insert(server.name.clone(), client);
             }
             Err(why) => {
                 failed = true;
-                let _ = writeln!(errors, "error: `{}`: {why}", one_line(&http.name, 60));
+                let _ = writeln!(errors, "error: `{}`: {why}", one_line(&server.name, 60));
             }
         }
     }
@@ -174,14 +183,49 @@ fn servers(options: &Options, entries: Vec<Entry>) -> Result<Outcome, String> {
     })
 }
 
+/// The servers to put a gate in front of, and what to say about the others.
+fn chosen(options: &Options, entries: Vec<Entry>) -> (Vec<Listed>, String) {
+    let mut errors = String::new();
+    let mut listed = Vec::new();
+    for entry in entries {
+        let (name, why) = match entry {
+            Entry::Server(server)
+                if options
+                    .only
+                    .as_ref()
+                    .is_some_and(|only| *only != server.name) =>
+            {
+                continue;
+            }
+            Entry::Server(server) => match &server.place {
+                Place::Command { words, .. } if !options.start => {
+                    let shown = Command::new(words, &[], &|_| None).map(|command| command.shown());
+                    let why = format!(
+                        "it is a command, `{}`: --start runs it, with your rights, to ask for its tools",
+                        shown.unwrap_or_default()
+                    );
+                    (server.name, why)
+                }
+                _ => {
+                    listed.push(server);
+                    continue;
+                }
+            },
+            Entry::Skipped(skipped) => (skipped.name, skipped.why),
+        };
+        let _ = writeln!(errors, "skipped `{}`: {why}", one_line(&name, 60));
+    }
+    (listed, errors)
+}
+
 /// One directory each; the given one itself if there is one server only.
-fn directories(out: &Path, https: &[Http]) -> Vec<PathBuf> {
-    if let [_] = https {
+fn directories(out: &Path, listed: &[Listed]) -> Vec<PathBuf> {
+    if let [_] = listed {
         return vec![out.to_owned()];
     }
     let mut found: Vec<PathBuf> = Vec::new();
-    for http in https {
-        let slug = http.slug();
+    for server in listed {
+        let slug = server.slug();
         let names =
             std::iter::once(slug.clone()).chain((2..).map(|number| format!("{slug}-{number}")));
         let mut paths = names.map(|name| out.join(name));
@@ -191,27 +235,19 @@ fn directories(out: &Path, https: &[Http]) -> Vec<PathBuf> {
 }
 
 struct Gate<'o> {
-    http: &'o Http,
+    listed: &'o Listed,
     directory: &'o Path,
     wasm: &'o Path,
     listen: SocketAddr,
+    bridge: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Gate<'_> {
     /// Writes the set of one server; what to say about it, and the client's new entry for it.
     fn make(&self, options: &Options) -> Result<(String, serde_json::Value), String> {
-        let environment = |name: &str| std::env::var(name).ok();
-        // What is given on the command line is what the file may lack.
-        let (url, mut headers) = match self.http.resolved(&environment) {
-            Ok(resolved) => resolved,
-            Err(_) if !options.headers.is_empty() => (self.http.url.clone(), Vec::new()),
-            Err(why) => return Err(why),
-        };
-        headers.extend(options.headers.iter().cloned());
         let server = Server {
-            url,
-            headers,
+            target: self.target(options)?,
             era: options.era,
             patience: options.patience,
         };
@@ -223,7 +259,8 @@ impl Gate<'_> {
         let request = Request {
             policy: document.json().to_owned(),
             policy_name: path("policy.yaml").display().to_string(),
-            upstream: Upstream::parse(&scan.url).map_err(|error| format!("{error:#}"))?,
+            upstream: Upstream::parse(&self.upstream(&server, &scan))
+                .map_err(|error| format!("{error:#}"))?,
             listen: self.listen,
             admin: self.admin,
             code: Code::File(self.wasm.display().to_string()),
@@ -249,27 +286,82 @@ impl Gate<'_> {
              1. Decide on the tools that are comments in {policy}: each says what has to be decided.\n  \
              2. toolgate check {policy} && toolgate test {directory}\n  \
              3. toolgate render envoy --policy {policy} --upstream {upstream} --listen {listen} --admin {admin} --out {envoy} --force\n  \
-             4. envoy -c {envoy}\n\
-             To have the gate refuse what the server changes later: toolgate pin {url} --file {pins} --config >> {policy}, and 3.\n\n",
+             4. envoy -c {envoy}\n{bridge}\
+             To have the gate refuse what the server changes later: {pin} >> {policy}, and 3.\n\n",
             files.list(),
             policy = path("policy.yaml").display(),
             directory = self.directory.display(),
-            upstream = origin(&scan.url),
+            upstream = self.upstream(&server, &scan),
             listen = self.listen,
             admin = self.admin,
             envoy = path("envoy.yaml").display(),
-            url = scan.url,
-            pins = path("pins.json").display(),
+            bridge = match server.target {
+                Target::Http { .. } => String::new(),
+                Target::Command(_) => format!(
+                    "  5. {}\n     the server speaks stdio, Envoy speaks HTTP: this bridge is in between\n",
+                    bridge(&scan.url, self.bridge.port())
+                ),
+            },
+            pin = server.again(
+                "pin",
+                &scan.url,
+                &format!("--file {} --config", path("pins.json").display())
+            ),
         );
-        Ok((text, self.client(&scan.url)))
+        Ok((text, self.client(&server, &scan)))
+    }
+
+    /// What is asked, with what the command line adds to the list.
+    fn target(&self, options: &Options) -> Result<Target, String> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let target = match (self.listed.target(&environment), &self.listed.place) {
+            (Ok(target), _) => target,
+            // What is given on the command line is what the file may lack.
+            (Err(_), Place::Http { url, .. }) if !options.headers.is_empty() => Target::Http {
+                url: url.clone(),
+                headers: Vec::new(),
+            },
+            (Err(_), Place::Command { words, .. }) if !options.environment.is_empty() => {
+                let command = Command::new(words, &[], &environment);
+                Target::Command(command.map_err(|error| error.to_string())?)
+            }
+            (Err(why), _) => return Err(why),
+        };
+        Ok(match target {
+            Target::Http { url, mut headers } => {
+                headers.extend(options.headers.iter().cloned());
+                Target::Http { url, headers }
+            }
+            Target::Command(mut command) => {
+                let words = [command.program.clone()];
+                let added = Command::new(&words, &options.environment, &environment);
+                let added = added.map_err(|error| error.to_string())?;
+                command.environment.extend(added.environment);
+                Target::Command(command)
+            }
+        })
+    }
+
+    /// Where Envoy finds the server, or the bridge to it.
+    fn upstream(&self, server: &Server, scan: &scan::Scan) -> String {
+        match server.target {
+            Target::Http { .. } => origin(&scan.url),
+            Target::Command(_) => format!("http://{}", self.bridge),
+        }
     }
 
     /// The client's entry: the gate's address, the server's path, the headers as they were.
-    fn client(&self, url: &str) -> serde_json::Value {
-        let path = url.strip_prefix(&origin(url)).unwrap_or("/mcp");
-        let mut entry = json!({"type": "http", "url": format!("http://{}{path}", self.listen)});
-        if !self.http.headers.is_empty() {
-            let shown = self.http.headers.iter().map(|(name, value)| {
+    fn client(&self, server: &Server, scan: &scan::Scan) -> serde_json::Value {
+        let path = match server.target {
+            Target::Http { .. } => scan.url.strip_prefix(&origin(&scan.url)),
+            Target::Command(_) => None,
+        };
+        let url = format!("http://{}{}", self.listen, path.unwrap_or("/mcp"));
+        let mut entry = json!({"type": "http", "url": url});
+        if let Place::Http { headers, .. } = &self.listed.place
+            && !headers.is_empty()
+        {
+            let shown = headers.iter().map(|(name, value)| {
                 // A literal is a secret, most likely, and this is a terminal.
                 let value = if value.contains("${") {
                     value

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod grant;
 pub mod init;
 mod junit;
+mod library;
 mod output;
 pub mod pin;
 pub mod render;
@@ -22,7 +23,9 @@ pub use crate::terminal::{Paint, Progress};
 pub use diagnostic::{Diagnostic, Severity};
 pub use toolgate_document::{POLICY_FILES, TEST_FILES, Unreadable, find};
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::terminal::fit;
 
 /// What a subcommand leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,8 +40,11 @@ pub struct Outcome {
 
 /// Writes to stdout and stderr. A reader that has gone, such as `head`, is no error.
 pub fn print(outcome: &Outcome) {
-    let _gone = std::io::stdout().write_all(outcome.output.as_bytes());
-    let _gone = std::io::stderr().write_all(outcome.errors.as_bytes());
+    let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
+    let output = fit(&outcome.output, stdout.is_terminal());
+    let errors = fit(&outcome.errors, stderr.is_terminal());
+    let _gone = stdout.write_all(output.as_bytes());
+    let _gone = stderr.write_all(errors.as_bytes());
 }
 
 /// Nothing could be done: this is why.

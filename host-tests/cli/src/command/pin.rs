@@ -41,6 +41,10 @@ pub struct Options {
 /// Compares a server with a pin file.
 pub fn run(options: &Options) -> Outcome {
     let file = options.file.display();
+    let again = |shown: &str, flags: &str| {
+        let flags = format!("--file {file} {flags}");
+        options.server.again("pin", shown, flags.trim_end())
+    };
     let pins = match (Pins::read(&options.file), options.mode) {
         (Ok(pins), _) => Some(pins),
         (Err(PinError::Io(error)), _) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -50,8 +54,8 @@ pub fn run(options: &Options) -> Outcome {
     };
     if pins.is_none() && options.mode == Mode::Check {
         return failure(format!(
-            "error: there is no `{file}` to check against: `toolgate pin {} --file {file} --write` makes it\n",
-            options.server.url
+            "error: there is no `{file}` to check against: `{}` makes it\n",
+            again(&options.server.shown(), "--write")
         ));
     }
     let scan = match ask(&options.server) {
@@ -62,10 +66,10 @@ pub fn run(options: &Options) -> Outcome {
     if let Mode::Config { schemas } = options.mode {
         if pins.is_some() && !changes.is_empty() {
             return failure(format!(
-                "error: the server is not as {file} has it ({}): `toolgate pin {url} --file {file}` shows the difference, \
+                "error: the server is not as {file} has it ({}): `{}` shows the difference, \
                  with `--write` it is accepted\n",
                 count(&changes),
-                url = scan.url,
+                again(&scan.url, ""),
             ));
         }
         return Outcome {
@@ -85,10 +89,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     if options.mode != Mode::Write {
         if !changes.is_empty() {
-            output.push_str(&format!(
-                "`toolgate pin {} --file {file} --write` accepts this\n",
-                scan.url
-            ));
+            output.push_str(&format!("`{}` accepts this\n", again(&scan.url, "--write")));
         }
         let code = u8::from(options.mode == Mode::Check && !changes.is_empty());
         return Outcome {

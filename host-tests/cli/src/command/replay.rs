@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::explain::{failed, read};
 use super::{Outcome, Paint, Progress, Unreadable};
 use crate::replay::{self, Decision, Replay, Replayed};
+use crate::text::exact;
 
 /// What to replay, and how to say it.
 #[derive(Clone, Debug)]
@@ -97,27 +98,29 @@ fn as_text(replay: &Replay, paint: Paint) -> String {
             old,
             ..
         } = replayed;
-        let target = plain(target);
+        let target = exact(target);
         let word = if new.forwards() {
             paint.warn(&new.word)
         } else {
             paint.bad(&new.word)
         };
         let by = |decision: &Decision| match &decision.rule {
-            Some(rule) => format!(" ({})", plain(rule)),
+            Some(rule) => format!(" ({})", exact(rule)),
             None => String::new(),
         };
         text.push_str(&format!(
-            "{time} {} {method} {}: {}{} → {word}{}\n",
-            paint.faint(decision_id),
+            "{} {} {} {}: {}{} → {word}{}\n",
+            exact(time),
+            paint.faint(&exact(decision_id)),
+            exact(method),
             paint.strong(&target),
-            old.word,
+            exact(&old.word),
             paint.faint(&by(old)),
             by(new),
         ));
     }
     for ((why, of), count) in unknown(replay) {
-        text.push_str(&format!("unknown ({why}): {count} × {}\n", plain(&of)));
+        text.push_str(&format!("unknown ({why}): {count} × {}\n", exact(&of)));
     }
     let total = replay.decisions.len();
     let changed = replay.decisions.iter().filter(|it| it.changes()).count();
@@ -132,7 +135,7 @@ fn as_text(replay: &Replay, paint: Paint) -> String {
     ));
     let changes: Vec<String> = counts(replay)
         .into_iter()
-        .map(|(change, count)| format!("{count} × {change}"))
+        .map(|(change, count)| format!("{count} × {}", exact(&change)))
         .collect();
     if !changes.is_empty() {
         text.push_str(&format!(" ({})", changes.join(", ")));
@@ -143,13 +146,6 @@ fn as_text(replay: &Replay, paint: Paint) -> String {
     }
     text.push('\n');
     text
-}
-
-/// What came from a client, without what moves a cursor.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
-        .collect()
 }
 
 fn as_json(replay: &Replay) -> Value {

@@ -2,26 +2,44 @@
 
 use serde_json::{Map, Value};
 
+use crate::scan::{Command, Target};
 use crate::text::one_line;
 
-/// A server of the list.
+/// An entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// One that can have a gate in front of it.
-    Http(Http),
+    Server(Listed),
     /// One that cannot.
     Skipped(Skipped),
 }
 
-/// A server that speaks Streamable HTTP.
+/// A server of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
+pub struct Listed {
     /// Its name in the list.
     pub name: String,
-    /// Its URL.
-    pub url: String,
-    /// Its headers, as written: values may refer to variables.
-    pub headers: Vec<(String, String)>,
+    /// Where it is, as written: values may refer to variables.
+    pub place: Place,
+}
+
+/// Where a listed server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It speaks Streamable HTTP.
+    Http {
+        /// Its URL.
+        url: String,
+        /// Its headers.
+        headers: Vec<(String, String)>,
+    },
+    /// It is started as a command, and speaks stdio.
+    Command {
+        /// The program and its arguments.
+        words: Vec<String>,
+        /// Its variables.
+        environment: Vec<(String, String)>,
+    },
 }
 
 /// A server without a gate, and why.
@@ -67,44 +85,93 @@ fn entry(name: &str, entry: &Value) -> Entry {
         .or_else(|| text("transport"))
         .unwrap_or_default();
     match url {
-        None if entry.get("command").is_some() || kind == "stdio" => skipped(
-            "it speaks stdio: put a stdio bridge in front, which offers it over Streamable HTTP, and run this again \
-             with the bridge's URL",
-        ),
-        None => skipped("it has neither `url` nor `command`"),
+        None => match words(entry) {
+            Some(words) => Entry::Server(Listed {
+                name: name.to_owned(),
+                place: Place::Command {
+                    words,
+                    environment: texts(entry.get("env").and_then(Value::as_object)),
+                },
+            }),
+            None => skipped("it has neither `url` nor `command`"),
+        },
         Some(_) if kind == "sse" => skipped(
             "it speaks the HTTP+SSE transport of 2024-11-05, which the gate refuses whole: ask the server for \
              Streamable HTTP",
         ),
-        Some(url) => Entry::Http(Http {
+        Some(url) => Entry::Server(Listed {
             name: name.to_owned(),
-            url: url.to_owned(),
-            headers: headers(entry.get("headers").and_then(Value::as_object)),
+            place: Place::Http {
+                url: url.to_owned(),
+                headers: texts(entry.get("headers").and_then(Value::as_object)),
+            },
         }),
     }
 }
 
-fn headers(headers: Option<&Map<String, Value>>) -> Vec<(String, String)> {
-    let headers = headers.into_iter().flatten();
-    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-    headers.filter_map(text).collect()
+/// The command line of an entry: a program and its arguments, or, as some write it, one list of both.
+fn words(entry: &Value) -> Option<Vec<String>> {
+    let own = |value: &Value| value.as_str().map(str::to_owned);
+    let list = |key: &str| {
+        let items = entry
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        items.filter_map(own).collect::<Vec<_>>()
+    };
+    let words = match entry.get("command")? {
+        Value::String(program) => {
+            let mut words = vec![program.clone()];
+            words.extend(list("args"));
+            words
+        }
+        _ => list("command"),
+    };
+    words
+        .first()
+        .is_some_and(|program| !program.is_empty())
+        .then_some(words)
 }
 
-impl Http {
-    /// The URL and headers (`Name: value`) with variables from `environment` in them.
+fn texts(members: Option<&Map<String, Value>>) -> Vec<(String, String)> {
+    let members = members.into_iter().flatten();
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    members.filter_map(text).collect()
+}
+
+impl Listed {
+    /// Where it is, with variables from `environment` filled in.
     ///
     /// # Errors
     /// Names a variable that is not set, or that only the client knows.
-    pub fn resolved(
-        &self,
-        environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(String, Vec<String>), String> {
-        let url = expand(&self.url, environment)?;
-        let mut headers = Vec::new();
-        for (name, value) in &self.headers {
-            headers.push(format!("{name}: {}", expand(value, environment)?));
+    pub fn target(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<Target, String> {
+        match &self.place {
+            Place::Http { url, headers } => {
+                let url = expand(url, environment)?;
+                let mut lines = Vec::new();
+                for (name, value) in headers {
+                    lines.push(format!("{name}: {}", expand(value, environment)?));
+                }
+                Ok(Target::Http {
+                    url,
+                    headers: lines,
+                })
+            }
+            Place::Command {
+                words,
+                environment: variables,
+            } => {
+                let words: Result<Vec<_>, _> =
+                    words.iter().map(|word| expand(word, environment)).collect();
+                let mut named = Vec::new();
+                for (name, value) in variables {
+                    named.push(format!("{name}={}", expand(value, environment)?));
+                }
+                let command = Command::new(&words?, &named, environment);
+                Ok(Target::Command(command.map_err(|error| error.to_string())?))
+            }
         }
-        Ok((url, headers))
     }
 
     /// A directory's name for it.
@@ -131,7 +198,7 @@ fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<St
         if let Some(id) = inside.strip_prefix("input:") {
             let id = one_line(id, 40);
             return Err(format!(
-                "wants `${{input:{id}}}`, which only the client knows: pass it with --header"
+                "wants `${{input:{id}}}`, which only the client knows: pass it with --header or --env"
             ));
         }
         let inside = inside.strip_prefix("env:").unwrap_or(inside);
@@ -203,7 +270,7 @@ mod tests {
 
     fn name(entry: &Entry) -> &str {
         match entry {
-            Entry::Http(http) => &http.name,
+            Entry::Server(server) => &server.name,
             Entry::Skipped(skipped) => &skipped.name,
         }
     }
@@ -214,10 +281,27 @@ mod tests {
 
     #[test]
     fn the_shapes_of_all_clients_are_read() {
-        let cursor = r#"{"mcpServers": {"a": {"url": "http://x/mcp", "headers": {"X": "${env:T}"}}, "b": {"command": "npx"}}}"#;
+        let cursor = r#"{"mcpServers": {"a": {"url": "http://x/mcp", "headers": {"X": "${env:T}"}},
+            "b": {"command": "npx", "args": ["-y", "server"], "env": {"KEY": "k"}},
+            "c": {"type": "stdio", "command": ["uvx", "server"]}, "d": {"type": "stdio"}, "e": {"command": []}}}"#;
         let entries = read(cursor).unwrap();
-        assert_eq!(names(&entries), ["a", "b"]);
-        assert!(matches!(&entries[1], Entry::Skipped(b) if b.why.contains("stdio bridge")));
+        assert_eq!(names(&entries), ["a", "b", "c", "d", "e"]);
+        let command = |entry: &Entry| match entry {
+            Entry::Server(Listed {
+                place: Place::Command { words, environment },
+                ..
+            }) => (words.join(" "), environment.clone()),
+            other => panic!("{other:?}"),
+        };
+        let key = vec![("KEY".to_owned(), "k".to_owned())];
+        assert_eq!(command(&entries[1]), ("npx -y server".to_owned(), key));
+        assert_eq!(command(&entries[2]), ("uvx server".to_owned(), vec![]));
+        for entry in &entries[3..] {
+            assert!(
+                matches!(entry, Entry::Skipped(skipped) if skipped.why.contains("neither")),
+                "{entry:?}"
+            );
+        }
         let code = "{\n // mine\n \"servers\": {\"a\": {\"type\": \"sse\", \"url\": \"http://x//y\",}, /* , */ },\n}";
         let entries = read(code).unwrap();
         assert!(
@@ -230,29 +314,40 @@ mod tests {
 
     #[test]
     fn variables_are_filled_in() {
-        let http = |value: &str| Http {
-            name: "My server!".into(),
-            url: "http://${HOST:-localhost}/mcp".into(),
-            headers: vec![("Authorization".into(), value.into())],
-        };
         let environment = |name: &str| (name == "T").then(|| "t0ken".to_owned());
-        let (url, headers) = http("Bearer ${env:T}").resolved(&environment).unwrap();
+        let target = |value: &str| {
+            let server = Listed {
+                name: "My server!".into(),
+                place: Place::Http {
+                    url: "http://${HOST:-localhost}/mcp".into(),
+                    headers: vec![("Authorization".into(), value.into())],
+                },
+            };
+            assert_eq!(server.slug(), "my-server");
+            server.target(&environment)
+        };
+        let Target::Http { url, headers } = target("Bearer ${env:T}").unwrap() else {
+            panic!("it has a URL");
+        };
         assert_eq!(
             (url.as_str(), headers[0].as_str()),
             ("http://localhost/mcp", "Authorization: Bearer t0ken")
         );
-        assert!(
-            http("${env:U}")
-                .resolved(&environment)
-                .unwrap_err()
-                .contains("`U`")
-        );
-        assert!(
-            http("${input:key}")
-                .resolved(&environment)
-                .unwrap_err()
-                .contains("only the client")
-        );
-        assert_eq!(http("").slug(), "my-server");
+        assert!(target("${env:U}").unwrap_err().contains("`U`"));
+        let error = target("${input:key}").unwrap_err();
+        assert!(error.contains("only the client"), "{error}");
+
+        let local = Listed {
+            name: "local".into(),
+            place: Place::Command {
+                words: vec!["npx".into(), "${env:T}".into()],
+                environment: vec![("KEY".into(), "${T}".into())],
+            },
+        };
+        let Target::Command(command) = local.target(&environment).unwrap() else {
+            panic!("it is a command");
+        };
+        assert_eq!(command.arguments, ["t0ken"]);
+        assert_eq!(command.environment, [("KEY".into(), "t0ken".into())]);
     }
 }

@@ -221,6 +221,7 @@ mod tests {
             prompts: 0,
             resources: 0,
             templates: 0,
+            unlisted: Vec::new(),
         }
     }
 

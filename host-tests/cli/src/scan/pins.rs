@@ -20,7 +20,9 @@ use crate::text::json;
 pub struct Pins {
     /// The server they belong to.
     pub server: String,
-    /// Its address.
+    /// The version it calls itself.
+    pub server_version: String,
+    /// Its address, or its command without arguments that may be secret.
     pub url: String,
     /// The tools.
     pub tools: Vec<Pinned>,
@@ -59,6 +61,7 @@ impl Pins {
         tools.sort_by(|left, right| left.definition.name.cmp(&right.definition.name));
         Self {
             server: text::one_line(&scan.server, 200),
+            server_version: text::one_line(&scan.version, 80),
             url: scan.url.clone(),
             tools,
         }
@@ -101,6 +104,7 @@ impl Pins {
         let tools: Result<Vec<_>, _> = entries.items().map(Pinned::parse).collect();
         Ok(Self {
             server: text("server"),
+            server_version: text("server_version"),
             url: text("url"),
             tools: tools.map_err(wrong)?,
         })
@@ -114,8 +118,9 @@ impl Pins {
             false => format!("\n{}\n  ", tools.join(",\n")),
         };
         format!(
-            "{{\n  \"version\": \"1\",\n  \"server\": {},\n  \"url\": {},\n  \"tools\": [{tools}]\n}}\n",
+            "{{\n  \"version\": \"1\",\n  \"server\": {},\n  \"server_version\": {},\n  \"url\": {},\n  \"tools\": [{tools}]\n}}\n",
             json(&self.server),
+            json(&self.server_version),
             json(&self.url)
         )
     }
@@ -187,6 +192,7 @@ mod tests {
             prompts: 0,
             resources: 0,
             templates: 0,
+            unlisted: Vec::new(),
         })
     }
 

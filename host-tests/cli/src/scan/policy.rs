@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::naming::{can_be_named, loads};
 use super::risk::{Risk, Verdict, assess};
 use super::{Scan, ToolDefinition};
 use crate::text::{self, one_line, yaml};
@@ -18,7 +19,7 @@ pub fn policy(scan: &Scan, command: &str) -> String {
     let assessed: Vec<Assessed<'_>> = scan.tools.iter().map(|tool| (tool, assess(tool))).collect();
     let (assessed, unnameable): (Vec<_>, Vec<_>) = assessed
         .into_iter()
-        .partition(|(tool, _)| text::is_plain(&tool.name));
+        .partition(|(tool, _)| can_be_named(&tool.name));
     let of = |risk| {
         assessed
             .iter()
@@ -55,7 +56,7 @@ pub fn policy(scan: &Scan, command: &str) -> String {
         let name = one_line(&tool.name, 80);
         let _ = writeln!(
             out,
-            "\n  ## A tool with hidden characters in its name cannot be written here; it stays denied: {name}"
+            "\n  ## A tool whose name no policy can have stays denied: {name}"
         );
     }
     others(scan, &mut out);
@@ -179,6 +180,10 @@ fn suggestion(tool: &ToolDefinition, why: &str, risk: Risk, out: &mut String) {
             ));
         }
     }
+    if !loads(&format!("{name}:\n{}", lines.join("\n")), &tool.name) {
+        // A name that can be a tool's and not a path's or a counter's.
+        lines = vec!["  deny: true".to_owned()];
+    }
     out.push('\n');
     line(out, &format!("  # {name}:"), &said);
     if !arguments.is_empty() {
@@ -253,6 +258,7 @@ mod tests {
             prompts: 2,
             resources: 1,
             templates: 0,
+            unlisted: Vec::new(),
         }
     }
 
@@ -283,6 +289,92 @@ mod tests {
         r#"{"name":"delete_all"}"#,
     ];
 
+    /// Names that are something else in a policy, in YAML, or to a parser; some of which no policy can have.
+    #[test]
+    fn any_name_makes_a_policy_that_loads() {
+        let long = "x".repeat(5000);
+        let names = [
+            "*",
+            "get_*",
+            "__proto__",
+            "constructor",
+            "toString",
+            "",
+            " ",
+            "~",
+            "null",
+            "<<",
+            "=",
+            "!!str x",
+            "&a",
+            "*a",
+            "- a",
+            "? a",
+            "a: b",
+            "#",
+            "{",
+            "]",
+            "'",
+            "\"",
+            "\\",
+            "/",
+            "~1",
+            "args.a",
+            "[*]",
+            "a[0]",
+            "0",
+            "1e3",
+            "0x10",
+            "true",
+            "é",
+            "\u{1f4a9}",
+            "\u{202e}x",
+            "get\u{0}",
+            "a\tb",
+            "version",
+            "tools",
+            "hide",
+            "Get",
+            "get",
+            &long,
+        ];
+        let verbs = ["", "get_", "delete_", "pay_", "run_", "post_"];
+        for verb in verbs {
+            for hints in ["{}", r#"{"readOnlyHint":true}"#] {
+                let tools: Vec<String> = names
+                    .iter()
+                    .map(|name| {
+                        let tool = text::json(&format!("{verb}{name}"));
+                        // A list with such a key is not read at all.
+                        let refused = *name == "__proto__" || name.contains(char::is_control);
+                        let argument = text::json(if refused { "x" } else { name });
+                        let number =
+                            format!(r#"{{"properties":{{{argument}:{{"type":"number"}}}}}}"#);
+                        let string =
+                            format!(r#"{{"properties":{{{argument}:{{"type":"string"}}}}}}"#);
+                        let schema = if name.len() % 2 == 0 { number } else { string };
+                        format!(r#"{{"name":{tool},"annotations":{hints},"inputSchema":{schema}}}"#)
+                    })
+                    .collect();
+                let tools: Vec<_> = tools.iter().map(String::as_str).collect();
+                let scan = scan(&tools);
+                let text = policy(&scan, "toolgate scan");
+                valid(&text);
+                valid(&switched_on(&text));
+            }
+        }
+    }
+
+    /// The policy with every entry that is a comment.
+    fn switched_on(text: &str) -> String {
+        text.lines()
+            .map(|line| match line.strip_prefix("  # ") {
+                Some(rest) => format!("  {rest}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect()
+    }
+
     #[test]
     fn it_allows_what_reads_and_nothing_else_whatever_the_server_says() {
         let text = policy(&scan(&TOOLS), "toolgate scan");
@@ -296,13 +388,7 @@ mod tests {
     #[test]
     fn every_suggestion_is_valid() {
         let text = policy(&scan(&TOOLS), "toolgate scan");
-        let uncommented: String = text
-            .lines()
-            .map(|line| match line.strip_prefix("  # ") {
-                Some(rest) => format!("  {rest}\n"),
-                None => format!("{line}\n"),
-            })
-            .collect();
+        let uncommented = switched_on(&text);
         let policy = valid(&uncommented);
         for name in ["create_payment", "transfer", "bash", "post"] {
             assert!(names(&policy).contains(&name), "{name}\n{uncommented}");

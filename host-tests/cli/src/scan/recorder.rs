@@ -1,10 +1,7 @@
 //! rmcp's HTTP client, with a copy of each list of tools as it came over the wire.
-//!
-//! rmcp hands over what it understood of a tool: unknown annotations are gone, and numbers have been through doubles. A
-//! digest must be taken over what the server wrote.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -14,6 +11,8 @@ use rmcp::transport::streamable_http_client::{
     StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
 };
 use sse_stream::{Error as SseError, Sse, SseStream};
+
+use super::lists::Messages;
 
 /// Largest JSON reply that is read.
 const MAX_REPLY: usize = 64 << 20;
@@ -25,25 +24,15 @@ type Headers = HashMap<HeaderName, HeaderValue>;
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
     client: reqwest::Client,
-    lists: Arc<Mutex<Vec<String>>>,
+    pub(super) lists: Messages,
 }
 
 impl Recorder {
     pub(super) fn new(client: reqwest::Client) -> Self {
         Self {
             client,
-            lists: Arc::default(),
+            lists: Messages::default(),
         }
-    }
-
-    /// The messages of the replies since the last time.
-    pub(super) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.lists.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn keep(&self, text: &str) {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.push(text.to_owned());
     }
 
     async fn list(
@@ -84,7 +73,7 @@ impl Recorder {
                     data: Some(data), ..
                 }) = event
                 {
-                    recorder.keep(data);
+                    recorder.lists.keep(data);
                 }
             });
             return Ok(StreamableHttpPostResponse::Sse(events.boxed(), None));
@@ -104,7 +93,7 @@ impl Recorder {
         }
         let message = serde_json::from_slice(&body)
             .map_err(|error| unexpected(format!("the reply is not JSON-RPC: {error}")))?;
-        self.keep(&String::from_utf8_lossy(&body));
+        self.lists.keep(&String::from_utf8_lossy(&body));
         Ok(StreamableHttpPostResponse::Json(message, None))
     }
 }

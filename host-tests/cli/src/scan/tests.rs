@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
+use super::naming::can_be_named;
 use super::risk::{Risk, assess};
 use super::{Scan, ToolDefinition};
 use crate::text::{json, yaml};
 
 /// The tests as YAML, beside `policy.yaml`.
 pub fn tests(scan: &Scan) -> String {
-    let assessed: Vec<_> = scan.tools.iter().map(|tool| (tool, assess(tool))).collect();
+    let assessed = scan.tools.iter().map(|tool| (tool, assess(tool)));
+    let assessed: Vec<_> = assessed
+        .filter(|(tool, _)| can_be_named(&tool.name))
+        .collect();
     let first = |wanted: &dyn Fn(Risk, bool) -> bool| {
         let found = assessed
             .iter()
@@ -57,7 +61,7 @@ pub fn tests(scan: &Scan) -> String {
         let names: Vec<_> = tools.iter().map(|tool| json(&tool.name)).collect();
         format!("[{}]", names.join(", "))
     };
-    let all: Vec<_> = assessed.iter().map(|(tool, _)| *tool).collect();
+    let all: Vec<_> = scan.tools.iter().collect();
     let visible: Vec<_> = assessed
         .iter()
         .filter(|(_, verdict)| verdict.risk == Risk::Read && verdict.caution.is_none())

@@ -131,17 +131,21 @@ object! { RESULT "result" "What is done with results."
     {
         "redact": REDACT, "What is replaced in them.";
         "deny_if": FORBIDDEN, "What withholds them.";
-        "max_bytes": Integer(1, 268_435_456), "The largest; larger ones are withheld.";
+        "max_bytes": Integer(1, 268_435_456), "The largest.";
+        "over": Choice(&["withhold", "truncate"]), "What becomes of a larger one; truncate cuts its texts, and withholds what has structured content; left out: withhold.";
         "count": Shape::Object(&COUNT), "The counter their bytes are added to.";
     }
 }
 
 object! { REDACTION "redaction" "What is replaced, one of these."
-    needs_one &["regex", "path", "email", "phone", "credit_card", "iban", "ssn", "ipv4", "jwt", "private_key", "aws_key", "github_token", "slack_token", "stripe_key", "google_api_key", "url"];
+    needs_one &["regex", "path", "keys", "email", "phone", "credit_card", "iban", "ssn", "ipv4", "jwt", "private_key", "aws_key", "github_token", "slack_token", "stripe_key", "google_api_key", "url"];
     {
         "regex": Text, "Whatever this finds.";
         "path": Text, "What stands there, from the result: `structuredContent.ssn`, `content[*].text`.";
-        "with": REPLACEMENT, "With `regex` or `path`: what stands there instead; left out: [redacted].";
+        "keys": NAMES, "What stands under these keys, at any depth, and in texts that are JSON.";
+        "with": REPLACEMENT, "With `regex`, `path` or `keys`: what stands there instead; left out: [redacted].";
+        "keep_last": Integer(1, 8), "With `regex`, `path` or `keys`: so many letters and digits of the end stay, where at least as many are hidden.";
+        "except": NAMES, "In `results`: the tools whose results keep it.";
         "email": DETECTOR, "Addresses of mail.";
         "phone": DETECTOR, "Telephone numbers.";
         "credit_card": DETECTOR, "Card numbers.";
@@ -162,6 +166,7 @@ object! { REDACTION "redaction" "What is replaced, one of these."
 object! { NAMED "detector" "How a detector does its work."
     {
         "with": REPLACEMENT, "What stands there instead; left out: [redacted:NAME].";
+        "keep_last": Integer(1, 8), "So many letters and digits of the end stay, where at least as many are hidden.";
     }
 }
 
@@ -169,6 +174,7 @@ object! { LINKS "links" "Links to other hosts."
     {
         "allow_hosts": NAMES, "Hosts whose links stay, beside json-schema.org; `.acme.com` means acme.com and its subdomains.";
         "with": REPLACEMENT, "What stands there instead; left out: [redacted:url].";
+        "keep_last": Integer(1, 8), "So many letters and digits of the end stay, where at least as many are hidden.";
     }
 }
 
@@ -405,7 +411,10 @@ object! { RESULTS "results" "How replies are handled, whatever they answer."
     {
         "redact": REDACT, "What is replaced in them.";
         "deny_if": FORBIDDEN, "What withholds them.";
-        "max_bytes": Integer(1, 268_435_456), "The largest result; larger ones are withheld.";
+        "max_bytes": Integer(1, 268_435_456), "The largest result.";
+        "over": Choice(&["withhold", "truncate"]), "What becomes of a larger one; truncate cuts its texts, and withholds what has structured content; left out: withhold.";
+        "label": Boolean, "Marks each text of a result with the name of its server: `[server: NAME]`.";
+        "definitions": Boolean, "Redacts definitions of tools wherever something is found; left out: in their descriptions alone.";
         "count": Shape::Object(&COUNT), "The counter the bytes of results are added to.";
         "max_json_bytes": Integer(1024, 268_435_456), "Largest reply, or event of a stream, that is inspected.";
     }

@@ -10,9 +10,9 @@ use crate::exchange::context::Context;
 use crate::exchange::record;
 use crate::json::{Document, Edits, Value};
 use crate::pdp;
-use crate::policy::{Count, ResultRules};
+use crate::policy::{Count, Over, ResultRules};
 use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, Room, Tally};
+use crate::redact::{self, Findings, Room, Shape, Shaped, Tally};
 use crate::refusal::Denial;
 use crate::rpc;
 use crate::sse::Ruling;
@@ -96,8 +96,8 @@ impl Forwarded {
         });
         let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
         let Findings {
-            edits,
-            tally,
+            mut edits,
+            mut tally,
             denied,
         } = redact::message(&rules.enforced, message, is_result, budget, room)?;
         let mut apart = Budget::new(Budget::REPLY);
@@ -126,6 +126,14 @@ impl Forwarded {
             return Ok(Fate::Refused(Denial::by(rule)));
         }
         if let Some(payload) = payload.filter(|_| is_result) {
+            match self.shaped(rules, document, payload, &mut edits, room) {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.touch(cx, id, records);
+                    tally.add("truncated", 1);
+                }
+                Err(denial) => return Ok(Fate::Refused(denial)),
+            }
             let shown = edits.within(document.text(), payload.span());
             let shown = shown.as_deref().unwrap_or(payload.raw());
             for count in &rules.counts {
@@ -147,6 +155,48 @@ impl Forwarded {
             record.redactions.merge(&tally);
         }
         Ok(Fate::Shown(edits))
+    }
+
+    /// Marks the texts of a result with their server, and cuts them. Returns whether something was cut.
+    fn shaped(
+        &self,
+        rules: &ResultRules,
+        document: &Document<'_>,
+        payload: Value<'_>,
+        edits: &mut Edits,
+        room: &mut Room,
+    ) -> Result<bool, Denial> {
+        let cut = rules.enforced.max_bytes.as_ref();
+        let cut = cut.filter(|max| max.over == Over::Truncate);
+        let shape = Shape {
+            label: self.server.as_deref().filter(|_| rules.label),
+            most: cut.map(|max| max.most),
+        };
+        if shape.is_nothing() {
+            return Ok(false);
+        }
+        let shown = edits.within(document.text(), payload.span());
+        let shown = shown.as_deref().unwrap_or(payload.raw());
+        let mut shaped = shape.result(shown);
+        if let Shaped::Changed(text, _) = &shaped
+            && !room.fits(shown.len(), text.len())
+        {
+            // Marks make a result longer: where the proxy may have no room for that, they are left out.
+            shaped = shape.unlabelled().result(shown);
+        }
+        match shaped {
+            Shaped::Same => Ok(false),
+            Shaped::Changed(text, is_cut) => {
+                room.replace(shown.len(), text.len());
+                edits.remove(payload.span());
+                edits.replace(payload.span(), text);
+                Ok(is_cut)
+            }
+            Shaped::TooLong => Err(match cut {
+                Some(max) => Denial::by(&max.rule),
+                None => unreadable().0,
+            }),
+        }
     }
 
     /// Adds a result to a counter. What cannot be counted is not shown: other rules rely on it.

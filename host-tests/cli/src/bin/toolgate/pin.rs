@@ -6,14 +6,14 @@ use clap::Args;
 use toolgate_cli::command::pin::{self, Mode, Options};
 use toolgate_cli::command::{Outcome, Paint};
 
-use crate::server::How;
+use crate::server::{How, Where};
 
 /// Show what has changed in a server's tools since they were pinned
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
-    /// The server's MCP endpoint
-    url: String,
+    #[command(flatten)]
+    place: Where,
 
     #[command(flatten)]
     how: How,
@@ -52,7 +52,9 @@ Examples:
   toolgate pin http://127.0.0.1:3000/mcp --check         in CI, or every hour
   toolgate pin http://127.0.0.1:3000/mcp --write         after a look at the difference
   toolgate pin http://127.0.0.1:3000/mcp --config >> policy.yaml
-                                                         the gate hides and denies what changes from now on";
+                                                         the gate hides and denies what changes from now on
+  toolgate pin --check -- npx -y @modelcontextprotocol/server-memory
+                                                         a server that is a command";
 
 pub fn run(arguments: Arguments) -> Outcome {
     let mode = match (arguments.check, arguments.write, arguments.config) {
@@ -63,8 +65,12 @@ pub fn run(arguments: Arguments) -> Outcome {
         },
         _ => Mode::Show,
     };
+    let server = match arguments.how.server(arguments.place) {
+        Ok(server) => server,
+        Err(outcome) => return outcome,
+    };
     pin::run(&Options {
-        server: arguments.how.server(arguments.url),
+        server,
         file: arguments.file,
         mode,
         paint: Paint::detect(),

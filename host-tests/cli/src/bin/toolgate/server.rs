@@ -3,8 +3,26 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use toolgate_cli::command::Outcome;
 use toolgate_cli::command::scan::Server;
-use toolgate_cli::scan::Era;
+use toolgate_cli::scan::{Command, Era, Target};
+
+/// Where the server is: an address, or a command.
+#[derive(Debug, Args)]
+pub struct Where {
+    /// The server's MCP endpoint
+    #[arg(required_unless_present = "command", conflicts_with = "command")]
+    url: Option<String>,
+
+    /// A variable for the command, from this environment (NAME) or as it is (NAME=VALUE); may be repeated. It gets these,
+    /// PATH and HOME, and no others
+    #[arg(long = "env", value_name = "NAME[=VALUE]", conflicts_with = "url")]
+    environment: Vec<String>,
+
+    /// A command to start instead, which speaks MCP over stdin and stdout
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
 
 #[derive(Debug, Args)]
 pub struct How {
@@ -43,12 +61,28 @@ impl How {
         Duration::from_secs(self.timeout)
     }
 
-    pub fn server(self, url: String) -> Server {
-        Server {
-            url,
-            era: self.era(),
-            patience: self.patience(),
-            headers: self.headers,
-        }
+    /// The server; what is wrong with the command line is an outcome to end with.
+    pub fn server(self, place: Where) -> Result<Server, Outcome> {
+        let (era, patience) = (self.era(), self.patience());
+        let target = match place.url {
+            Some(url) => Target::Http {
+                url,
+                headers: self.headers,
+            },
+            None => {
+                let environment = |name: &str| std::env::var(name).ok();
+                let command = Command::new(&place.command, &place.environment, &environment);
+                Target::Command(command.map_err(|error| Outcome {
+                    errors: format!("error: {error}\n"),
+                    code: 2,
+                    ..Outcome::default()
+                })?)
+            }
+        };
+        Ok(Server {
+            target,
+            era,
+            patience,
+        })
     }
 }

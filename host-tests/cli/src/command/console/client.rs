@@ -7,6 +7,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use crate::command::{Outcome, failure};
+use crate::text::one_line;
 
 /// How long the console may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -105,7 +106,7 @@ impl Console {
 
     fn refused(&self, status: u16, value: &Value) -> Outcome {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (message, hint) = (text("message"), text("hint"));
+        let (message, hint) = (one_line(text("message"), 500), one_line(text("hint"), 500));
         if message.is_empty() {
             return failure(format!(
                 "error: what answers at `{}` is no console: status {status}\n\
@@ -117,7 +118,7 @@ impl Console {
             401 => {
                 "TOOLGATE_TOKEN or --token-file has to hold the token of an approver of this console"
             }
-            _ => hint,
+            _ => &*hint,
         };
         Outcome {
             errors: format!("error: {message} (status {status})\n{hint}\n"),

@@ -11,6 +11,7 @@ use client::Request;
 pub use token::{Approver, token};
 
 use super::{Outcome, Paint};
+use crate::text::spell_out;
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -133,7 +134,7 @@ fn act(options: &Options) -> Result<String, Outcome> {
         }
     };
     Ok(if options.json {
-        format!("{value}\n")
+        format!("{}\n", spell_out(&value.to_string()))
     } else {
         text
     })

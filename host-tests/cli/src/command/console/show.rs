@@ -87,7 +87,7 @@ pub(super) fn one(question: &Value, paint: Paint) -> String {
         );
     }
     if let Some(why) = question.get("why_not").and_then(Value::as_str) {
-        let _ = writeln!(out, "{}", paint.warn(why));
+        let _ = writeln!(out, "{}", paint.warn(&exact(why)));
     }
     out
 }
