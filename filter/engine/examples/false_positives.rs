@@ -64,7 +64,7 @@ fn main() {
                     && let Ok(text) = std::fs::read_to_string(entry.path())
                 {
                     size += text.len();
-                    let found = rules.find(&text, &mut Budget::new(0)).expect("no patterns");
+                    let found = rules.find(&text, &Budget::new(0)).expect("no patterns");
                     for found in found {
                         if let Some(count) = counts.get_mut(found.kind) {
                             *count += 1;

@@ -113,15 +113,15 @@ fn found_where_another_engine_finds_it() {
                 .collect();
             let expected: Vec<_> = theirs.find_iter(&text).map(|found| found.range()).collect();
             assert_eq!(
-                ours.is_match(&text),
-                !expected.is_empty(),
+                ours.is_match(&text, &Budget::new(1 << 20)),
+                Ok(!expected.is_empty()),
                 "{pattern:?} in {text:?}"
             );
             let expected: Vec<_> = expected
                 .into_iter()
                 .filter(|span| !span.is_empty())
                 .collect();
-            let actual = ours.find_all(&text, &mut Budget::new(1 << 20));
+            let actual = ours.find_all(&text, &Budget::new(1 << 20));
             found += expected.len();
             assert_eq!(actual, Ok(expected), "{pattern:?} in {text:?}");
             compared += 1;
@@ -138,17 +138,22 @@ fn a_search_stops_when_its_budget_is_used_up() {
     // Each match is found only after looking to the end of the text: quadratic, were it not for the budget.
     let text = "a".repeat(1 << 20);
     let pattern = Pattern::new("(?s)a.*b|a").expect("a pattern");
-    let mut budget = Budget::new(10_000_000);
-    assert_eq!(pattern.find_all(&text, &mut budget), Err(TooMuchWork));
-    // What is not there costs nothing.
+    let budget = Budget::new(10_000_000);
+    assert_eq!(pattern.find_all(&text, &budget), Err(TooMuchWork));
+    // What is not there costs a look at each byte.
     let pattern = Pattern::new("sk_live_[A-Za-z0-9]+").expect("a pattern");
+    let text = "s k ".repeat(1 << 18);
     assert_eq!(
-        pattern.find_all(&"s k ".repeat(1 << 18), &mut Budget::new(0)),
+        pattern.find_all(&text, &Budget::new((1 << 20) + 200)),
         Ok(Vec::new())
+    );
+    assert_eq!(
+        pattern.find_all(&text, &Budget::new(1 << 19)),
+        Err(TooMuchWork)
     );
     // What is there costs its length.
     let text = "sk_live_abc ".repeat(1000);
-    let found = pattern.find_all(&text, &mut Budget::new(60 * 1000));
+    let found = pattern.find_all(&text, &Budget::new(60 * 1000));
     assert_eq!(found.map(|found| found.len()), Ok(1000));
 }
 
@@ -176,8 +181,12 @@ fn looks_hold_behind_what_was_skipped() {
             "{pattern}"
         );
         let ours = Pattern::new(pattern).expect("a pattern");
-        assert!(ours.is_match(text), "{pattern} in {text}");
-        let found = ours.find_all(text, &mut Budget::new(1 << 20));
+        assert_eq!(
+            ours.is_match(text, &Budget::new(1 << 20)),
+            Ok(true),
+            "{pattern} in {text}"
+        );
+        let found = ours.find_all(text, &Budget::new(1 << 20));
         assert_eq!(found, Ok(vec![expected]), "{pattern} in {text}");
     }
 }

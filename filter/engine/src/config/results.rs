@@ -8,7 +8,7 @@ use super::limits::{CounterBook, read_counter};
 use super::reader::{Field, Object, Reader, alternatives, excerpt};
 use super::{Mode, Results};
 use crate::json::Kind as JsonKind;
-use crate::policy::{Catalog, Counter, Entry, Path, Pattern, Policy, Rule, Step, UrlTest};
+use crate::policy::{Budget, Catalog, Counter, Entry, Path, Pattern, Policy, Rule, Step, UrlTest};
 use crate::redact::detect::{Kind, Rule as DetectorRule};
 use crate::redact::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec};
 
@@ -262,7 +262,7 @@ fn read_replacement(reader: &mut Reader, field: &Field<'_>) -> Option<String> {
 fn read_pattern(reader: &mut Reader, field: &Field<'_>) -> Option<Pattern> {
     let text = reader.text(field)?;
     match Pattern::new(&text) {
-        Ok(pattern) if pattern.is_match("") => {
+        Ok(pattern) if pattern.is_match("", &Budget::new(Budget::FLOOR)) != Ok(false) => {
             reader.expected(field, "a pattern that does not match everything");
             None
         }

@@ -96,7 +96,7 @@ pub fn message<'r>(
     rules: &'r RuleSet,
     message: Value<'_>,
     is_result: bool,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<Findings<'r>, Uninspected> {
     if rules.is_empty() {
         return Ok(Findings::default());
@@ -150,7 +150,7 @@ pub fn message<'r>(
 pub fn text(
     rules: &RuleSet,
     text: &str,
-    budget: &mut Budget,
+    budget: &Budget,
     tally: &mut Tally,
 ) -> Result<Option<String>, Uninspected> {
     let detectors = &rules.detectors;
@@ -240,7 +240,7 @@ impl Place {
 
 struct Walk<'r, 'b> {
     rules: &'r RuleSet,
-    budget: &'b mut Budget,
+    budget: &'b Budget,
     findings: Findings<'r>,
     /// The first of `deny_if` that holds, by its index.
     denied: Option<usize>,

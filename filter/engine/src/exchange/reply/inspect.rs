@@ -33,17 +33,11 @@ impl Forwarded {
         document: &Document<'_>,
     ) -> Result<Ruling, Withheld> {
         let (is_array, messages) = rpc::messages(document);
-        let mut budget = Budget::new(Budget::REPLY);
+        let budget = Budget::for_input(0, 0);
         let mut edits = Edits::default();
         for message in messages {
             let expected = self.plan.answered(message);
-            match self.inspect_message(
-                cx,
-                id,
-                records,
-                (document, message, expected),
-                &mut budget,
-            )? {
+            match self.inspect_message(cx, id, records, (document, message, expected), &budget)? {
                 Fate::Shown(more) => edits.append(more),
                 Fate::Refused(denial) => match expected {
                     Some(expected) => {
@@ -73,7 +67,7 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> Result<Fate, Withheld> {
         let is_response = message.get("method").is_none();
         let rules: &ResultRules = match expected {
@@ -88,13 +82,15 @@ impl Forwarded {
                 .and_then(|params| params.get("result"))
         });
         let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
+        let bytes = message.raw().len();
+        budget.add_input(bytes, rules.enforced.patterns);
         let Findings {
             edits,
             tally,
             denied,
         } = redact::message(&rules.enforced, message, is_result, budget)?;
-        let mut apart = Budget::new(Budget::REPLY);
-        let observed = redact::message(&rules.observed, message, is_result, &mut apart);
+        let apart = Budget::for_input(bytes, rules.observed.patterns);
+        let observed = redact::message(&rules.observed, message, is_result, &apart);
         let record = expected.map_or(0, |expected| expected.record);
         let shadow = observed
             .as_ref()
@@ -174,13 +170,13 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         text: &str,
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> Result<Option<String>, Withheld> {
         let rules = self.plan.ambient();
         let (mut tally, mut observed) = (Tally::default(), Tally::default());
         let redacted = redact::text(&rules.enforced, text, budget, &mut tally)?;
-        let mut apart = Budget::new(Budget::REPLY);
-        let _only_recorded = redact::text(&rules.observed, text, &mut apart, &mut observed);
+        let apart = Budget::for_input(text.len(), rules.observed.patterns);
+        let _only_recorded = redact::text(&rules.observed, text, &apart, &mut observed);
         if !tally.is_empty() || !observed.is_empty() {
             self.touch(cx, id, records);
             if let Some(record) = records.first_mut() {

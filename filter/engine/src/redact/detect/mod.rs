@@ -278,7 +278,7 @@ impl Detectors {
     ///
     /// # Errors
     /// The own patterns would take more work than the budget allows.
-    pub fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<Match>, TooMuchWork> {
+    pub fn find(&self, text: &str, budget: &Budget) -> Result<Vec<Match>, TooMuchWork> {
         let mut found = Scan {
             rules: self,
             text: Text(text.as_bytes()),
