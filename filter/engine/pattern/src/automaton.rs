@@ -4,6 +4,8 @@
 //! costs up to the size of the pattern; so texts could be written that take far longer than their length. Each such step is paid
 //! for here.
 
+use std::sync::Arc;
+
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Builder, Cache, Config, DFA};
 use regex_automata::nfa::thompson::{Compiler, Config as NfaConfig, WhichCaptures};
@@ -13,30 +15,38 @@ use regex_syntax::hir::Hir;
 
 use super::{Budget, PatternError, Result, TooMuchWork};
 
-/// Most bytes an automaton keeps of the states it has worked out; beyond it begins anew. Large patterns need a little more to
-/// work at all.
-const CAPACITY: usize = 64 << 10;
+/// Most bytes of states an automaton works out in one search; beyond it begins anew. Enough for `a{1000}b` on any text.
+const CAPACITY: usize = 1 << 20;
 
-/// Most bytes a pattern takes before any state is worked out. `(a{1000}){1000}` is over it.
+/// Most bytes of states an automaton keeps for later searches: most patterns never need more, and there may be hundreds.
+const KEPT: usize = 64 << 10;
+
+/// Most bytes a pattern takes before any state is worked out. `.{0,1000}` is a third of it, `(a{1000}){1000}` over it.
 const MOST_BYTES: usize = 1 << 20;
 
-/// What working out a transition costs apart from the sizes of the sets.
-const STEP: u64 = 32;
+/// The same backwards, where every pattern that is not too large forwards must fit: it takes about as much.
+const MOST_BYTES_BACKWARDS: usize = 8 << 20;
 
-/// How many bytes of a set are worked out for a unit.
-const SET_BYTES: u64 = 4;
+/// What working out a state costs, and how much more for each byte of the set of states it stands for. Measured on sets of a few
+/// to a thousand: `examples/hostile.rs` shows nanoseconds a unit, which must not be far from those of plain walking.
+const WORKED_OUT: u64 = 100;
+const SET_BYTE: u64 = 3;
 
 /// A pattern in one direction.
 #[derive(Debug)]
 pub(crate) struct Automaton {
     dfa: DFA,
+    /// Bytes a state takes besides its set: a transition for each class of bytes, and what finds it.
+    row: usize,
 }
 
 /// What an automaton has worked out so far.
 #[derive(Debug)]
 pub(crate) struct Memory {
     cache: Cache,
-    /// Bytes of the largest set of states seen.
+    /// Bytes it took when nothing was worked out: room for sets, by the size of the pattern.
+    empty: usize,
+    /// Bytes of the largest set seen.
     largest: u64,
     /// How many transitions may still be unknown of those that cannot be looked at without working them out: out of states that
     /// are marked.
@@ -57,9 +67,7 @@ impl Automaton {
         let marked = Builder::new()
             .configure(config.specialize_start_states(true))
             .build_from_nfa(plain.dfa.get_nfa().clone());
-        Ok(Automaton {
-            dfa: marked.map_err(|_| too_large())?,
-        })
+        Ok(Self::of(marked.map_err(|_| too_large())?))
     }
 
     /// Finds where a match begins whose end is known.
@@ -73,8 +81,13 @@ impl Automaton {
     fn new(hir: &Hir, reverse: bool, config: Config) -> Result<Automaton> {
         let nfa = NfaConfig::new()
             .reverse(reverse)
+            // Characters beyond ASCII take several times as much backwards otherwise.
+            .shrink(reverse)
             .which_captures(WhichCaptures::None)
-            .nfa_size_limit(Some(MOST_BYTES));
+            .nfa_size_limit(Some(match reverse {
+                false => MOST_BYTES,
+                true => MOST_BYTES_BACKWARDS,
+            }));
         let nfa = Compiler::new().configure(nfa).build_from_hir(hir);
         let config = config
             .cache_capacity(CAPACITY)
@@ -85,15 +98,30 @@ impl Automaton {
             let mut builder = Builder::new();
             builder.configure(config).build_from_nfa(nfa).ok()
         });
-        Ok(Automaton {
-            dfa: dfa.ok_or_else(too_large)?,
-        })
+        dfa.map(Self::of).ok_or_else(too_large)
+    }
+
+    fn of(dfa: DFA) -> Automaton {
+        let transitions =
+            1_usize.checked_shl(u32::try_from(dfa.byte_classes().stride2()).unwrap_or(9));
+        let transitions = transitions
+            .unwrap_or(512)
+            .saturating_mul(size_of::<LazyStateID>());
+        let found = size_of::<Arc<[u8]>>()
+            .saturating_mul(2)
+            .saturating_add(size_of::<LazyStateID>());
+        Automaton {
+            dfa,
+            row: transitions.saturating_add(found),
+        }
     }
 
     /// Room for the states of this automaton.
     pub(crate) fn memory(&self) -> Memory {
+        let cache = Cache::new(&self.dfa);
         Memory {
-            cache: Cache::new(&self.dfa),
+            empty: cache.memory_usage(),
+            cache,
             largest: 0,
             unseen: 0,
         }
@@ -188,19 +216,32 @@ impl Automaton {
             // Where room was made for it, the state before was added again.
             let added = if after.0 == before.0 { 1 } else { 2 };
             if let (1, Some(grown)) = (added, after.1.checked_sub(before.1)) {
-                memory.largest = memory.largest.max(u64::try_from(grown).unwrap_or(u64::MAX));
+                let set = u64::try_from(grown.saturating_sub(self.row)).unwrap_or(u64::MAX);
+                memory.largest = memory.largest.max(set);
             }
             if state.is_tagged() {
                 let classes = u64::try_from(self.dfa.byte_classes().alphabet_len()).unwrap_or(257);
                 memory.unseen = memory.unseen.saturating_add(classes.saturating_mul(added));
             }
         }
-        let sets = memory.largest.checked_div(SET_BYTES).unwrap_or(0);
-        budget.spend(STEP.saturating_add(sets))
+        let set = memory.largest.saturating_mul(SET_BYTE);
+        budget.spend(WORKED_OUT.saturating_add(set))
+    }
+
+    /// Bytes of the pattern itself.
+    pub(crate) fn bytes(&self) -> usize {
+        self.dfa.get_nfa().memory_usage()
     }
 }
 
 impl Memory {
+    /// Forgets what is too much to be kept for another search.
+    pub(crate) fn trim(&mut self, automaton: &Automaton) {
+        if self.bytes() > self.empty.saturating_add(KEPT) {
+            *self = automaton.memory();
+        }
+    }
+
     /// How often it began anew, and how many bytes it has.
     fn size(&self) -> (usize, usize) {
         (self.cache.clear_count(), self.cache.memory_usage())

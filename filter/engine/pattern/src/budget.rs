@@ -18,9 +18,12 @@ pub struct Budget {
 pub struct TooMuchWork;
 
 impl Budget {
-    /// What any input may cost, however small: patterns that see their first texts work out their states, which costs more than
-    /// a byte for each byte. 10 ms in the proxy.
+    /// What any input may cost, however small. 10 ms in the proxy.
     pub const FLOOR: u64 = 2_000_000;
+
+    /// What it may cost more for each pattern: one that sees its first texts works out its states, which costs some hundred
+    /// times a byte for each of the first few hundred bytes.
+    pub const PER_PATTERN: u64 = 50_000;
 
     /// How often each byte may be looked at besides once for each pattern. A unit is below 5 ns in the proxy, so this is 50 ms for
     /// each MiB.
@@ -33,17 +36,17 @@ impl Budget {
         }
     }
 
-    /// For an input of so many bytes against so many patterns: [`FLOOR`](Self::FLOOR), and for each byte
-    /// [`PER_BYTE`](Self::PER_BYTE) and one for each pattern.
+    /// For an input of so many bytes against so many patterns: [`FLOOR`](Self::FLOOR), [`PER_PATTERN`](Self::PER_PATTERN) for
+    /// each of these, and for each byte [`PER_BYTE`](Self::PER_BYTE) and one for each pattern.
     pub fn for_input(bytes: usize, patterns: usize) -> Budget {
-        let budget = Budget::new(Self::FLOOR);
+        let first_texts = wide(patterns).saturating_mul(Self::PER_PATTERN);
+        let budget = Budget::new(Self::FLOOR.saturating_add(first_texts));
         budget.add_input(bytes, patterns);
         budget
     }
 
     /// Adds what so many more bytes of the same input may cost, without another floor.
     pub fn add_input(&self, bytes: usize, patterns: usize) {
-        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let each = Self::PER_BYTE.saturating_add(wide(patterns));
         let more = wide(bytes).saturating_mul(each);
         self.left.set(self.left.get().saturating_add(more));
@@ -71,13 +74,17 @@ impl Budget {
     /// # Errors
     /// As [`spend`](Self::spend).
     pub fn spend_bytes(&self, bytes: usize) -> Result<(), TooMuchWork> {
-        self.spend(u64::try_from(bytes).unwrap_or(u64::MAX))
+        self.spend(wide(bytes))
     }
 
     /// How many units are left.
     pub fn left(&self) -> u64 {
         self.left.get()
     }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -94,10 +101,10 @@ mod tests {
 
     #[test]
     fn grows_with_the_input() {
-        let small = Budget::for_input(0, 50);
-        assert_eq!(small.left(), Budget::FLOOR);
+        let small = Budget::for_input(0, 2);
+        assert_eq!(small.left(), Budget::FLOOR + 100_000);
         small.add_input(100, 3);
-        assert_eq!(small.left(), Budget::FLOOR + 1300);
+        assert_eq!(small.left(), Budget::FLOOR + 101_300);
         assert_eq!(Budget::for_input(usize::MAX, usize::MAX).left(), u64::MAX);
     }
 }

@@ -8,7 +8,9 @@
 //! is every state that has to be worked out. What a search costs beyond its bytes therefore depends on what the pattern has seen
 //! before: a text that is refused as too much work may be less work another time. Texts that are not made for it do not come near.
 //!
-//! Each pattern keeps at most about 64 KiB of states in each direction, and needs at most about 1 MiB beside them.
+//! Memory is bounded, too. A pattern takes at most 1 MiB as compiled, and as much again for finding where matches begin; common ones
+//! take a few KiB. While it is searched it works out at most 1 MiB of states in each direction, of which it keeps 64 KiB for the
+//! next text, beside room for sets of states by its own size.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -83,7 +85,7 @@ impl Pattern {
         })?;
         Ok(Pattern {
             source: pattern.into(),
-            machine: Arc::new(Machine::new(&hir)?),
+            machine: Arc::new(Machine::new(hir)?),
         })
     }
 
@@ -113,9 +115,9 @@ impl Pattern {
         &self.source
     }
 
-    /// Bytes it keeps of what earlier searches worked out.
-    pub fn memory(&self) -> usize {
-        self.machine.memory()
+    /// Bytes it takes: as compiled, and what it keeps of what earlier searches worked out.
+    pub fn bytes(&self) -> usize {
+        self.machine.bytes()
     }
 }
 

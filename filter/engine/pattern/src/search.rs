@@ -4,7 +4,7 @@
 //! stands on both sides of the part that is searched is known to `^`, `$` and `\b`.
 
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use regex_automata::Anchored;
 use regex_syntax::hir::Hir;
@@ -19,8 +19,10 @@ const SEARCH: u64 = 8;
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Machine {
+    hir: Hir,
     forward: Automaton,
-    reverse: Automaton,
+    /// Made when the beginning of a match is first asked for: conditions and schemas never do.
+    reverse: OnceLock<Option<Automaton>>,
     begin: Option<Begin>,
     /// What it remembers between searches. A worker has one thread; where there are several, others bring their own.
     memories: Mutex<Option<Box<Memories>>>,
@@ -38,15 +40,16 @@ impl Machine {
     ///
     /// # Errors
     /// It is too large.
-    pub(crate) fn new(hir: &Hir) -> Result<Machine, PatternError> {
+    pub(crate) fn new(hir: Hir) -> Result<Machine, PatternError> {
         let mut begin = None;
-        let forward = Automaton::forward(hir, |dfa| {
+        let forward = Automaton::forward(&hir, |dfa| {
             begin = Begin::of(dfa.get_nfa());
             begin.is_some()
         })?;
         Ok(Machine {
+            hir,
             forward,
-            reverse: Automaton::reverse(hir)?,
+            reverse: OnceLock::new(),
             begin,
             memories: Mutex::new(None),
         })
@@ -85,9 +88,7 @@ impl Machine {
                     from = text.ceil_char_boundary(end);
                     continue;
                 }
-                let reverse = &mut memories.reverse;
-                let reverse = reverse.get_or_insert_with(|| self.reverse.memory());
-                let start = self.begin_of(reverse, text, from..end, budget)?;
+                let start = self.begin_of(&mut memories.reverse, text, from..end, budget)?;
                 if start < end {
                     all.push(start..end);
                     from = end;
@@ -167,15 +168,17 @@ impl Machine {
     /// Where the match that ends at the end of `within` begins, at the first place within it where it can.
     fn begin_of(
         &self,
-        memory: &mut Memory,
+        memory: &mut Option<Memory>,
         text: &str,
         within: Range<usize>,
         budget: &Budget,
     ) -> Result<usize, TooMuchWork> {
+        let reverse = self.reverse()?;
+        let memory = memory.get_or_insert_with(|| reverse.memory());
         let bytes = text.as_bytes();
         let after = bytes.get(within.end).copied();
         let anchored = Anchored::Yes;
-        let mut state = self.reverse.start(memory, anchored, after, budget)?;
+        let mut state = reverse.start(memory, anchored, after, budget)?;
         // The state in front of everything from `at` on.
         let mut at = within.end;
         let mut found = None;
@@ -192,7 +195,7 @@ impl Machine {
                 let ahead = bytes.get(within.start..at).unwrap_or_default();
                 let ahead = ahead.iter().rev().copied().take(limit(budget));
                 let walked;
-                (walked, state) = self.reverse.run(memory, state, ahead);
+                (walked, state) = reverse.run(memory, state, ahead);
                 budget.spend_bytes(walked)?;
                 at = at.saturating_sub(walked);
             }
@@ -200,10 +203,10 @@ impl Machine {
             let byte = before.and_then(|before| bytes.get(before)).copied();
             let starts_here = match byte {
                 Some(byte) => {
-                    state = self.reverse.step(memory, state, byte, budget)?;
+                    state = reverse.step(memory, state, byte, budget)?;
                     state.is_match()
                 }
-                None => self.reverse.ends(memory, state)?,
+                None => reverse.ends(memory, state)?,
             };
             if at <= within.start {
                 return match starts_here {
@@ -215,6 +218,11 @@ impl Machine {
         }
     }
 
+    fn reverse(&self) -> Result<&Automaton, TooMuchWork> {
+        let made = || Automaton::reverse(&self.hir).ok();
+        self.reverse.get_or_init(made).as_ref().ok_or(TooMuchWork)
+    }
+
     fn with_memories<T>(&self, search: impl FnOnce(&mut Memories) -> T) -> T {
         let kept = self.memories.lock().ok().and_then(|mut kept| kept.take());
         let mut memories = kept.unwrap_or_else(|| {
@@ -224,20 +232,30 @@ impl Machine {
             })
         });
         let outcome = search(&mut memories);
+        memories.forward.trim(&self.forward);
+        if let (Some(memory), Ok(reverse)) = (&mut memories.reverse, self.reverse()) {
+            memory.trim(reverse);
+        }
         if let Ok(mut kept) = self.memories.lock() {
             *kept = Some(memories);
         }
         outcome
     }
 
-    /// Bytes that are kept between searches.
-    pub(crate) fn memory(&self) -> usize {
+    /// Bytes it takes: the pattern, and what is kept between searches.
+    pub(crate) fn bytes(&self) -> usize {
+        let reverse = self.reverse.get().and_then(Option::as_ref);
+        let pattern = self
+            .forward
+            .bytes()
+            .saturating_add(reverse.map_or(0, Automaton::bytes));
         let kept = self.memories.lock().ok();
         let kept = kept.as_ref().and_then(|kept| kept.as_ref());
-        kept.map_or(0, |kept| {
+        let kept = kept.map_or(0, |kept| {
             let reverse = kept.reverse.as_ref().map_or(0, Memory::bytes);
             kept.forward.bytes().saturating_add(reverse)
-        })
+        });
+        pattern.saturating_add(kept)
     }
 }
 
