@@ -165,6 +165,28 @@ impl Automaton {
         (walked, state)
     }
 
+    /// Stays in a state that is marked for as long as bytes lead back to it: how many. In the tail of a match most do.
+    #[inline]
+    pub(crate) fn stay(
+        &self,
+        memory: &mut Memory,
+        state: LazyStateID,
+        bytes: impl Iterator<Item = u8>,
+    ) -> usize {
+        if memory.unseen > 0 {
+            return 0;
+        }
+        let mut stayed = 0_usize;
+        for byte in bytes {
+            // Nothing is worked out here: there is no transition left that is not known.
+            match self.dfa.next_state(&mut memory.cache, state, byte) {
+                Ok(next) if next == state => stayed = stayed.wrapping_add(1),
+                _ => break,
+            }
+        }
+        stayed
+    }
+
     /// The state behind a byte.
     pub(crate) fn step(
         &self,

@@ -14,7 +14,7 @@ use super::begin::Begin;
 use super::{Budget, PatternError, TooMuchWork};
 
 /// What beginning a search costs.
-const SEARCH: u64 = 8;
+const SEARCH: u64 = 12;
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -126,6 +126,12 @@ impl Machine {
         let mut found = None;
         loop {
             if state.is_match() {
+                if !any {
+                    let ahead = bytes.get(at..).unwrap_or_default().iter().copied();
+                    let stayed = self.forward.stay(memory, state, ahead.take(limit(budget)));
+                    budget.spend_bytes(stayed)?;
+                    at = at.saturating_add(stayed);
+                }
                 // It is known one byte late.
                 let end = at.saturating_sub(1);
                 found = Some(end);
@@ -184,6 +190,11 @@ impl Machine {
         let mut found = None;
         loop {
             if state.is_match() {
+                let ahead = bytes.get(within.start..at).unwrap_or_default();
+                let ahead = ahead.iter().rev().copied().take(limit(budget));
+                let stayed = reverse.stay(memory, state, ahead);
+                budget.spend_bytes(stayed)?;
+                at = at.saturating_sub(stayed);
                 // It is known one byte late.
                 found = Some(at.saturating_add(1));
             } else if state.is_dead() {

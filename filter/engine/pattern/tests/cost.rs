@@ -56,7 +56,7 @@ fn matches_cost_their_length_there_and_back() {
     let first = cost(&pattern, &text);
     assert!(first.is_some_and(|spent| spent < 60_000), "{first:?}");
     let again = cost(&pattern, &text);
-    assert!(again.is_some_and(|spent| spent < 37_000), "{again:?}");
+    assert!(again.is_some_and(|spent| spent < 41_000), "{again:?}");
 }
 
 /// Texts made against one pattern each. All of them are searched in linear time.
