@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::budget::{Budget, TooMuchWork};
+use crate::{Budget, TooMuchWork};
 use crate::detectors::Detector;
 use crate::number::Number;
 use crate::plain_url::Hosts;

@@ -86,7 +86,7 @@ pub fn message<'r>(
     rules: &'r RuleSet,
     message: Value<'_>,
     is_result: bool,
-    budget: &mut Budget,
+    budget: &Budget,
     room: &mut Room,
 ) -> Result<Findings<'r>, Uninspected> {
     if rules.is_empty() {
@@ -134,7 +134,7 @@ pub fn message<'r>(
 pub fn text(
     rules: &RuleSet,
     text: &str,
-    budget: &mut Budget,
+    budget: &Budget,
     room: &mut Room,
     tally: &mut Tally,
 ) -> Result<Option<String>, Uninspected> {

@@ -65,7 +65,7 @@ impl Place {
 /// A message on its way.
 pub(super) struct Walk<'r, 'b> {
     rules: &'r RuleSet,
-    budget: &'b mut Budget,
+    budget: &'b Budget,
     room: &'b mut Room,
     findings: Findings<'r>,
     /// The first of `deny_if` that holds, by its index.
@@ -89,7 +89,7 @@ struct Mark<'r> {
 }
 
 impl<'r, 'b> Walk<'r, 'b> {
-    pub(super) fn new(rules: &'r RuleSet, budget: &'b mut Budget, room: &'b mut Room) -> Self {
+    pub(super) fn new(rules: &'r RuleSet, budget: &'b Budget, room: &'b mut Room) -> Self {
         Walk {
             rules,
             budget,

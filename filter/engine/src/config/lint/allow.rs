@@ -176,7 +176,7 @@ fn other_host(op: &str, text: &str, shape: Option<&Shape>, url: bool) -> Option<
         _ => return None,
     };
     let passes = |probe: &str| match shape {
-        Some(shape) => shape.pattern.is_match(probe),
+        Some(shape) => shape.finds(probe),
         None => probe.starts_with(text),
     };
     for sample in samples {
@@ -221,7 +221,7 @@ fn is_denied(scope: &Scope<'_, '_>, path: &str, probe: &str) -> bool {
     single.into_iter().any(|condition| {
         let text = condition.text().unwrap_or_default();
         match condition.op.as_str() {
-            "regex" => Shape::of(&text).is_some_and(|shape| shape.pattern.is_match(probe)),
+            "regex" => Shape::of(&text).is_some_and(|shape| shape.finds(probe)),
             "contains" => !text.is_empty() && probe.contains(&text),
             _ => false,
         }
