@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::walk::escaped;
 use crate::json::{Document, Kind, Limits, Value, is_case_variant};
 use crate::policy::{KeyRule, StandIn};
 
@@ -110,6 +109,15 @@ pub(super) fn join<'r>(found: Vec<Found<'r>>, keyed: Vec<Found<'r>>) -> Vec<Foun
             _ => joined.push(next),
         }
     }
+}
+
+/// A text as it stands between the quotes of a JSON string.
+pub(super) fn escaped(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::keys::{self, Found};
-use super::message::{Findings, Uninspected};
+use super::findings::{Findings, Uninspected};
+use super::keys::{self, Found, escaped};
 use super::room::{Mask, Room};
 use crate::json::{Edits, Kind, Text, Value};
 use crate::order;
@@ -334,13 +334,4 @@ fn shown(text: &str, masks: &[Masked]) -> Option<String> {
 fn inner(value: Value<'_>) -> Range<usize> {
     let span = value.span();
     span.start.saturating_add(1)..span.end.saturating_sub(1)
-}
-
-/// A text as it stands between the quotes of a JSON string.
-pub(super) fn escaped(text: &str) -> String {
-    let quoted = serde_json::to_string(text).unwrap_or_default();
-    let inner = quoted
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    inner.unwrap_or_default().to_owned()
 }
