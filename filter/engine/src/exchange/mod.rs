@@ -5,11 +5,13 @@
 //! body, the end.
 
 mod ask;
+mod asked;
 mod batch;
 mod body;
 mod call;
 mod caller;
 mod context;
+mod decision;
 mod early;
 mod forward;
 mod head;
