@@ -1,8 +1,8 @@
 //! MCP beside other traffic on one listener, in a real Envoy: `envoy/other-traffic.yaml` leaves the other traffic alone, and
 //! no spelling of the MCP server's path gets past the gate, there or in the file where everything is judged.
 
-use host_tests::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION, Options};
-use host_tests::wire::{Mark, Outcome, Session, Upstream, ordinary_headers};
+use toolgate_rig::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION, Options};
+use toolgate_rig::wire::{Mark, Outcome, Session, Upstream, ordinary_headers};
 
 const DENIED: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"close_account","arguments":{}}}"#;
 const ALLOWED: &[u8] =
@@ -80,7 +80,7 @@ impl Rig {
         let (mcp, web) = (Upstream::start().unwrap(), Upstream::start().unwrap());
         let mut config = Config::shipped(file).unwrap();
         config = config
-            .wasm(&host_tests::wasm::artifact().unwrap())
+            .wasm(&toolgate_host::wasm::artifact().unwrap())
             .unwrap()
             .upstream(([127, 0, 0, 1], mcp.port()).into())
             .unwrap();
@@ -259,9 +259,9 @@ fn headers_with_underscores_are_refused() {
 #[test]
 fn callers_cannot_have_a_call_repeated() {
     let rig = Rig::start(PRODUCTION, DEFAULT_VERSION);
-    rig.mcp.script(Some(host_tests::wire::Reply {
+    rig.mcp.script(Some(toolgate_rig::wire::Reply {
         status: 503,
-        ..host_tests::wire::Reply::json("{}")
+        ..toolgate_rig::wire::Reply::json("{}")
     }));
     let mut headers = ordinary_headers();
     for (name, value) in [

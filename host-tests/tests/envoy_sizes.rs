@@ -7,9 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use host_tests::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION, Options};
-use host_tests::wire::{Mark, Reply, Upstream, Upstream2};
 use serde_json::{Value, json};
+use toolgate_rig::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION, Options};
+use toolgate_rig::wire::{Mark, Reply, Upstream, Upstream2};
 
 /// It filters lists, inspects results and looks at arguments: everything is held whole.
 const POLICY: &str = r#"{"version": "1", "default": "deny", "hide": ["secret"],
@@ -39,7 +39,7 @@ fn pem(name: &str) -> PathBuf {
 fn start(version: &str, tls: bool, http2: bool, port: u16) -> Envoy {
     let mut config = Config::production().unwrap();
     config = config
-        .wasm(&host_tests::wasm::artifact().unwrap())
+        .wasm(&toolgate_host::wasm::artifact().unwrap())
         .unwrap()
         .upstream(([127, 0, 0, 1], port).into())
         .unwrap()
