@@ -142,6 +142,9 @@ fn arrived(server: &Upstream) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// Method, path, headers and body.
+type Sent<'s> = (&'s str, &'s str, &'s [(&'s str, &'s str)], &'s [u8]);
+
 const PRODUCTION: &str = "envoy/envoy.yaml";
 const OTHER_TRAFFIC: &str = "envoy/other-traffic.yaml";
 
@@ -155,7 +158,7 @@ fn other_traffic_passes_untouched() {
             ("content-type", "image/png"),
             ("authorization", "Basic eDp5"),
         ];
-        let web: [(&str, &str, &[(&str, &str)], &[u8]); 6] = [
+        let web: [Sent<'_>; 6] = [
             ("POST", "/static/x", &form, b"a=1&b=%20"),
             ("PUT", "/static/x", &png, b"\x89PNG\r\n\x00\xff"),
             (
@@ -176,7 +179,7 @@ fn other_traffic_passes_untouched() {
                 (format!("{method} {path} HTTP/1.1").as_str(), body)
             );
         }
-        let oauth: [(&str, &str, &[(&str, &str)], &[u8]); 4] = [
+        let oauth: [Sent<'_>; 4] = [
             (
                 "POST",
                 "/token",

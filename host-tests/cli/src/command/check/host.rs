@@ -150,8 +150,18 @@ pub(super) fn member<'d>(value: Value<'d>, name: &str) -> Option<Value<'d>> {
 struct Plugin<'d> {
     name: String,
     config: Option<Value<'d>>,
-    /// Whether Envoy's own options stand beside it.
+    /// Where Envoy's own options stand.
     options: Option<Value<'d>>,
+    carries: Carries,
+}
+
+/// How a plugin's configuration comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    /// As an `Any` of Envoy's.
+    Any,
+    /// As values of a Kubernetes resource.
+    Values,
 }
 
 struct Walk<'w> {
@@ -227,14 +237,24 @@ impl Walk<'_> {
             name: text(value, "name").unwrap_or_default(),
             config: None,
             options: None,
+            carries: Carries::Values,
         };
         let mut names = vec![plugin.name.clone()];
         if let Some(vm) = member(value, "vm_config") {
             plugin.config = value.get("configuration");
             plugin.options = Some(value);
+            plugin.carries = Carries::Any;
             names.extend(text(value, "root_id"));
             names.extend(text(vm, "vm_id"));
             names.extend(member(vm, "code").map(|code| code.raw().to_owned()));
+        } else if let (true, Some(path)) = (self.kubernetes, value.text_at("path")) {
+            // Envoy Gateway: a patch that sets it in a plugin.
+            plugin.config = value
+                .get("value")
+                .filter(|_| path.ends_with("configuration"));
+            plugin.config?;
+            plugin.name = "toolgate".to_owned();
+            plugin.carries = Carries::Any;
         } else if let (true, Some(url)) = (self.kubernetes, value.get("url")) {
             // Istio: WasmPlugin, and `wasm` of a TrafficExtension.
             plugin.config = value.get("pluginConfig");
@@ -280,14 +300,14 @@ impl Walk<'_> {
         };
         let kind = config.text_at("@type").unwrap_or_default();
         let inner = config.get("value");
-        let judged = match (plugin.options.is_some(), kind.rsplit('.').next(), inner) {
-            (false, _, _) => self.carried_as_values(config, "Kubernetes'"),
-            (true, Some("StringValue"), Some(text)) => self.carried_as_text(text),
-            (true, Some("Struct"), Some(values)) => {
+        let judged = match (plugin.carries, kind.rsplit('.').next(), inner) {
+            (Carries::Values, _, _) => self.carried_as_values(config, "Kubernetes'"),
+            (Carries::Any, Some("StringValue"), Some(text)) => self.carried_as_text(text),
+            (Carries::Any, Some("Struct"), Some(values)) => {
                 self.warn(&warning::STRUCT, values, "the policy is a `Struct`");
                 self.carried_as_values(values, "Envoy's")
             }
-            (true, _, _) => {
+            (Carries::Any, _, _) => {
                 self.error(config, "expected `\"@type\": type.googleapis.com/google.protobuf.StringValue` and the configuration as JSON text in `value`");
                 return;
             }

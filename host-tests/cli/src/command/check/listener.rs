@@ -158,6 +158,10 @@ impl Look<'_> {
         let mut members = value.members();
         while let Some((key, inner)) = members.next_with_key() {
             let key = key.as_str().unwrap_or_default();
+            // A listener inside is looked at by itself.
+            if member(inner, "filter_chains").is_some() {
+                continue;
+            }
             let warning = match &*key {
                 "initial_stream_window_size" | "initialStreamWindowSize" => &warning::WINDOW,
                 "per_connection_buffer_limit_bytes"
