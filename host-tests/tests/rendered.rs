@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use toolgate_cli::command::Paint;
 use toolgate_cli::command::check;
 use toolgate_cli::command::render::{Host, Options, run};
-use toolgate_rig::envoy::{Config, Envoy};
+use toolgate_document::{Document, Format};
+use toolgate_rig::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION};
 use toolgate_rig::identity::token_sha256;
 use toolgate_rig::wire::{Mark, Outcome, Session, Upstream, ordinary_headers};
 
@@ -242,4 +243,61 @@ fn a_policy_that_is_watched_changes_live_by_rendering_it_again() {
         server.seen(Mark::default(), None).requests.len(),
         before + 1
     );
+}
+
+/// Every listener in the resources, as Envoy's own configuration, and every connection manager's settings.
+fn listeners(resources: &str) -> Vec<Value> {
+    fn visit(value: &Value, found: &mut Vec<Value>) {
+        if value.get("filter_chains").is_some() {
+            found.push(value.clone());
+            return;
+        }
+        match value {
+            Value::Object(members) => members.values().for_each(|inner| visit(inner, found)),
+            Value::Array(items) => items.iter().for_each(|inner| visit(inner, found)),
+            _ => {}
+        }
+    }
+    let documents = Document::parse_host("rendered", resources, Format::Yaml).unwrap();
+    let mut found = Vec::new();
+    for document in documents {
+        visit(&serde_json::from_str(document.json()).unwrap(), &mut found);
+    }
+    found
+}
+
+#[test]
+fn envoy_takes_the_consoles_of_kubernetes_hosts() {
+    let wasm = toolgate_host::wasm::artifact().unwrap();
+    for host in [Host::Istio, Host::EnvoyGateway] {
+        let directory = directory(ASKS);
+        let mut options = options(&directory, host, "mcp.tools:8080");
+        options.wasm = Some(wasm.clone());
+        let found = listeners(&rendered(&options));
+        assert_eq!(found.len(), 1, "{host:?}");
+        let bootstrap =
+            json!({"node": {"id": "a", "cluster": "a"}, "static_resources": {"listeners": found}});
+        for version in [DEFAULT_VERSION, OLDEST_VERSION] {
+            for (text, right) in [
+                (bootstrap.to_string(), true),
+                (
+                    bootstrap
+                        .to_string()
+                        .replace("\\\"approvers\\\"", "\\\"approvrs\\\""),
+                    false,
+                ),
+            ] {
+                let path = directory.join("console.json");
+                std::fs::write(&path, &text).unwrap();
+                let output =
+                    std::process::Command::new(toolgate_rig::envoy::binary(version).unwrap())
+                        .args(["--mode", "validate", "-l", "error", "-c"])
+                        .arg(&path)
+                        .output()
+                        .unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.success(), right, "{host:?} {version}: {said}");
+            }
+        }
+    }
 }
