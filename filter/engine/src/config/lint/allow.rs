@@ -109,7 +109,9 @@ fn leak(scope: &Scope<'_, '_>, condition: &Condition<'_>) -> Option<(&'static Li
     } else {
         None
     };
-    let url = about(&URL_WORDS) || text.contains("://");
+    // A SPIFFE ID is a name that nobody opens.
+    let named = text.starts_with("spiffe://");
+    let url = (about(&URL_WORDS) || text.contains("://")) && !named;
     if (url || about(&HOST_WORDS) || about(&MAIL_WORDS))
         && let Some(example) = other_host(op, &text, shape.as_ref(), url)
     {
