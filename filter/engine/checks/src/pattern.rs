@@ -30,7 +30,8 @@ pub fn patterns(data: &[u8]) {
     let rounds = if text.is_ascii() { 1 } else { places };
     let most = places * rounds * most_per_byte(&pattern);
     assert!(spent <= most, "{spent} > {most}");
-    assert_eq!(is_match, Ok(theirs.is_match(text)));
+    // Not its `is_match`: that misses `(?:\B|éa)x?` in `aéa`, because it stops at the empty match within the character.
+    assert_eq!(is_match, Ok(theirs.find(text).is_some()));
 
     let again = Pattern::new(source).expect("a pattern");
     assert_eq!(again.is_match(text, &Budget::new(spent)), is_match);

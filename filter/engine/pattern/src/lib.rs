@@ -25,7 +25,6 @@
 mod automaton;
 mod begin;
 mod budget;
-mod class;
 mod search;
 mod translate;
 

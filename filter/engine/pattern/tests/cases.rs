@@ -40,6 +40,8 @@ const FOUND: &[Row] = &[
     (r"[^a]", "é漢a", &[(0, 2), (2, 5)]),
     (r"(?:\B|x)é?", "aéa", &[]),
     (r"é??|\B漢", "漢é", &[]),
+    // Nothing within a character ends the way of a match that began before it.
+    (r"(?:\B|éa x)é?", "aéa x", &[(1, 6)]),
     // Matches next to each other, and next to empty ones.
     (r"a*", "baac", &[(1, 3)]),
     (r"a??b?", "ab", &[(1, 2)]),

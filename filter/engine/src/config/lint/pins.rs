@@ -60,6 +60,10 @@ fn gaps(schema: Value<'_>, compiled: &Schema, at: &str, found: &mut Found) {
             }
             GapKind::Pattern => match Pattern::new(&text).err() {
                 Some(error) => format!("the pattern is not enforced: {error}"),
+                None if keyword == "pattern" => {
+                    "the pattern is not enforced: the patterns of this schema are too large together"
+                        .to_owned()
+                }
                 None => format!(
                     "`{keyword}` is not enforced: a pattern of `patternProperties` is not supported"
                 ),

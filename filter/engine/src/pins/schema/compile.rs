@@ -48,6 +48,9 @@ const UNCHECKED: &[&str] = &[
     "unevaluatedProperties",
 ];
 
+/// Most bytes that the patterns of one schema may take: a server writes them, and a few characters (`.{0,1000}`) can take 300 KiB.
+const MOST_PATTERN_BYTES: usize = 2 << 20;
+
 const BOUNDS: [(&str, Relation); 4] = [
     ("minimum", Relation::AtLeast),
     ("maximum", Relation::AtMost),
@@ -79,6 +82,7 @@ impl Schema {
             known: Vec::new(),
             nodes: Vec::new(),
             gaps: Vec::new(),
+            pattern_bytes: 0,
         };
         compiler.node(root);
         // Compiling a schema finds others.
@@ -106,6 +110,8 @@ struct Compiler<'d> {
     known: Vec<Value<'d>>,
     nodes: Vec<Vec<Check>>,
     gaps: Vec<Gap>,
+    /// What its patterns take so far.
+    pattern_bytes: usize,
 }
 
 impl<'d> Compiler<'d> {
@@ -155,7 +161,10 @@ impl<'d> Compiler<'d> {
     }
 
     fn pattern(&mut self, at: Value<'_>, source: &str) -> Option<Pattern> {
-        let pattern = Pattern::new(source).ok();
+        let pattern = Pattern::new(source).ok().filter(|pattern| {
+            self.pattern_bytes = self.pattern_bytes.saturating_add(pattern.bytes());
+            self.pattern_bytes <= MOST_PATTERN_BYTES
+        });
         if pattern.is_none() {
             self.gap(at, GapKind::Pattern);
         }

@@ -49,7 +49,7 @@ pub enum GapKind {
     Unknown,
     /// A value its keyword cannot have.
     Malformed,
-    /// A pattern that RE2 does not have, or reads differently.
+    /// A pattern that RE2 does not have, or reads differently, or one too many: all of a schema take at most 2 MiB.
     Pattern,
     /// A `$ref` that leads out of the schema, or nowhere.
     Reference,

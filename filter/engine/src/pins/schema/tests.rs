@@ -393,6 +393,17 @@ fn work_is_bounded() {
 }
 
 #[test]
+fn patterns_of_a_schema_are_bounded_together() {
+    let large = r#"{"pattern":".{0,1000}"}"#;
+    let many = format!("{{\"allOf\":[{}]}}", [large; 20].join(","));
+    let schema = Schema::compile(many).unwrap();
+    let gaps = schema.gaps().iter();
+    assert!(gaps.clone().all(|gap| gap.kind == GapKind::Pattern));
+    assert!((10..20).contains(&gaps.count()));
+    assert!(schema.patterns() > 2);
+}
+
+#[test]
 fn what_is_not_enforced_is_told_apart() {
     let gaps = |schema: &str| -> Vec<(String, GapKind)> {
         let schema = Schema::compile(schema.to_owned()).unwrap();

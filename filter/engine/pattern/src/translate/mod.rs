@@ -1,7 +1,10 @@
 //! Go's syntax, checked and rewritten into the few constructs that are compiled.
 
-use super::class::Class;
+mod bracket;
+mod class;
+
 use super::{PatternError, Result};
+use class::Class;
 
 /// Largest repetition count, as in Go.
 const MAX_REPEAT: u32 = 1000;
@@ -25,7 +28,7 @@ pub fn translate(pattern: &str) -> Result<String> {
 }
 
 /// Adds a character that stands for itself, spelled so that no engine takes it for anything else.
-pub(crate) fn push_literal(out: &mut String, char: char) {
+fn push_literal(out: &mut String, char: char) {
     if char.is_ascii_alphanumeric() || !char.is_ascii() {
         out.push(char);
     } else {
@@ -349,96 +352,5 @@ impl Translator<'_> {
         let code = hex.then(|| u32::from_str_radix(digits, 16).ok()).flatten();
         code.and_then(char::from_u32)
             .ok_or_else(|| unsupported("\\x", "write `\\x7F` or `\\x{10FFFF}`"))
-    }
-
-    /// A class; its `[` has been read.
-    fn class(&mut self) -> Result<()> {
-        let negated = self.eat("^");
-        let mut class = Class::default();
-        let mut first = true;
-        loop {
-            let Some(char) = self.next() else {
-                return Err(unsupported("[", "the class has no `]`"));
-            };
-            if char == ']' && !first {
-                break;
-            }
-            first = false;
-            let part = match char {
-                '[' => self.posix()?,
-                '\\' => self.perl(),
-                _ => None,
-            };
-            match part {
-                Some(part) => class.add_all(part),
-                None => self.range(char, &mut class)?,
-            }
-        }
-        if self.fold {
-            class = class.folded();
-        }
-        class.write(negated, &mut self.out);
-        Ok(())
-    }
-
-    /// `\w` and its like inside a class; its backslash has been read.
-    fn perl(&mut self) -> Option<Class> {
-        let class = self.rest.chars().next().and_then(Class::perl)?;
-        self.next();
-        Some(class)
-    }
-
-    fn range(&mut self, char: char, class: &mut Class) -> Result<()> {
-        let low = self.class_character(char)?;
-        let mut high = low;
-        if self.rest.starts_with('-') && !self.rest.starts_with("-]") {
-            self.rest = self.rest.strip_prefix('-').unwrap_or_default();
-            let char = self
-                .next()
-                .ok_or_else(|| unsupported("[", "the class has no `]`"))?;
-            high = self.class_character(char)?;
-            if high < low {
-                return Err(unsupported(&format!("{low}-{high}"), "the range is empty"));
-            }
-        }
-        class.add(low, high);
-        Ok(())
-    }
-
-    fn class_character(&mut self, char: char) -> Result<char> {
-        if char != '\\' {
-            return Ok(char);
-        }
-        match self.next() {
-            Some(escaped) => self.character(escaped),
-            None => Err(unsupported("\\", "the pattern ends in a backslash")),
-        }
-    }
-
-    /// `[:alpha:]` inside a class; its `[` has been read.
-    fn posix(&mut self) -> Result<Option<Class>> {
-        let Some((name, rest)) = self
-            .rest
-            .strip_prefix(':')
-            .and_then(|rest| rest.split_once(":]"))
-        else {
-            return Ok(None);
-        };
-        let plain = name.strip_prefix('^');
-        let Some(mut class) = Class::posix(plain.unwrap_or(name)) else {
-            return Err(unsupported(
-                &format!("[:{name}:]"),
-                "there is no such class",
-            ));
-        };
-        self.rest = rest;
-        if plain.is_some() {
-            // Both cases are taken out, as in Go: `(?i)[[:^lower:]]` has no letters.
-            if self.fold {
-                class = class.folded();
-            }
-            class = class.complement();
-        }
-        Ok(Some(class))
     }
 }

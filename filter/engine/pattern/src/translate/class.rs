@@ -1,20 +1,20 @@
-//! Sets of characters: what stands between `[` and `]`, and what `\w` and its like stand for.
+//! Sets of characters: what brackets, names such as `[:alpha:]`, and `\w` and its like stand for.
 //!
 //! All of them are written out as ranges, ASCII where Go means ASCII, with the other case where `(?i)` asks for it. What is
 //! compiled so needs no tables of Unicode, and means the same whatever library reads it.
 
-use super::translate::push_literal;
+use super::push_literal;
 
 /// A set of characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Class {
+pub(super) struct Class {
     /// In any order; they may overlap.
     ranges: Vec<(char, char)>,
 }
 
 impl Class {
     /// `\d`, `\s`, `\w` and their complements; `None` for any other letter.
-    pub(crate) fn perl(name: char) -> Option<Class> {
+    pub(super) fn perl(name: char) -> Option<Class> {
         let pairs: &[u8] = match name.to_ascii_lowercase() {
             'd' => b"09",
             // Without the vertical tab, as in Go.
@@ -31,7 +31,7 @@ impl Class {
     }
 
     /// `[:name:]`; `None` where there is no such class.
-    pub(crate) fn posix(name: &str) -> Option<Class> {
+    pub(super) fn posix(name: &str) -> Option<Class> {
         Some(Class::of(match name {
             "alnum" => b"09AZaz",
             "alpha" => b"AZaz",
@@ -61,17 +61,17 @@ impl Class {
     }
 
     /// Adds a range, both ends included.
-    pub(crate) fn add(&mut self, low: char, high: char) {
+    pub(super) fn add(&mut self, low: char, high: char) {
         self.ranges.push((low, high));
     }
 
     /// Adds another set.
-    pub(crate) fn add_all(&mut self, other: Class) {
+    pub(super) fn add_all(&mut self, other: Class) {
         self.ranges.extend(other.ranges);
     }
 
     /// The set with the other case of each of its ASCII letters.
-    pub(crate) fn folded(mut self) -> Class {
+    pub(super) fn folded(mut self) -> Class {
         for index in 0..self.ranges.len() {
             let Some((low, high)) = self.ranges.get(index).copied() else {
                 break;
@@ -90,7 +90,7 @@ impl Class {
     }
 
     /// Every other character.
-    pub(crate) fn complement(mut self) -> Class {
+    pub(super) fn complement(mut self) -> Class {
         self.ranges.sort_unstable();
         let mut others = Vec::new();
         // The first character that no range so far covers.
@@ -107,7 +107,7 @@ impl Class {
     }
 
     /// Writes it between brackets.
-    pub(crate) fn write(&self, negated: bool, out: &mut String) {
+    pub(super) fn write(&self, negated: bool, out: &mut String) {
         out.push_str(if negated { "[^" } else { "[" });
         for (low, high) in &self.ranges {
             push_literal(out, *low);
