@@ -3,6 +3,8 @@
 
 pub mod clock;
 pub mod input;
+#[cfg(feature = "lanes")]
+pub mod standard;
 mod store;
 
 pub use store::Memory;
