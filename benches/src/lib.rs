@@ -2,6 +2,8 @@
 //! processes do not turn.
 
 pub mod clock;
+#[cfg(feature = "lanes")]
+pub mod grants;
 pub mod input;
 #[cfg(feature = "lanes")]
 pub mod standard;

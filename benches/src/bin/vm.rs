@@ -9,11 +9,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use benches::input;
 use benches::standard::{Exchange, exchanges};
+use benches::{grants, input};
 use clap::{Parser, Subcommand};
 use host_tests::host::{Count, Function, Message, Module, Path, Profile, Vm, VmOptions};
 use host_tests::wasm;
+
+const DONE: &str =
+    r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"done"}]}}"#;
 
 /// Instructions and memory of the filter, without an Envoy.
 ///
@@ -52,6 +55,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         wasm: Option<PathBuf>,
     },
+    /// Instructions and memory beside small and large policies.
+    Growth,
     /// Linear memory as calls go by, every hundredth one of 64 KiB.
     Memory {
         #[arg(long, default_value_t = 20_000)]
@@ -64,6 +69,7 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Counts { files } => counts(&or_current(files)?),
+        Command::Growth => growth(),
         Command::Memory { requests, files } => memory(requests, &or_current(files)?),
         Command::Profile {
             exchange,
@@ -223,14 +229,13 @@ fn percent(part: u64, whole: u64) -> f64 {
 
 fn memory(requests: u32, files: &[PathBuf]) -> Result<()> {
     let policy = input::policy(20, 20);
-    let reply = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"done"}]}}"#;
     for file in files {
         let module = Module::from_file(file)?;
         let vm = Vm::configured(&module, VmOptions::default(), policy.as_bytes())?;
         println!("{}", file.display());
         for call in 1..=requests {
             let body = input::call(if call % 100 == 0 { 65_536 } else { 300 });
-            let reply = Message::response(200, "application/json", reply);
+            let reply = Message::response(200, "application/json", DONE);
             let exchange = vm.exchange(&Message::post("/mcp", body), reply);
             ensure!(exchange.forwarded(), "the call was refused: {exchange:?}");
             vm.take_logs();
@@ -238,6 +243,43 @@ fn memory(requests: u32, files: &[PathBuf]) -> Result<()> {
                 println!("  {call:>8} calls: {} KiB", vm.memory_bytes() >> 10);
             }
         }
+    }
+    Ok(())
+}
+
+/// A call beside few and many tools and grants: what it executes, what reading the policy executes, and what it keeps.
+fn growth() -> Result<()> {
+    let module = Module::from_file(wasm::artifact()?)?;
+    let token = grants::token(5);
+    let policies = [
+        ("10 tools", input::policy(10, 20)),
+        ("10,000 tools", input::policy(10_000, 20)),
+        ("10 grants", grants::policy(10)),
+        ("100,000 grants", grants::policy(100_000)),
+    ];
+    println!("| | policy, KiB | to read it | a call | linear memory, MiB |\n|---|---|---|---|---|");
+    for (name, policy) in policies {
+        let vm = Vm::configured(&module, VmOptions::default(), policy.as_bytes())?;
+        let read = vm.fuel_used();
+        let call = || -> Result<u64> {
+            let before = vm.fuel_used();
+            let reply = Message::response(200, "application/json", DONE);
+            let mut request = Message::post("/mcp", input::call(300));
+            if name.ends_with("grants") {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let exchange = vm.exchange(&request, reply);
+            ensure!(exchange.forwarded(), "the call was refused: {exchange:?}");
+            Ok(vm.fuel_used() - before)
+        };
+        // The first call finds no counter yet.
+        call()?;
+        let count = call()?;
+        println!(
+            "| {name} | {} | {read} | {count} | {:.1} |",
+            policy.len() >> 10,
+            vm.memory_bytes() as f64 / f64::from(1 << 20)
+        );
     }
     Ok(())
 }
