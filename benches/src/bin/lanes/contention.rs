@@ -9,7 +9,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
-use benches::input;
+use benches::{grants, input};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -28,6 +28,9 @@ const CALLS: usize = 12_000;
 /// Connections; Envoy spreads them over its workers.
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
+
+/// Callers, each with a grant, who take turns.
+const CALLERS: usize = 1000;
 
 /// How the calls count.
 struct Kind {
@@ -51,20 +54,17 @@ const KINDS: [Kind; 3] = [
     },
     Kind {
         name: "1,000 counters",
-        counters: 1000,
-        max: Some(CALLS / 1000 - 2),
+        counters: CALLERS,
+        max: Some(CALLS / CALLERS - 2),
     },
 ];
 
 impl Kind {
     fn policy(&self) -> String {
-        let mut policy: Value = serde_json::from_str(&cases::quiet()).unwrap_or_default();
+        let mut policy: Value = serde_json::from_str(&grants::policy(CALLERS)).unwrap_or_default();
+        policy["audit"] = json!({"log": false});
         let limits = self.max.map_or(json!([]), |max| {
-            let scope = if self.counters > 1 {
-                "session"
-            } else {
-                "policy"
-            };
+            let scope = if self.counters > 1 { "grant" } else { "policy" };
             json!([{"counter": "calls", "max": max, "window": "day", "scope": scope}])
         });
         policy["tools"][benches::TOOL]["limits"] = limits;
@@ -95,7 +95,7 @@ pub fn run(runtime: &Runtime, gate: &Path, directory: &Path) -> Result<()> {
                 let envoy = measure::start(&[lane], upstream, workers, directory)?;
                 let address = envoy.listener("gate").context("no listener")?;
                 let before = proc::cpu_time(envoy.pid())?;
-                let passed = runtime.block_on(send(address, kind.counters))?;
+                let passed = runtime.block_on(send(address))?;
                 let spent = proc::cpu_time(envoy.pid())? - before;
                 ensure!(
                     passed == kind.allowed(),
@@ -120,8 +120,8 @@ pub fn run(runtime: &Runtime, gate: &Path, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Sends the calls, those of each counter by turns, and returns how many passed.
-async fn send(address: SocketAddr, counters: usize) -> Result<usize> {
+/// Sends the calls, those of each caller by turns, and returns how many passed.
+async fn send(address: SocketAddr) -> Result<usize> {
     let request = cases::request("/mcp", &input::call(300));
     let request = String::from_utf8(request)?;
     let (next, passed) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
@@ -132,14 +132,13 @@ async fn send(address: SocketAddr, counters: usize) -> Result<usize> {
         stream.set_nodelay(true)?;
         let (request, next, passed) = (request.clone(), Rc::clone(&next), Rc::clone(&passed));
         running.push(tasks.spawn_local(async move {
-            const SESSION: &str = "9d3e-0a6f5a2d9f11";
             let mut connection = Connection::new(stream);
             while next.get() < CALLS {
                 let index = next.replace(next.get() + 1);
-                let session = format!("9d3e-{:012}", index % counters);
-                connection
-                    .write(request.replacen(SESSION, &session, 1).as_bytes())
-                    .await?;
+                let token = grants::token(index % CALLERS);
+                let head = format!("\r\nauthorization: Bearer {token}\r\ncontent-type");
+                let request = request.replacen("\r\ncontent-type", &head, 1);
+                connection.write(request.as_bytes()).await?;
                 let seen = connection.read_message(|_, body| {
                     Ok(std::str::from_utf8(body).is_ok_and(|body| body.contains(ANSWER)))
                 });
