@@ -11,7 +11,7 @@ use benches::grants::{policy, token};
 use benches::{Memory, exchange, gate, headers, input};
 use common::{CpuTime, criterion, is_measuring};
 use criterion::{BenchmarkId, Criterion};
-use host_tests::host::{Message, Module, Vm, VmOptions};
+use toolgate_host::{Message, Module, Vm, VmOptions};
 
 const COUNTS: [usize; 2] = [10, 100_000];
 
@@ -106,7 +106,7 @@ fn print_natively() {
 }
 
 fn print_wasm() {
-    let module = host_tests::wasm::artifact().and_then(Module::from_file);
+    let module = toolgate_host::wasm::artifact().and_then(Module::from_file);
     let module = module.unwrap_or_else(|error| panic!("{error:?}"));
     println!("\nin wasm");
     let mut vms: Vec<(usize, Vm)> = Vec::new();

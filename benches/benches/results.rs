@@ -9,10 +9,10 @@ use benches::clock::{Runner, compare, ratio, show};
 use benches::{Memory, NOW_NANOS, gate, headers, input};
 use common::{CpuTime, criterion, is_measuring};
 use criterion::{Criterion, Throughput};
-use host_tests::host::{Message, Module, Vm, VmOptions};
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, ReplyStep, Step};
 use toolgate_engine::time::Timestamp;
+use toolgate_host::{Message, Module, Vm, VmOptions};
 
 fn main() {
     let mut criterion = criterion();
@@ -85,7 +85,7 @@ fn lists(criterion: &mut Criterion<CpuTime>) {
 
 /// From 1 to 8 MiB, natively and in wasm, with nothing to look for and with everything.
 fn print_growth() {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     let module = Module::from_file(wasm).expect("the filter is a module");
     println!("\nA text result, CPU time of the whole exchange, in turns\n");
     println!(

@@ -1,6 +1,6 @@
 //! Policies with many grants.
 
-use host_tests::identity::token_sha256;
+use toolgate_rig::identity::token_sha256;
 
 use crate::input;
 

@@ -7,9 +7,8 @@ pub mod grants;
 pub mod input;
 #[cfg(feature = "lanes")]
 pub mod standard;
-mod store;
 
-pub use store::Memory;
+pub use toolgate_engine::counters::Memory;
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, Step};

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use host_tests::console::Shelf;
-use host_tests::host::{Message, Module, Outcome, Stream, Vm, VmOptions};
 use serde_json::{Value, json};
 use toolgate_engine::approvals::{self, Approver, State};
 use toolgate_engine::time::Timestamp;
+use toolgate_host::{Message, Module, Outcome, Stream, Vm, VmOptions};
+use toolgate_rig::stage::Shelf;
 
 use crate::{TOOL, headers, input};
 

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use benches::standard::exchanges;
-use host_tests::host::Module;
-use host_tests::wasm;
+use toolgate_host::Module;
+use toolgate_host::wasm;
 
 /// In thousandths of what the table says.
 const TOLERANCE: u64 = 50;

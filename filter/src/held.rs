@@ -135,7 +135,7 @@ impl Held {
     /// Asks the engine, and does what it says; the host acts on it when the tick is over.
     fn look_after(&mut self, now: Timestamp) {
         if let Some(newer) = live::newer(&self.plugin, self.epoch) {
-            perform::read_attributes(&mut self.exchange, &newer);
+            newer.read_attributes(&mut self.exchange);
             self.plugin = newer;
             self.epoch = live::epoch();
         }
@@ -180,7 +180,7 @@ impl Held {
         decide: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> T,
     ) -> T {
         let mut store = SharedData;
-        let mut cx = perform::context(&self.plugin, now, &mut store);
+        let mut cx = self.plugin.context(now, &mut store, count());
         decide(&mut self.exchange, &mut cx)
     }
 }

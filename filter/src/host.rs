@@ -7,6 +7,7 @@
 use std::ptr::null_mut;
 use std::time::Duration;
 
+use toolgate_engine::exchange;
 use toolgate_engine::time::Timestamp;
 
 /// A host call that failed.
@@ -16,6 +17,8 @@ pub enum Failure {
     NotFound,
     /// The stored version is another one.
     CasMismatch,
+    /// The host may not have room for it.
+    NoRoom,
     /// Anything else, with the ABI's status number.
     Other(u32),
 }
@@ -33,6 +36,15 @@ pub enum Buffer {
     ReplyBody = 1,
     /// The plugin's configuration.
     Configuration = 7,
+}
+
+/// What becomes of a buffer when the running callback returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The host has kept it since an earlier callback.
+    Held,
+    /// It was handed to this callback and goes on.
+    Passing,
 }
 
 /// Header maps, by their number in the ABI.
@@ -194,8 +206,15 @@ pub fn buffer(buffer: Buffer, size: usize) -> Result<Vec<u8>> {
     }
 }
 
-/// Puts `content` in place of the first `size` bytes of a buffer.
-pub fn set_buffer(buffer: Buffer, size: usize, content: &[u8]) -> Result<()> {
+/// Puts `content` in place of the `size` bytes of a buffer.
+///
+/// A held buffer that outgrows the host's limit ends the stream inside this call, and the host calls this VM back while
+/// the callback that asked for it still runs: the SDK panics, and Envoy 1.40 dies of it, process and all. So this fails
+/// where there is no certain room. A piece that passes may grow as it likes.
+pub fn set_buffer(buffer: Buffer, flow: Flow, size: usize, content: &[u8]) -> Result<()> {
+    if flow == Flow::Held && !exchange::has_room(size, content.len()) {
+        return Err(Failure::NoRoom);
+    }
     // SAFETY: pointer and length belong to a live slice.
     check(unsafe {
         proxy_set_buffer_bytes(buffer as u32, 0, size, content.as_ptr(), content.len())
@@ -312,7 +331,7 @@ pub fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<()> {
 
 /// Answers the request without forwarding it.
 pub fn send_local_response(status: u32, headers: &[(&str, String)], body: &[u8]) -> Result<()> {
-    const DETAILS: &str = "toolgate";
+    const DETAILS: &str = exchange::OWN_DETAILS;
     let headers = serialize_pairs(headers);
     // SAFETY: pointers and lengths belong to live slices. -1 stands for "no gRPC status".
     check(unsafe {
@@ -351,6 +370,13 @@ pub fn continue_request() -> Result<()> {
     const HTTP_REQUEST: u32 = 0;
     // SAFETY: no pointers.
     check(unsafe { proxy_continue_stream(HTTP_REQUEST) })
+}
+
+/// Lets a paused reply go on, when the running callback has returned.
+pub fn continue_reply() -> Result<()> {
+    const HTTP_RESPONSE: u32 = 1;
+    // SAFETY: no pointers.
+    check(unsafe { proxy_continue_stream(HTTP_RESPONSE) })
 }
 
 /// Sends a request of our own to a cluster and returns the number its answer comes under; `timeout` in seconds.

@@ -1,39 +1,8 @@
 //! Steps to host calls: what a stream's callbacks and the tick have in common.
 
-use toolgate_engine::exchange::{Context, Exchange, Step, header};
-use toolgate_engine::identity::Attributes;
-use toolgate_engine::time::Timestamp;
+use toolgate_engine::exchange::{Step, header};
 
-use crate::held;
-use crate::host::{self, Buffer, Map};
-use crate::plugin::Plugin;
-use crate::store::SharedData;
-
-/// What the engine may use.
-pub fn context<'a>(plugin: &'a Plugin, now: Timestamp, store: &'a mut SharedData) -> Context<'a> {
-    Context {
-        gate: &plugin.gate,
-        store,
-        now,
-        held: if plugin.ticks {
-            held::count()
-        } else {
-            usize::MAX
-        },
-    }
-}
-
-/// Hands the engine what a configuration needs to know of the connection and the route.
-pub fn read_attributes(exchange: &mut Exchange, plugin: &Plugin) {
-    if plugin.gate.attributes.is_empty() {
-        return;
-    }
-    let read = |name: &'static str| Some((name, host::property(&name.replace('.', "\0")).ok()?));
-    let attributes = plugin.gate.attributes.iter().copied().filter_map(read);
-    let attributes = Attributes(attributes.collect());
-    let bare = std::mem::replace(exchange, Exchange::new(String::new()));
-    *exchange = bare.with_attributes(attributes);
-}
+use crate::host::{self, Buffer, Flow, Map};
 
 /// Makes a paused request what is to be forwarded: without these headers, and with this body in place of the `size` bytes
 /// the host has. False if it could not be: then it must not go on.
@@ -47,7 +16,7 @@ fn replace_body(body: &[u8], size: usize) -> host::Result<()> {
     if header(&host::headers(Map::Request)?, LENGTH).is_some() {
         host::set_header(Map::Request, LENGTH, &body.len().to_string())?;
     }
-    host::set_buffer(Buffer::RequestBody, size, body)
+    host::set_buffer(Buffer::RequestBody, Flow::Held, size, body)
 }
 
 /// Answers the caller, if the step is a reply. Nothing goes upstream.

@@ -1,15 +1,14 @@
 //! A gate that is live: its configuration, and the streams it has to look after without being called for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
-use toolgate_engine::exchange::Exchange;
+use toolgate_engine::exchange::{Context, Exchange};
+use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
-use crate::held;
 use crate::host;
 use crate::metrics::Metrics;
 use crate::perform;
@@ -31,8 +30,9 @@ pub struct Plugin {
     pub recorder: Recorder,
     /// Streams whose headers are held and whose body has not begun, with the second by which it has to.
     awaited: RefCell<BTreeMap<u32, i64>>,
-    /// Streams whose reply is over although the server goes on.
-    closing: RefCell<BTreeSet<u32>>,
+    /// Streams that are to be closed, with the second after which: their reply is over although the server goes on, or came
+    /// before the request was judged.
+    closing: RefCell<BTreeMap<u32, i64>>,
     /// Announces questions and their answers.
     webhook: Webhook,
     /// Whether the host has ticks. Without them no call is held.
@@ -61,20 +61,47 @@ impl Plugin {
         }
     }
 
-    /// What is to be done without a stream's callback, under this root.
-    pub fn tick(self: &Rc<Self>, root: u32) {
-        let Ok(now) = host::now() else { return };
+    /// What the engine may use. `held` is how many requests of this VM wait for a person.
+    pub fn context<'a>(
+        &'a self,
+        now: Timestamp,
+        store: &'a mut SharedData,
+        held: usize,
+    ) -> Context<'a> {
+        Context {
+            gate: &self.gate,
+            store,
+            now,
+            held: if self.ticks { held } else { usize::MAX },
+        }
+    }
+
+    /// Hands the engine what the configuration needs to know of the connection and the route.
+    pub fn read_attributes(&self, exchange: &mut Exchange) {
+        if self.gate.attributes.is_empty() {
+            return;
+        }
+        let read =
+            |name: &'static str| Some((name, host::property(&name.replace('.', "\0")).ok()?));
+        let attributes = self.gate.attributes.iter().copied().filter_map(read);
+        exchange.set_attributes(Attributes(attributes.collect()));
+    }
+
+    /// What is to be done once a second without a stream's callback. `held` is how many requests wait under this root.
+    pub fn tick(&self, now: Timestamp, held: usize) {
         if self.second.replace(now.seconds()) != now.seconds() {
-            self.beat(now);
+            self.beat(now, held);
             if let Some(notify) = &self.gate.approvals.notify {
                 self.webhook.send(notify, &self.recorder.metrics, now);
             }
             self.end_overdue(now);
-            self.close_cut();
+            self.close_cut(now);
         }
-        let waits = held::tick(self, now);
-        // What comes now concerns the root again.
-        if host::set_effective_context(root).is_ok() && !waits && self.ticks_fast.get() {
+    }
+
+    /// Nothing waits for a person: the ticks come slower. The root has to be the effective context.
+    pub fn rest(&self) {
+        if self.ticks_fast.get() {
             self.tick_every(TICK);
         }
     }
@@ -102,8 +129,7 @@ impl Plugin {
     }
 
     /// Says that this VM is alive and what it holds, and how much all of them do.
-    fn beat(&self, now: Timestamp) {
-        let held = held::count_under(self);
+    fn beat(&self, now: Timestamp, held: usize) {
         let worker = Worker::of(&self.gate, self.recorder.number, now, held);
         control::beat(&mut SharedData, &worker);
         if let Ok(workers) = control::workers(&mut SharedData, now) {
@@ -133,26 +159,44 @@ impl Plugin {
     /// The reply of this stream is over: it is closed on the next tick, when what was said last has left.
     pub fn close_soon(&self, context: u32) {
         if let Ok(mut closing) = self.closing.try_borrow_mut() {
-            closing.insert(context);
+            closing.insert(context, i64::MIN);
+        }
+    }
+
+    /// This stream is closed unless it is [decided](Plugin::decided) in the next second. False where nobody would do that.
+    pub fn close_undecided(&self, context: u32) -> bool {
+        let (Ok(mut closing), Ok(now), true) =
+            (self.closing.try_borrow_mut(), host::now(), self.ticks)
+        else {
+            return false;
+        };
+        closing.insert(context, now.seconds().saturating_add(1));
+        true
+    }
+
+    /// This stream need not be closed any more.
+    pub fn decided(&self, context: u32) {
+        if let Ok(mut closing) = self.closing.try_borrow_mut() {
+            closing.remove(&context);
         }
     }
 
     /// The stream is gone.
     pub fn forget(&self, context: u32) {
         self.body_came(context);
-        if let Ok(mut closing) = self.closing.try_borrow_mut() {
-            closing.remove(&context);
-        }
+        self.decided(context);
     }
 
-    /// Closes streams whose reply is over.
-    fn close_cut(&self) {
-        let contexts = self
-            .closing
-            .try_borrow_mut()
-            .map(|mut closing| std::mem::take(&mut *closing))
-            .unwrap_or_default();
-        for context in contexts {
+    /// Closes streams that are to be closed.
+    fn close_cut(&self, now: Timestamp) {
+        let due: Vec<u32> = match self.closing.try_borrow_mut() {
+            Ok(mut closing) => closing
+                .extract_if(.., |_, after| *after < now.seconds())
+                .map(|(context, _)| context)
+                .collect(),
+            Err(_) => return,
+        };
+        for context in due {
             if host::set_effective_context(context).is_ok() {
                 let _open = host::close_downstream();
             }
@@ -178,7 +222,8 @@ impl Plugin {
             }
             let mut exchange = Exchange::new(self.recorder.next_id());
             let mut store = SharedData;
-            let mut cx = perform::context(self, now, &mut store);
+            // Nothing here begins to wait.
+            let mut cx = self.context(now, &mut store, usize::MAX);
             perform::answer(&exchange.body_timed_out(&mut cx));
             self.publish(&exchange, now);
         }

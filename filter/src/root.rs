@@ -7,6 +7,7 @@ use proxy_wasm::types::ContextType;
 use toolgate_engine::config::Configured;
 
 use crate::console;
+use crate::held;
 use crate::host::{self, Buffer, Level, Map};
 use crate::live;
 use crate::perform;
@@ -100,7 +101,13 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Role::Gate(plugin) = &self.role {
-            plugin.tick(self.id);
+            let Ok(now) = host::now() else { return };
+            plugin.tick(now, held::count_under(plugin));
+            let waits = held::tick(plugin, now);
+            // What comes now concerns the root again.
+            if host::set_effective_context(self.id).is_ok() && !waits {
+                plugin.rest();
+            }
         }
     }
 

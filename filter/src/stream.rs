@@ -2,6 +2,7 @@
 //!
 //! Whatever fails on the way to a decision ends in a refusal; whatever fails on the way back cuts the reply.
 
+mod early;
 mod reply;
 
 use std::rc::Rc;
@@ -9,11 +10,11 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, Step};
-use toolgate_engine::pep::Reply;
+use toolgate_engine::pep;
 use toolgate_engine::time::Timestamp;
 
 use crate::held::{self, Fate, Held};
-use crate::host::{self, Buffer, Map};
+use crate::host::{self, Buffer, Flow, Map};
 use crate::live;
 use crate::perform::{self, remove_all};
 use crate::plugin::Plugin;
@@ -31,6 +32,8 @@ enum Request {
     Forwarded,
     /// Answered here: nothing more goes upstream.
     Answered,
+    /// Over before it was decided: nothing goes upstream, and the reply is not the gate's.
+    Left,
 }
 
 /// One stream. Without a plugin (a host that serves before it configures) everything is refused.
@@ -44,6 +47,8 @@ pub struct Stream {
     epoch: u64,
     /// How much of the body at hand is buffered, as the host last said.
     buffered: usize,
+    /// What becomes of the piece of a reply at hand.
+    flow: Flow,
 }
 
 impl Stream {
@@ -61,6 +66,7 @@ impl Stream {
             reply: ReplyMode::Pass,
             epoch: live::epoch(),
             buffered: 0,
+            flow: Flow::Passing,
         }
     }
 
@@ -70,22 +76,13 @@ impl Stream {
         &mut self,
         step: impl FnOnce(&mut Exchange, &mut exchange::Context<'_>) -> Option<Step>,
     ) -> Step {
-        let unconfigured = || {
-            let body = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"the gate has no configuration"}}"#;
-            let headers = vec![("content-type", "application/json".to_owned())];
-            Step::Reply(Reply {
-                status: 503,
-                headers,
-                body: body.to_vec(),
-            })
-        };
         let Some(plugin) = self.plugin.clone() else {
-            return unconfigured();
+            return Step::Reply(pep::unconfigured());
         };
         let time = host::now();
         let now = time.unwrap_or(Timestamp::from_nanos(0));
         let mut store = SharedData;
-        let mut cx = perform::context(&plugin, now, &mut store);
+        let mut cx = plugin.context(now, &mut store, held::count());
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
         if !matches!(step, Step::Buffer) {
@@ -116,6 +113,7 @@ impl Stream {
                     return self.answer(&failed);
                 }
                 self.request = Request::Forwarded;
+                self.release_early();
                 FilterAction::Continue
             }
             reply @ Step::Reply(_) => self.answer(&reply),
@@ -124,6 +122,7 @@ impl Stream {
 
     fn answer(&mut self, reply: &Step) -> FilterAction {
         self.request = Request::Answered;
+        self.drop_early();
         perform::answer(reply);
         FilterAction::Pause
     }
@@ -151,12 +150,14 @@ impl Stream {
         if self.request != Request::Held {
             return;
         }
-        self.request = Request::Answered;
+        self.request = Request::Left;
         if let Some(mut held) = held::take(self.context) {
+            self.request = match held.fate {
+                Fate::Waiting => Request::Left,
+                Fate::Forwarded => Request::Forwarded,
+                Fate::Answered => Request::Answered,
+            };
             held.abandon();
-            if held.fate == Fate::Forwarded {
-                self.request = Request::Forwarded;
-            }
             self.exchange = held.exchange;
             self.plugin = Some(held.plugin);
         }
@@ -184,7 +185,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> FilterAction {
         if let Some(plugin) = &self.plugin {
-            perform::read_attributes(&mut self.exchange, plugin);
+            plugin.read_attributes(&mut self.exchange);
         }
         let headers = host::headers(Map::Request);
         let step = self.decide(|exchange, cx| {
@@ -211,7 +212,7 @@ impl HttpContext for Stream {
         self.buffered = size;
         match self.request {
             Request::Forwarded => FilterAction::Continue,
-            Request::Held | Request::Answered => FilterAction::Pause,
+            Request::Held | Request::Answered | Request::Left => FilterAction::Pause,
             Request::Open if end_of_stream => self.request_complete(),
             Request::Open => {
                 let step = self.decide(|exchange, cx| Some(exchange.request_size(cx, size)));
@@ -225,7 +226,7 @@ impl HttpContext for Stream {
         // With trailers no body callback ever sees the end of the stream.
         match self.request {
             Request::Forwarded => FilterAction::Continue,
-            Request::Held | Request::Answered => FilterAction::Pause,
+            Request::Held | Request::Answered | Request::Left => FilterAction::Pause,
             Request::Open => self.request_complete(),
         }
     }
@@ -249,6 +250,7 @@ impl HttpContext for Stream {
             plugin.forget(self.context);
         }
         self.take_back();
+        self.record_early();
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {

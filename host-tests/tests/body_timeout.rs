@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::host::{Message, Module, Vm, VmOptions};
-use host_tests::wasm;
+use toolgate_host::wasm;
+use toolgate_host::{Message, Module, Vm, VmOptions};
+use toolgate_rig::envoy::{Config, Envoy, Options};
 
 const POLICY: &str = r#"{"version": "1", "default": "allow", "http": {"body_timeout": "2s"}}"#;
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;

@@ -8,8 +8,6 @@ use std::fs;
 use std::path::Path;
 
 use form::{Case, Step, fill};
-use host_tests::console::{Shelf, document};
-use host_tests::host::{Clock, Headers, Message, Module, SharedData, Vm, VmOptions};
 use serde_json::Value;
 use toolgate_engine::audit;
 use toolgate_engine::config::{Configured, Console};
@@ -17,6 +15,8 @@ use toolgate_engine::console::{self, Body, MAX_BODY};
 use toolgate_engine::control;
 use toolgate_engine::counters::Store as _;
 use toolgate_engine::time::Timestamp;
+use toolgate_host::{Clock, Headers, Message, Module, SharedData, Vm, VmOptions};
+use toolgate_rig::stage::{Shelf, document};
 
 /// 2026-01-15T10:30:00Z
 const START: u64 = 1_768_473_000_000_000_000;
@@ -179,7 +179,7 @@ fn read_records(line: &str) -> Vec<Value> {
 
 #[test]
 fn every_case_holds_everywhere() {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     let module = Module::from_file(wasm).expect("the filter is a module");
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console");
     let mut wrong = String::new();

@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use host_tests::host::{Clock, Headers, Message, Module};
-use host_tests::policytest::backend::{Agreeing, Backend, Observed, Running, Upstream};
-use host_tests::wire::{
+use toolgate_cli::policytest::backend::{Agreeing, Backend, Observed, Running, Upstream};
+use toolgate_host::{Clock, Headers, Message, Module};
+use toolgate_rig::wire::{
     self, Answer, DEFAULT_POLICY, Framing, Outcome, RequestCase, Seen, Verdict, corpus, judge,
     judge_reply,
 };
 
 fn backend() -> Agreeing {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     Agreeing::new(Module::from_file(wasm).expect("the filter is a module"))
 }
 

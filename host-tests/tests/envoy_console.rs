@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::wasm;
 use readme::Passage;
+use toolgate_host::wasm;
+use toolgate_rig::envoy::{Config, Envoy, Options};
 
 const README: &str = "envoy/approvals/README.md";
 /// Where the commands put their files.
@@ -52,7 +52,7 @@ impl Session {
         session.place = place;
         let here = session.place.to_str().unwrap().to_owned();
         session.real.insert(PLACE, here);
-        let toolgate = env!("CARGO_BIN_EXE_toolgate").to_owned();
+        let toolgate = env!("CARGO_BIN_EXE_toolgate-under-test").to_owned();
         session.real.insert("cargo toolgate", toolgate);
         session
     }

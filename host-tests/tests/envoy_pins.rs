@@ -3,12 +3,6 @@
 
 use std::time::Duration;
 
-use host_tests::cli::{Paint, pin, scan};
-use host_tests::document::{Document, Format};
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::scan::Era;
-use host_tests::upstream::{NAMES, Upstream};
-use host_tests::wasm;
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, ProtocolVersion, Tool,
 };
@@ -17,6 +11,12 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
+use toolgate_cli::command::{Paint, pin, scan};
+use toolgate_cli::scan::Era;
+use toolgate_document::{Document, Format};
+use toolgate_host::wasm;
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::upstream::{NAMES, Upstream};
 
 /// One of them says more than before, the other wants more.
 fn changed() -> Vec<Tool> {

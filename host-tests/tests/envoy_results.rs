@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use host_tests::document::Document;
-use host_tests::envoy::{Envoy, Options};
-use host_tests::identity::{Client, Place, Reply};
-use host_tests::upstream::Upstream;
 use serde_json::{Value, json};
+use toolgate_document::Document;
+use toolgate_rig::envoy::{Envoy, Options};
+use toolgate_rig::identity::{Client, Place, Reply};
+use toolgate_rig::upstream::Upstream;
 
 /// The policy of an example, as JSON.
 fn example(name: &str) -> Value {

@@ -1,17 +1,17 @@
 //! The hostile corpus on a real Envoy, and the promise that it serves: what is refused leaves no byte upstream.
 //!
-//! The cases are data, under `corpus/`. `cargo run -p host-tests --bin wire -- --help` replays them with a table.
+//! The cases are data, under `corpus/`. `cargo run -p toolgate-rig --bin wire -- --help` replays them with a table.
 
-use host_tests::envoy::DEFAULT_VERSION;
-use host_tests::wire::run::{self, Downstream, Plan};
-use host_tests::wire::{
+use toolgate_rig::envoy::DEFAULT_VERSION;
+use toolgate_rig::wire::run::{self, Downstream, Plan};
+use toolgate_rig::wire::{
     DEFAULT_POLICY, Lane, Outcome, RequestCase, Rig, Verdict, corpus, judge, send_http1,
     send_http2, tool_denial,
 };
-use host_tests::wire::{Observed, Report};
+use toolgate_rig::wire::{Observed, Report};
 
 fn requests(downstream: Downstream) -> Report {
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     let plan = Plan {
         envoy: DEFAULT_VERSION,
         wasm: Some(&wasm),
@@ -22,7 +22,7 @@ fn requests(downstream: Downstream) -> Report {
 }
 
 fn replies(downstream: Downstream) -> Report {
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     let plan = Plan {
         envoy: DEFAULT_VERSION,
         wasm: Some(&wasm),
@@ -69,7 +69,7 @@ fn hidden_tools_do_not_come_back_to_http2_clients() {
 /// Promises 1 and 2: judged is executed, and a refused call leaves zero bytes at the upstream, headers included.
 #[test]
 fn a_denied_call_leaves_no_byte_upstream_and_an_allowed_one_arrives_as_it_was_sent() {
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     let rig = Rig::start(DEFAULT_VERSION, Some(&wasm), DEFAULT_POLICY).unwrap();
     rig.probe(Lane::Plain).unwrap();
     type Send = fn(u16, &RequestCase) -> anyhow::Result<Outcome>;

@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use host_tests::cli::explain::{Options, run};
-use host_tests::cli::{Paint, TEST_FILES, find};
-use host_tests::document::{Document, Format};
-use host_tests::explain::{Question, explain, explain_with};
-use host_tests::policytest::{Ask, Credentials, Kind, Protocol, TestFile, What};
 use serde_json::{Map, Value, json};
+use toolgate_checks::Random;
+use toolgate_cli::command::explain::{Options, run};
+use toolgate_cli::command::{Paint, TEST_FILES, find};
+use toolgate_cli::explain::{Question, explain, explain_with};
+use toolgate_cli::policytest::{Ask, Credentials, Kind, Protocol, TestFile, What};
+use toolgate_document::{Document, Format};
 use toolgate_engine::pdp::{Mark, TraceVerdict};
 
 const NOW: u64 = 1_768_473_000_000_000_000;
@@ -102,22 +103,6 @@ tools:
     limits: [{counter: all, max: 3, window: minute}]
 "##;
 
-/// A small deterministic generator.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())].clone()
-    }
-}
-
 #[test]
 fn agrees_on_calls_of_every_kind() {
     let tools = [
@@ -148,7 +133,7 @@ fn agrees_on_calls_of_every_kind() {
         json!("https://evil.example/"),
     ];
     let keys = ["a", "b", "c", "n", "list", "url", "bad"];
-    let mut dice = Dice(20_260_115);
+    let mut dice = Random::new(20_260_115);
     let mut verdicts = [0; 4];
     let credentials =
         |yaml: &str| Credentials::of(&Document::parse("policy", yaml, Format::Yaml).unwrap());
@@ -159,7 +144,7 @@ fn agrees_on_calls_of_every_kind() {
         for key in keys {
             // `bad` is rare, or nothing would get past it.
             if dice.below(10) < if key == "bad" { 1 } else { 7 } {
-                arguments.insert(key.to_owned(), dice.one(&values));
+                arguments.insert(key.to_owned(), dice.one_of(&values));
             }
         }
         // Half of them are near what the policy wants.
@@ -175,7 +160,7 @@ fn agrees_on_calls_of_every_kind() {
             arguments.remove("bad");
             arguments.remove("url");
         }
-        let mut question = tool(dice.one(&tools), &Value::Object(arguments));
+        let mut question = tool(dice.one_of(&tools), &Value::Object(arguments));
         question.earlier = [0, 0, 1, 2, 3, 5][dice.below(6)];
         question.ask.session = (dice.below(2) == 0).then(|| "s-1".to_owned());
         question.ask.protocol = Protocol::ALL[dice.below(5)].1;

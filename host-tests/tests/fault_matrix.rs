@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use host_tests::host::{Exchange, Faults, Module, Outcome, Status, When};
-use run::{PLACES, Place, Run, SUBJECTS, Subject};
+use run::{ADDRESS, PLACES, Place, Run, SUBJECTS, Subject, TOO_LARGE};
+use toolgate_host::{Exchange, Faults, Module, Outcome, Status, When};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -53,6 +53,12 @@ fn outcome(
     let got = &exchange.downstream;
     if subject == Subject::List && got.text().contains("secret") {
         return Err(format!("a hidden tool was listed: {}", got.text()));
+    }
+    if got.text().contains(ADDRESS.trim()) {
+        return Err("a secret was shown".to_owned());
+    }
+    if exchange.crashed {
+        return Err("the process crashed".to_owned());
     }
     if exchange.panicked {
         return Ok(if got.reset {
@@ -174,8 +180,9 @@ fn cell(
                 place,
                 Place::RequestHeaders | Place::RequestBody | Place::RequestTrailers
             );
-            let large = |here: bool| if oversized && here { 3000 } else { 0 };
-            let (body, reply) = (subject.body(large(request)), subject.reply(large(!request)));
+            let large = |here: bool, bytes| if oversized && here { bytes } else { 0 };
+            let body = subject.body(large(request, TOO_LARGE.0));
+            let reply = subject.reply(large(!request, TOO_LARGE.1));
             match outcome(subject, (&body, &reply), &exchange, &judged) {
                 // A trap in the log callback, when the exchange itself is over.
                 Ok(outcome) if run.vm.panicked() && !exchange.panicked => {
@@ -221,15 +228,16 @@ const INTRODUCTION: &str = "\
 # Every fault, in every callback
 
 Written by `UPDATE_EXPECT=1 cargo test -p host-tests --test fault_matrix`, and checked by the same test without it. Each cell
-runs a charged call that is answered with an error, a call of a hidden tool, and a list that holds a hidden tool, with every
-host call of that callback failing in turn; it says what became of them.
+runs a charged call that is answered with an error, a call of a hidden tool, a list that holds a hidden tool, and a call whose
+redacted result would be longer than the stream may hold, with every host call of that callback failing in turn; it says what
+became of them.
 
 The rows at the end are those of a call that waits for a person: what a person said before the callback, and what became of the
 call by the third tick.
 
 In every cell: a refused call leaves no byte upstream, a forwarded one is whole and unchanged, nothing runs that a person had
-to approve and did not, the hidden tool is not listed, nothing that could be answered hangs, and the next request is judged as
-ever or, after a trap, answered 503 until the VM is replaced.
+to approve and did not, the hidden tool is not listed, no secret is shown, nothing ends the process, nothing that could be
+answered hangs, and the next request is judged as ever or, after a trap, answered 503 until the VM is replaced.
 
 * *as judged*: the fault changes nothing for the caller. Records, metrics and the log may be lost, and a refund.
 * *denied*: the caller gets a tool result that says so. *refused*: an HTTP error with a JSON-RPC error.
@@ -273,7 +281,7 @@ fn table(module: &Module) -> (String, Vec<String>, usize) {
 
 #[test]
 fn every_cell_fails_closed_and_the_table_says_how() {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     let module = Module::from_file(wasm).expect("the filter is a module");
     let (table, wrong, runs) = table(&module);
     println!("{runs} runs\n{table}");

@@ -4,7 +4,7 @@
 //! A clean run tells which host calls an exchange makes and how often; then each of them fails in turn, alone and for good,
 //! with every status a host might return. So every callback meets the failure of every call it makes.
 
-use host_tests::host::{
+use toolgate_host::{
     Exchange, Faults, Message, Module, Outcome, Status, Upstream, Vm, VmOptions, When,
 };
 
@@ -172,7 +172,7 @@ fn is_failure(call: &str, status: Status) -> bool {
 }
 
 fn module() -> Module {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     Module::from_file(wasm).expect("the filter is a module")
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use host_tests::host::{Message, Module, Vm, VmOptions};
+use toolgate_host::{Message, Module, Vm, VmOptions};
 
 const POLICY: &str = r#"{"version": "1", "default": "deny", "tools": {"read": {}, "pay": {
     "approval": {"timeout": "30m", "hold": "45s"}}}, "approvals": {"max_pending": 64, "max_held": 512}}"#;
 
 fn vm(options: VmOptions) -> Vm {
-    let module = Module::from_file(host_tests::wasm::artifact().unwrap()).unwrap();
+    let module = Module::from_file(toolgate_host::wasm::artifact().unwrap()).unwrap();
     Vm::configured(&module, options, POLICY.as_bytes()).unwrap()
 }
 
@@ -77,11 +77,11 @@ fn ticks_come_faster_while_something_waits() {
 #[test]
 fn a_host_without_ticks_holds_nothing() {
     let options = VmOptions::default();
-    let status = host_tests::host::Status::Unimplemented;
+    let status = toolgate_host::Status::Unimplemented;
     let call_name = "proxy_set_tick_period_milliseconds";
     options
         .faults
-        .fail(call_name, host_tests::host::When::Always, status);
+        .fail(call_name, toolgate_host::When::Always, status);
     let vm = vm(options);
     let stream = vm.stream();
     stream.send(&call(1, "pay"));

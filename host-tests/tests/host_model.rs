@@ -11,6 +11,8 @@ mod cases;
 mod guest;
 #[path = "host_model/holding.rs"]
 mod holding;
+#[path = "host_model/reentry.rs"]
+mod reentry;
 #[path = "host_model/script.rs"]
 mod script;
 
@@ -19,11 +21,11 @@ use std::time::Duration;
 
 use cases::CASES;
 use guest::{guest, start};
-use host_tests::host::{
+use script::{play, transcript};
+use toolgate_host::{
     Answer, Headers, Level, Message, Module, Outcome, SharedData, Status, Upstream, Vm, VmOptions,
     When,
 };
-use script::{play, transcript};
 
 #[test]
 fn streams_behave_as_in_envoy() {
@@ -264,7 +266,7 @@ fn filter_state_metrics_properties_and_time_are_visible() {
     vm.clock().advance(Duration::from_secs(60));
     assert_eq!(
         vm.clock().nanos(),
-        host_tests::host::START_NANOS + 60_000_000_000
+        toolgate_host::START_NANOS + 60_000_000_000
     );
     assert!(vm.fuel_used() > 0 && vm.memory_bytes() >= 4 * 65536);
 }

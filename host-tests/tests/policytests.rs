@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_tests::cli::{TEST_FILES, find};
-use host_tests::host::Module;
-use host_tests::policytest::{Agreeing, Failure, LoadError, TestFile, run};
+use toolgate_cli::command::{TEST_FILES, find};
+use toolgate_cli::policytest::{Agreeing, Failure, LoadError, TestFile, run};
+use toolgate_host::Module;
 
 fn backend() -> Agreeing {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     Agreeing::new(Module::from_file(wasm).expect("the filter is a module"))
 }
 

@@ -7,13 +7,13 @@
 
 use std::path::{Path, PathBuf};
 
-use host_tests::cli::render::{Host, Options, run};
-use host_tests::demo::client;
-use host_tests::document::{Document, Format};
-use host_tests::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION};
-use host_tests::upstream::Upstream;
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use serde_json::{Value, json};
+use toolgate_cli::command::render::{Host, Options, run};
+use toolgate_document::{Document, Format};
+use toolgate_rig::demo::client;
+use toolgate_rig::envoy::{Config, DEFAULT_VERSION, Envoy, OLDEST_VERSION};
+use toolgate_rig::upstream::Upstream;
 
 const POLICY: &str = r#"
 version: "1"
@@ -38,7 +38,7 @@ fn policy(name: &str) -> PathBuf {
 fn options(name: &str, host: Host, upstream: &str) -> Options {
     let mut options = Options::new(host, policy(name), upstream);
     if host == Host::Envoy {
-        options.wasm = Some(host_tests::wasm::artifact().unwrap());
+        options.wasm = Some(toolgate_host::wasm::artifact().unwrap());
     }
     options
 }
@@ -51,9 +51,9 @@ fn render(options: &Options) -> String {
 
 /// Ports that the kernel picks: [`Envoy::start`] sets them where the template's own stand.
 fn start(text: &str, version: &str) -> Envoy {
-    let options = host_tests::envoy::Options {
+    let options = toolgate_rig::envoy::Options {
         version: version.to_owned(),
-        ..host_tests::envoy::Options::default()
+        ..toolgate_rig::envoy::Options::default()
     };
     Envoy::start(text, &options).unwrap_or_else(|error| panic!("{version}: {error:#}"))
 }
@@ -123,7 +123,7 @@ fn with_tls(upstream: &Upstream) -> Envoy {
     let text = format!("{before}          - name: envoy.filters.http.router\n{after}")
         .replace("    filter_chains:\n    - filters:\n", &socket);
     let config = Config::from(text).upstream(upstream.address()).unwrap();
-    Envoy::start(config, &host_tests::envoy::Options::default()).unwrap()
+    Envoy::start(config, &toolgate_rig::envoy::Options::default()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,7 +228,7 @@ fn assert_is_the_filter(typed_config: &Value) {
 async fn assert_works(typed_config: &Value, manager: Option<&Value>) {
     let upstream = Upstream::start().await.unwrap();
     let mut filter = typed_config.clone();
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     filter["config"]["vm_config"]["code"] = json!({"local": {"filename": wasm}});
     let config = Config::production()
         .unwrap()

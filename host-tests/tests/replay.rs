@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use host_tests::cli::replay::{Options, run};
-use host_tests::cli::{Outcome, Paint};
-use host_tests::document::{Document, Format};
-use host_tests::host::Clock;
-use host_tests::host::Message;
-use host_tests::policytest::backend::{Backend, Meanwhile, Native, Upstream};
-use host_tests::replay::{read, replay};
 use serde_json::{Value, json};
+use toolgate_cli::command::replay::{Options, run};
+use toolgate_cli::command::{Outcome, Paint};
+use toolgate_cli::policytest::backend::{Backend, Meanwhile, Native, Upstream};
+use toolgate_cli::replay::{read, replay};
+use toolgate_document::{Document, Format};
 use toolgate_engine::approvals::{self, Approver};
 use toolgate_engine::time::Timestamp;
+use toolgate_host::Clock;
+use toolgate_host::Message;
 
 const NOW: u64 = 1_768_473_000_000_000_000;
 
@@ -134,7 +134,7 @@ fn what_a_person_answered_is_taken_for_the_answer() {
     let asks = POLICY.replace("    limits:", "    approval: {timeout: 10m}\n    limits:");
     let asks = asks.replace("op: gt, value: 0}", "op: gte, value: 0}");
     let records = answered(&asks);
-    let words = |replay: &host_tests::replay::Replay| -> Vec<String> {
+    let words = |replay: &toolgate_cli::replay::Replay| -> Vec<String> {
         let decisions = replay.decisions.iter();
         decisions.map(|it| it.old.word.clone()).collect()
     };

@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host_tests::cli::scan::Server;
-use host_tests::cli::{Outcome, Paint, check, init, pin, scan as scan_command, test};
-use host_tests::document::Document;
-use host_tests::envoy::{Envoy, Options};
-use host_tests::scan::{Era, Pins, Risk, assess, parse_header, scan};
-use host_tests::upstream::{NAMES, Upstream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use toolgate_cli::command::scan::Server;
+use toolgate_cli::command::{Outcome, Paint, check, init, pin, scan as scan_command, test};
+use toolgate_cli::scan::{Era, Pins, Risk, Target, assess, parse_header, scan};
+use toolgate_document::Document;
 use toolgate_engine::config::Gate;
+use toolgate_rig::envoy::{Envoy, Options};
+use toolgate_rig::upstream::{NAMES, Upstream};
 
-fn options(url: &str, era: Era) -> host_tests::scan::Options {
-    host_tests::scan::Options {
+fn options(url: &str, era: Era) -> toolgate_cli::scan::Options {
+    toolgate_cli::scan::Options {
         era,
         patience: Duration::from_secs(20),
-        ..host_tests::scan::Options::new(url)
+        ..toolgate_cli::scan::Options::new(url)
     }
 }
 
@@ -193,8 +193,10 @@ fn directory(name: &str) -> PathBuf {
 
 fn server(url: &str, headers: &[&str]) -> Server {
     Server {
-        url: url.to_owned(),
-        headers: headers.iter().map(|header| (*header).to_owned()).collect(),
+        target: Target::Http {
+            url: url.to_owned(),
+            headers: headers.iter().map(|header| (*header).to_owned()).collect(),
+        },
         era: Era::Auto,
         patience: Duration::from_secs(20),
     }
@@ -308,22 +310,26 @@ fn init_makes_a_gate_that_starts_with_tests_that_pass() {
         "files": {"command": "npx", "args": ["server"]},
     }});
     std::fs::write(&list, servers.to_string()).unwrap();
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     let options = init::Options {
         source: Some(list.display().to_string()),
+        from: None,
         only: None,
         headers: Vec::new(),
+        start: false,
+        environment: Vec::new(),
         era: Era::Auto,
         patience: Duration::from_secs(20),
         out: out.clone(),
         wasm: Some(wasm),
         listen: "127.0.0.1:10000".parse().unwrap(),
+        bridge: "127.0.0.1:3100".parse().unwrap(),
         force: false,
         paint: Paint::PLAIN,
     };
     let outcome = init::run(&options);
     assert_code(&outcome, 0);
-    assert!(outcome.errors.contains("skipped `files`") && outcome.errors.contains("stdio bridge"));
+    assert!(outcome.errors.contains("skipped `files`") && outcome.errors.contains("--start"));
     assert!(
         outcome.output.contains("http://127.0.0.1:10000/mcp"),
         "{}",
@@ -356,26 +362,55 @@ fn init_makes_a_gate_that_starts_with_tests_that_pass() {
     });
 }
 
-fn options_through(envoy: &Envoy) -> host_tests::scan::Options {
+fn options_through(envoy: &Envoy) -> toolgate_cli::scan::Options {
     options(&envoy.url("/mcp"), Era::Auto)
+}
+
+/// Options without a server.
+fn beginning(out: &Path, from: Option<&str>) -> init::Options {
+    init::Options {
+        source: None,
+        from: from.map(str::to_owned),
+        only: None,
+        headers: Vec::new(),
+        start: false,
+        environment: Vec::new(),
+        era: Era::Auto,
+        patience: Duration::from_secs(1),
+        out: out.to_owned(),
+        wasm: None,
+        listen: "127.0.0.1:10000".parse().unwrap(),
+        bridge: "127.0.0.1:3100".parse().unwrap(),
+        force: false,
+        paint: Paint::PLAIN,
+    }
 }
 
 #[test]
 fn init_without_a_server_writes_the_quickstart() {
     let out = directory("quickstart");
-    let outcome = init::run(&init::Options {
-        source: None,
-        only: None,
-        headers: Vec::new(),
-        era: Era::Auto,
-        patience: Duration::from_secs(1),
-        out: out.clone(),
-        wasm: None,
-        listen: "127.0.0.1:10000".parse().unwrap(),
-        force: false,
-        paint: Paint::PLAIN,
-    });
-    assert_code(&outcome, 0);
+    assert_code(&init::run(&beginning(&out, None)), 0);
     assert_valid(&out.join("policy.json"));
     assert_tests_pass(&out);
+}
+
+#[test]
+fn init_from_a_name_writes_what_is_ready() {
+    let out = directory("from");
+    let outcome = init::run(&beginning(&out, Some("slack")));
+    assert_code(&outcome, 0);
+    assert!(outcome.output.contains("README.md"), "{}", outcome.output);
+    assert_valid(&out.join("policy.yaml"));
+    assert_tests_pass(&out);
+    Pins::read(&out.join("pins.json")).unwrap();
+    assert_code(&init::run(&beginning(&out, Some("slack"))), 2);
+    let unknown = init::run(&beginning(&out, Some("slakc\u{1b}[2J")));
+    assert_code(&unknown, 2);
+    assert!(!unknown.errors.contains('\u{1b}'), "{}", unknown.errors);
+    let near = init::run(&beginning(&out, Some("slakc")));
+    assert!(
+        near.errors.contains("did you mean `slack`?"),
+        "{}",
+        near.errors
+    );
 }

@@ -13,18 +13,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use form::{Act, Scenario};
-use host_tests::host::{Clock, Module};
-use host_tests::policytest::backend::Meanwhile;
-use host_tests::policytest::{Agreeing, Backend};
+use toolgate_cli::policytest::backend::Meanwhile;
+use toolgate_cli::policytest::{Agreeing, Backend};
 use toolgate_engine::approvals::{self, Approver, Question, State};
 use toolgate_engine::control;
 use toolgate_engine::counters::Store;
 use toolgate_engine::pep::Rejection;
 use toolgate_engine::time::Timestamp;
+use toolgate_host::{Clock, Module};
 
 #[test]
 fn all_come_out_as_written() {
-    let wasm = host_tests::wasm::artifact().expect("the filter builds");
+    let wasm = toolgate_host::wasm::artifact().expect("the filter builds");
     let backend = Agreeing::new(Module::from_file(wasm).expect("the filter is a module"));
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut wrong = String::new();
@@ -61,7 +61,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// Every word of `/protocol/<word>` stands in some scenario. `host` needs a host that fails: `faults.rs`; `body-timeout`
-/// one that never delivers the body: `body_timeout.rs`.
+/// one that never delivers the body: `body_timeout.rs`; `early-reply` a server that does not wait: `early_replies.rs`.
 #[test]
 fn every_rejection_is_shown() {
     let mut shown = String::new();
@@ -70,7 +70,10 @@ fn every_rejection_is_shown() {
     }
     for rejection in Rejection::ALL {
         let rule = format!("rule: /protocol/{}\n", rejection.word());
-        let elsewhere = matches!(rejection, Rejection::Host | Rejection::BodyTimeout);
+        let elsewhere = matches!(
+            rejection,
+            Rejection::Host | Rejection::BodyTimeout | Rejection::EarlyReply
+        );
         assert!(
             elsewhere || shown.contains(&rule),
             "no scenario shows {rejection:?}"

@@ -3,8 +3,8 @@
 
 use std::sync::Barrier;
 
-use host_tests::host::{Message, Module, SharedData, Upstream, Vm, VmOptions};
-use host_tests::wasm;
+use toolgate_host::wasm;
+use toolgate_host::{Message, Module, SharedData, Upstream, Vm, VmOptions};
 
 const WORKERS: usize = 3;
 const ROUNDS: usize = 200;

@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result, ensure};
 use benches::standard::{Exchange, exchanges};
 use benches::{grants, input};
 use clap::{Parser, Subcommand};
-use host_tests::host::{Count, Function, Message, Module, Path, Profile, Vm, VmOptions};
-use host_tests::wasm;
+use toolgate_host::profile::{Count, Function, Path, Profile};
+use toolgate_host::wasm;
+use toolgate_host::{Message, Module, Vm, VmOptions};
 
 const DONE: &str =
     r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"done"}]}}"#;

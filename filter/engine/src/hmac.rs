@@ -41,7 +41,7 @@ pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approvals::hex;
+    use crate::text::hex;
 
     /// Test cases 1, 2, 3 and 6 of RFC 4231.
     #[test]

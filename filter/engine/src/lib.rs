@@ -8,15 +8,16 @@
 //! request body    ─▶ json, rpc, mcp     strict reading; what is asked for?
 //!                 ─▶ pdp::decide        the policy, in its documented order
 //!                 ─▶ pdp::settle        charges, all or nothing; mints the Permit
-//!                 ─▶ Step::Forward      byte for byte, or Step::Reply from pep::refusal
+//!                 ─▶ Step::Forward      byte for byte, or Step::Reply from pep
 //! reply           ─▶ exchange::reply    lists filtered (pep::lists), results redacted (redact), events one by one (sse)
 //!                 ─▶ exchange::watch    gives back what did not run
 //! every decision  ─▶ audit::Record
 //! ```
 //!
-//! [`config`] turns a document into the [`config::Gate`] all of this reads.
+//! [`config`] turns a document into the [`gate::Gate`] all of this reads.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 #![cfg_attr(
     test,
     allow(
@@ -33,6 +34,8 @@ pub mod console;
 pub mod control;
 pub mod counters;
 pub mod exchange;
+pub mod gate;
+mod headers;
 mod hmac;
 pub mod identity;
 pub mod mcp;
@@ -42,11 +45,15 @@ pub mod pdp;
 pub mod pep;
 pub mod pins;
 pub mod policy;
+mod protobuf;
 pub mod redact;
+pub mod refusal;
 pub mod rpc;
 pub mod sse;
+mod text;
 pub mod time;
 
 pub use names::{NameMap, Names};
+pub use text::hex;
 pub use toolgate_json as json;
 use toolgate_json::order;

@@ -16,6 +16,8 @@ pub mod code {
     pub const METHOD_NOT_FOUND: i32 = -32601;
     /// The parameters are not what the method takes.
     pub const INVALID_PARAMS: i32 = -32602;
+    /// The gate cannot do its work.
+    pub const INTERNAL_ERROR: i32 = -32603;
     /// A mirror header of 2026-07-28 differs from the body.
     pub const HEADER_MISMATCH: i32 = -32020;
     /// Refused by policy, where no tool result can say so. Outside the ranges JSON-RPC and MCP reserve;

@@ -3,8 +3,9 @@
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, ReplyEdit, ReplyStep, STALE, Start};
 
-use super::{Request, Stream};
-use crate::host::{self, Buffer, Map};
+use super::{Request, Stream, early::EarlyReply};
+use crate::held;
+use crate::host::{self, Buffer, Flow, Map};
 use crate::perform::{self, remove_all};
 use crate::store::SharedData;
 
@@ -12,6 +13,8 @@ use crate::store::SharedData;
 pub(super) enum ReplyMode {
     /// It passes.
     Pass,
+    /// It waits for the request to be judged.
+    Early(EarlyReply),
     /// It is held to its end.
     Hold,
     /// It is held until enough of it is there.
@@ -29,14 +32,19 @@ pub(super) enum ReplyMode {
 impl Stream {
     /// The reply's headers.
     pub(super) fn reply_headers(&mut self, end_of_stream: bool) -> FilterAction {
-        if self.request != Request::Forwarded {
-            // Our own answer, or another filter's: nothing came from upstream.
+        if self.request == Request::Answered {
+            // Our own answer: nothing came from upstream.
             return FilterAction::Continue;
         }
         let Ok(headers) = host::headers(Map::Reply) else {
             return self.cut();
         };
         let status = perform::status(&headers).unwrap_or(0);
+        if self.request != Request::Forwarded
+            && let Some(action) = self.early_reply(status, end_of_stream)
+        {
+            return action;
+        }
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {
@@ -92,6 +100,14 @@ impl Stream {
                 self.reply = ReplyMode::Pass;
                 FilterAction::Continue
             }
+            ReplyMode::Early(early) => {
+                self.reply = ReplyMode::Early(EarlyReply {
+                    arrived: size,
+                    ended: end_of_stream,
+                    ..early
+                });
+                FilterAction::Pause
+            }
             ReplyMode::Hold if end_of_stream => self.held_reply_complete(),
             ReplyMode::Hold => match self.on_reply(|exchange, cx| exchange.reply_size(cx, size)) {
                 Some(Some(edit)) => self.apply(&edit),
@@ -113,7 +129,9 @@ impl Stream {
                     return self.cut();
                 };
                 let changed = rewrite && out != chunk;
-                if changed && host::set_buffer(Buffer::ReplyBody, chunk.len(), &out).is_err() {
+                if changed
+                    && host::set_buffer(Buffer::ReplyBody, self.flow, chunk.len(), &out).is_err()
+                {
                     return self.cut();
                 }
                 if self.exchange.reply_is_cut() {
@@ -125,11 +143,13 @@ impl Stream {
                 self.reply = reading;
                 FilterAction::Continue
             }
-            ReplyMode::Replace(body) => match host::set_buffer(Buffer::ReplyBody, size, &body) {
-                Ok(()) => FilterAction::Continue,
-                Err(_) => self.cut(),
-            },
-            ReplyMode::Drop => match host::set_buffer(Buffer::ReplyBody, size, &[]) {
+            ReplyMode::Replace(body) => {
+                match host::set_buffer(Buffer::ReplyBody, self.flow, size, &body) {
+                    Ok(()) => FilterAction::Continue,
+                    Err(_) => self.cut(),
+                }
+            }
+            ReplyMode::Drop => match host::set_buffer(Buffer::ReplyBody, self.flow, size, &[]) {
                 Ok(()) => FilterAction::Continue,
                 Err(_) => self.cut(),
             },
@@ -141,6 +161,13 @@ impl Stream {
         // With trailers no body callback ever sees the end. An event without its final blank line is dropped
         // here, as the specification has it: nothing can be added to a body any more.
         match self.reply {
+            ReplyMode::Early(early) => {
+                self.reply = ReplyMode::Early(EarlyReply {
+                    has_trailers: true,
+                    ..early
+                });
+                FilterAction::Pause
+            }
             ReplyMode::Hold => self.held_reply_complete(),
             ReplyMode::HoldStart => self.reply_begins(true),
             _ => FilterAction::Continue,
@@ -156,7 +183,9 @@ impl Stream {
                 && host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
                     .is_ok()
         };
-        if headers_done && host::set_buffer(Buffer::ReplyBody, self.buffered, &edit.body).is_ok() {
+        if headers_done
+            && host::set_buffer(Buffer::ReplyBody, Flow::Held, self.buffered, &edit.body).is_ok()
+        {
             self.reply = ReplyMode::Drop;
             return FilterAction::Continue;
         }
@@ -164,7 +193,7 @@ impl Stream {
     }
 
     /// Ends a reply that can neither be judged nor replaced.
-    fn cut(&mut self) -> FilterAction {
+    pub(super) fn cut(&mut self) -> FilterAction {
         self.reply = ReplyMode::Drop;
         let _paused = host::close_downstream();
         FilterAction::Pause
@@ -178,7 +207,7 @@ impl Stream {
         let plugin = self.plugin.clone()?;
         let now = host::now().ok()?;
         let mut store = SharedData;
-        let mut cx = perform::context(&plugin, now, &mut store);
+        let mut cx = plugin.context(now, &mut store, held::count());
         Some(step(&mut self.exchange, &mut cx))
     }
 
@@ -196,7 +225,9 @@ impl Stream {
                 self.reply = ReplyMode::Rewrite;
                 let changed = out != start;
                 let done = remove_all(Map::Reply, &STALE)
-                    && (!changed || host::set_buffer(Buffer::ReplyBody, start.len(), &out).is_ok());
+                    && (!changed
+                        || host::set_buffer(Buffer::ReplyBody, Flow::Held, start.len(), &out)
+                            .is_ok());
                 if done {
                     FilterAction::Continue
                 } else {

@@ -118,11 +118,12 @@ def wasm(build=True):
 
 
 def program(name, build=True):
-    """A program of the package host-tests."""
+    """A program of the workspace: the command, or one of the rig's."""
     path = CARGO_TARGET / "debug" / name
     if build:
         say(f"building {name}")
-        cargo = ["cargo", "build", "--quiet", "--package", "host-tests", "--bin", name]
+        package = "toolgate" if name == "toolgate" else "toolgate-rig"
+        cargo = ["cargo", "build", "--quiet", "--package", package, "--bin", name]
         call(cargo, f"{name} does not build", cwd=ROOT)
     if not path.exists():
         raise SetupError(f"{relative(path)} is missing: run this without --no-build")

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use host_tests::console::Asking;
-use host_tests::document::Document;
 use serde::Deserialize;
 use serde_json::Value;
+use toolgate_document::Document;
+use toolgate_rig::stage::Asking;
 
 /// Requests to one console, one after the other.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use host_tests::upstream;
 use rmcp::ServiceExt as _;
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, ProtocolVersion,
@@ -10,6 +9,7 @@ use rmcp::model::{
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use serde_json::json;
+use toolgate_rig::upstream;
 
 use super::rig::{ALICE, Rig, policy};
 
@@ -18,7 +18,7 @@ async fn a_call_that_is_held_for_twelve_seconds_returns_its_result() {
     let server = upstream::Upstream::start().await.unwrap();
     let tools =
         json!({"get_balance": {}, "list_issues": {"approval": {"timeout": "30m", "hold": "45s"}}});
-    let wasm = host_tests::wasm::artifact().unwrap();
+    let wasm = toolgate_host::wasm::artifact().unwrap();
     let policy = policy(tools, json!({}));
     let rig = Rig::before(Some(server.address()), &wasm, &policy, |config| config);
 

@@ -156,14 +156,14 @@ fn the_published_finance_policy_waits_for_the_closing_of_an_account() {
 fn an_http2_client_waits_too() {
     let rig = Rig::start(&asking("20s"));
     let port = rig.envoy.listener("mcp").unwrap().port();
-    let case: host_tests::wire::RequestCase = serde_json::from_value(json!({
+    let case: toolgate_rig::wire::RequestCase = serde_json::from_value(json!({
         "id": "held", "class": "held", "expect": "allow-same-as-canonical", "body": body(1, "pay", &json!({})),
         "headers": [["content-type", "application/json"], ["accept", "application/json"], ["authorization", format!("Bearer {ALICE}")]],
     })).unwrap();
-    let sending = std::thread::spawn(move || host_tests::wire::send_http2(port, &case).unwrap());
+    let sending = std::thread::spawn(move || toolgate_rig::wire::send_http2(port, &case).unwrap());
     rig.approve(&rig.pending());
     match sending.join().unwrap() {
-        host_tests::wire::Outcome::Answered(answers) => assert_eq!(answers[0].status, 200),
+        toolgate_rig::wire::Outcome::Answered(answers) => assert_eq!(answers[0].status, 200),
         other => panic!("{other:?}"),
     }
     assert_eq!(rig.upstream_bodies(), [body(1, "pay", &json!({}))]);

@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::identity::token_sha256;
-use host_tests::wire::http1::{self, Parsed};
-use host_tests::wire::{Mark, Upstream};
 use serde_json::{Value, json};
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::identity::token_sha256;
+use toolgate_rig::wire::http1::{self, Parsed};
+use toolgate_rig::wire::{Mark, Upstream};
 
 /// How long anything may take that nobody has to wait for.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ impl Rig {
 
     /// With a change of Envoy's configuration.
     pub fn with(policy: &Value, change: impl FnOnce(Config) -> Config) -> Rig {
-        Rig::of(&host_tests::wasm::artifact().unwrap(), policy, change)
+        Rig::of(&toolgate_host::wasm::artifact().unwrap(), policy, change)
     }
 
     /// With another build of the filter.

@@ -17,7 +17,7 @@ fn asking() -> Value {
 
 /// Two listeners, one build that panics when asked to, and whatever is changed.
 fn rig(change: &[(&str, &str)]) -> Rig {
-    let wasm = host_tests::wasm::trapping().unwrap();
+    let wasm = toolgate_host::wasm::trapping().unwrap();
     Rig::of(&wasm, &asking(), |config| {
         let change = change.iter();
         change.fold(config, |config, (from, to)| {

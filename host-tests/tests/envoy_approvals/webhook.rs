@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
-use host_tests::wire::http1::{self, Message, Parsed};
 use serde_json::{Value, json};
+use toolgate_rig::wire::http1::{self, Message, Parsed};
 
 use super::rig::{ALICE, PATIENCE, Rig, policy};
 
@@ -86,11 +86,7 @@ fn events(seen: &Mutex<Vec<Message>>) -> BTreeMap<(String, String), usize> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
         let signed = [time.as_bytes(), b".", &message.body].concat();
         let expected = hmac::sign(&key, &signed);
-        let expected: String = expected
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let expected = toolgate_engine::hex(expected.as_ref());
         assert_eq!(code, expected);
 
         let body: Value = serde_json::from_slice(&message.body).unwrap();

@@ -1,8 +1,8 @@
 //! Bearer tokens of grants.
 
-use host_tests::identity::token_sha256;
 use http::Method;
 use serde_json::{Value, json};
+use toolgate_rig::identity::token_sha256;
 
 use super::rig::{Rig, holds};
 
@@ -191,7 +191,7 @@ async fn strangers_get_a_challenge_and_nothing_goes_upstream() {
     assert_eq!(rig.upstream.connections(), 0);
 }
 
-fn basic(rig: &Rig) -> host_tests::identity::Client {
+fn basic(rig: &Rig) -> toolgate_rig::identity::Client {
     use base64::Engine as _;
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("payments-bot:{PAYMENTS}"));
     rig.client()

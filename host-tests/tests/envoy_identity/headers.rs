@@ -1,8 +1,8 @@
 //! A header that an earlier filter sets.
 
-use host_tests::envoy::{Config, Options};
-use host_tests::identity::Place;
 use serde_json::json;
+use toolgate_rig::envoy::{Config, Options};
+use toolgate_rig::identity::Place;
 
 use super::rig::{Rig, holds};
 
@@ -26,7 +26,9 @@ fn config(action: &str) -> Config {
 "#
     );
     let config = Config::ecds().unwrap();
-    let config = config.wasm(&host_tests::wasm::artifact().unwrap()).unwrap();
+    let config = config
+        .wasm(&toolgate_host::wasm::artifact().unwrap())
+        .unwrap();
     let config = config.policy_json(&policy.to_string()).unwrap();
     config
         .replace("          - name: toolgate\n", &trusted)

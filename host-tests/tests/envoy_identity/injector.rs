@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use host_tests::envoy::Options;
-use host_tests::identity::{Place, token_sha256};
 use serde_json::json;
+use toolgate_rig::envoy::Options;
+use toolgate_rig::identity::{Place, token_sha256};
 
 use super::rig::{NOBODY, Rig, turned_away};
 

@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use host_tests::envoy::{Config, Options};
-use host_tests::identity::{Client, Issuer, Place, Reply, token_sha256};
 use http::Method;
 use serde_json::{Value, json};
+use toolgate_rig::envoy::{Config, Options};
+use toolgate_rig::identity::{Client, Issuer, Place, Reply, token_sha256};
 
 use super::rig::{NOBODY, Rig, holds, turned_away};
 

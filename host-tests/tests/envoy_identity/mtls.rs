@@ -1,8 +1,8 @@
 //! Client certificates, `envoy/identity/mtls.yaml`.
 
-use host_tests::envoy::Options;
-use host_tests::identity::{Authority, Certificate, Client, Place};
 use serde_json::json;
+use toolgate_rig::envoy::Options;
+use toolgate_rig::identity::{Authority, Certificate, Client, Place};
 
 use super::rig::{Rig, holds};
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command};
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::identity::Place;
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::identity::Place;
 
 use crate::common_readme::{Passage, check};
 
@@ -45,7 +45,7 @@ impl Session {
         for (shown, real) in &self.real {
             command = command.replace(shown, real);
         }
-        let root = host_tests::wasm::workspace_root().unwrap();
+        let root = toolgate_host::wasm::workspace_root().unwrap();
         let output = Command::new("sh")
             .arg("-c")
             .arg(&command)
@@ -68,7 +68,7 @@ impl Session {
             .unwrap();
         let mut command = Command::new("python3");
         command.args(["envoy/identity/server.py", &free.port().to_string()]);
-        let root = host_tests::wasm::workspace_root().unwrap();
+        let root = toolgate_host::wasm::workspace_root().unwrap();
         self.children
             .push(command.current_dir(root).spawn().unwrap());
         let began = std::time::Instant::now();
@@ -90,7 +90,9 @@ impl Session {
             }
         }
         let config = Config::from(text);
-        let config = config.wasm(&host_tests::wasm::artifact().unwrap()).unwrap();
+        let config = config
+            .wasm(&toolgate_host::wasm::artifact().unwrap())
+            .unwrap();
         let envoy = Envoy::start(config, &Options::default()).unwrap();
         let address = |address: SocketAddr| address.to_string();
         self.real
@@ -112,7 +114,7 @@ fn its_commands_print_what_it_says() {
         println!("skipped: the commands need curl and openssl");
         return;
     }
-    let path = host_tests::wasm::workspace_root().unwrap().join(README);
+    let path = toolgate_host::wasm::workspace_root().unwrap().join(README);
     let place = Place::new().unwrap();
     let mut session = Session::default();
     check(&path, README, 20, &mut |passage| match passage {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::identity::{Client, Place, Reply};
-use host_tests::upstream::Upstream;
 use serde_json::Value;
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::identity::{Client, Place, Reply};
+use toolgate_rig::upstream::Upstream;
 
 /// The hash that the shipped configurations hold: nobody's token.
 pub const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -22,7 +22,9 @@ impl Rig {
     /// The configuration that is changed live, with this policy.
     pub async fn ecds(policy: &Value) -> Rig {
         let config = Config::ecds().unwrap();
-        let config = config.wasm(&host_tests::wasm::artifact().unwrap()).unwrap();
+        let config = config
+            .wasm(&toolgate_host::wasm::artifact().unwrap())
+            .unwrap();
         let config = config.policy_json(&policy.to_string()).unwrap();
         Rig::start(config, Place::new().unwrap(), &Options::default()).await
     }

@@ -7,9 +7,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use host_tests::envoy::{Config, Options};
-use host_tests::identity::{Issuer, Place, token_sha256};
 use serde_json::json;
+use toolgate_rig::envoy::{Config, Options};
+use toolgate_rig::identity::{Issuer, Place, token_sha256};
 
 use super::rig::{NOBODY, Rig};
 

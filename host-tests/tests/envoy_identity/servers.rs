@@ -1,9 +1,9 @@
 //! Two servers behind one listener, `envoy/identity/servers.yaml`.
 
-use host_tests::envoy::Options;
-use host_tests::identity::{Client, Place, token_sha256};
-use host_tests::upstream::Upstream;
 use serde_json::{Value, json};
+use toolgate_rig::envoy::Options;
+use toolgate_rig::identity::{Client, Place, token_sha256};
+use toolgate_rig::upstream::Upstream;
 
 use super::rig::{NOBODY, Rig, holds, turned_away};
 

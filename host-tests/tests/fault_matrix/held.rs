@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use host_tests::host::{Answer, Faults, Headers, Message, Module, Outcome, Stream, Vm, VmOptions};
+use toolgate_host::{Answer, Faults, Headers, Message, Module, Outcome, Stream, Vm, VmOptions};
 
 use super::{Fault, injections};
 
@@ -69,7 +69,7 @@ impl Run {
             faults: Faults::none(),
             ..options.clone()
         };
-        let hash = host_tests::identity::token_sha256(TOKEN);
+        let hash = toolgate_rig::identity::token_sha256(TOKEN);
         let console = format!(r#"{{"version": "1", "console": {{"token_sha256": "{hash}"}}}}"#);
         Run {
             faults,
@@ -104,7 +104,7 @@ impl Run {
         let message = message.header("authorization", format!("Bearer {TOKEN}"));
         let done = self
             .console
-            .exchange(&message, host_tests::host::Upstream::Silent);
+            .exchange(&message, toolgate_host::Upstream::Silent);
         assert_eq!(done.downstream.status, 200, "{}", done.downstream.text());
         done.downstream.text()
     }

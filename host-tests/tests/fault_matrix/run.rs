@@ -1,10 +1,16 @@
 //! An exchange, driven callback by callback, with a fault in one of them.
 
-use host_tests::host::{Exchange, Faults, Message, Module, Stream, Vm, VmOptions};
+use toolgate_host::{Exchange, Faults, Message, Module, Stream, Vm, VmOptions};
 
 const POLICY: &str = r#"{"version": "1", "default": "deny", "hide": ["secret"], "http": {"max_body_bytes": 2000},
-    "results": {"max_json_bytes": 2000}, "identity": {"sources": ["mtls"]}, "tools": {
+    "results": {"max_json_bytes": 40000, "redact": ["email"]}, "identity": {"sources": ["mtls"]}, "tools": {
     "pay": {"limits": [{"counter": "paid", "max": 2, "window": "day"}]}}}"#;
+
+/// What is too large for the gate: a request, a reply.
+pub const TOO_LARGE: (usize, usize) = (3_000, 50_000);
+
+/// What the stream may hold: more than the gate does.
+const BUFFER: usize = 65_536;
 
 /// What a client certificate says.
 const CALLER: (&[&str], &str) = (
@@ -45,9 +51,19 @@ pub enum Subject {
     Hidden,
     /// A list that holds a hidden tool.
     List,
+    /// A call whose result would be longer than the stream may hold, without its addresses.
+    Grown,
 }
 
-pub const SUBJECTS: [Subject; 3] = [Subject::Charged, Subject::Hidden, Subject::List];
+pub const SUBJECTS: [Subject; 4] = [
+    Subject::Charged,
+    Subject::Hidden,
+    Subject::List,
+    Subject::Grown,
+];
+
+/// What is never shown.
+pub const ADDRESS: &str = "a@b.cc ";
 
 impl Subject {
     pub fn body(self, padding: usize) -> String {
@@ -58,7 +74,7 @@ impl Subject {
             )
         };
         match self {
-            Subject::Charged => call("pay"),
+            Subject::Charged | Subject::Grown => call("pay"),
             Subject::Hidden => call("secret"),
             Subject::List => format!(
                 r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"x":"{padding}"}}}}"#
@@ -71,6 +87,10 @@ impl Subject {
         match self {
             Subject::List => format!(
                 r#"{{"jsonrpc":"2.0","id":1,"result":{{"x":"{padding}","tools":[{{"name":"secret"}},{{"name":"pay"}}]}}}}"#
+            ),
+            Subject::Grown => format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{"x":"{padding}","content":[{{"type":"text","text":"{}"}}]}}}}"#,
+                ADDRESS.repeat(5_000)
             ),
             _ => format!(
                 r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":1,"message":"no{padding}"}}}}"#
@@ -95,6 +115,7 @@ impl Run {
         let faults = Faults::none();
         let options = VmOptions {
             faults: faults.clone(),
+            buffer_limit: BUFFER,
             ..VmOptions::default()
         };
         let vm = Vm::configured(module, options, POLICY.as_bytes()).expect("a policy");
@@ -137,12 +158,14 @@ impl Run {
         inject: Inject<'_>,
     ) -> Exchange {
         let at = |here: Place| place == here;
-        let large = |here: bool| if here && oversized { 3000 } else { 0 };
+        let large = |here: bool, bytes| if here && oversized { bytes } else { 0 };
         let body = subject.body(large(
             at(Place::RequestHeaders) || at(Place::RequestBody) || at(Place::RequestTrailers),
+            TOO_LARGE.0,
         ));
         let reply = subject.reply(large(
             at(Place::ReplyHeaders) || at(Place::ReplyBody) || at(Place::ReplyTrailers),
+            TOO_LARGE.1,
         ));
         let (request_trailers, reply_trailers) =
             (at(Place::RequestTrailers), at(Place::ReplyTrailers));
@@ -198,8 +221,11 @@ impl Run {
         });
         // The last byte is left out where the log callback is meant: with it the exchange would be over.
         let open = at(Place::Log);
+        // In two pieces: only what has been held can outgrow what the stream may hold.
+        let (first, rest) = reply.split_at(reply.len() / 2);
         self.callback(at(Place::ReplyBody), inject, || {
-            stream.response_data(reply, !trailers && !open);
+            stream.response_data(first, false);
+            stream.response_data(rest, !trailers && !open);
         });
         if trailers {
             self.callback(true, inject, || {

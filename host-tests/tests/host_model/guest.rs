@@ -1,6 +1,6 @@
 //! Guests: modules in wat that log which callbacks ran and do as little as a case needs.
 
-use host_tests::host::{Module, Vm, VmOptions};
+use toolgate_host::{Module, Vm, VmOptions};
 
 /// What every guest starts with: imports, an allocator, and `$say`, which logs `TAG N M`.
 const PRELUDE: &str = r#"

@@ -7,10 +7,10 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use host_tests::envoy::{Config, Envoy, Options};
-use host_tests::host::{Level, Message, Module, Stream, Vm, VmOptions};
-use host_tests::wire::http1::{self, Parsed};
-use host_tests::wire::{Mark, Reply, Upstream};
+use toolgate_host::{Level, Message, Module, Stream, Vm, VmOptions};
+use toolgate_rig::envoy::{Config, Envoy, Options};
+use toolgate_rig::wire::http1::{self, Parsed};
+use toolgate_rig::wire::{Mark, Reply, Upstream};
 
 use super::guest::guest;
 
@@ -32,11 +32,11 @@ enum Step {
     Gone,
 }
 
-const CONFIGURE: &str = "(drop (call $ticks (i32.const 50)))
+pub const CONFIGURE: &str = "(drop (call $ticks (i32.const 50)))
     (if (i32.eqz (i32.load (i32.const 116))) (then (i32.store (i32.const 116) (local.get $id))))
     (i32.store (i32.const 120) (local.get $id)) (i32.const 1)";
 const PAUSE: &str = "(i32.const 1)";
-const HOLD: &str = "(if (local.get $b) (then (i32.store (i32.const 128) (local.get $id))
+pub const HOLD: &str = "(if (local.get $b) (then (i32.store (i32.const 128) (local.get $id))
     (i32.store (i32.const 132) (local.get $id)))) (i32.const 1)";
 
 /// Says which of `log`, `done` and `delete` ran for the stream that was held.
@@ -184,18 +184,20 @@ fn on_the_model(case: &Case, wasm: &Path) -> Vec<String> {
     )
 }
 
-struct Real {
-    envoy: Envoy,
-    upstream: Upstream,
-    began: Mark,
+/// A guest in a real Envoy, and an upstream behind it.
+pub struct Real {
+    pub envoy: Envoy,
+    pub upstream: Upstream,
+    pub began: Mark,
     config: Config,
     client: Option<TcpStream>,
 }
 
 impl Real {
-    fn start(wasm: &Path, change: &[(&str, &str)]) -> Real {
+    /// Starts both; the upstream answers this.
+    pub fn start(wasm: &Path, change: &[(&str, &str)], reply: &str) -> Real {
         let upstream = Upstream::start().unwrap();
-        upstream.script(Some(Reply::json(OK)));
+        upstream.script(Some(Reply::json(reply)));
         let address = format!("127.0.0.1:{}", upstream.port()).parse().unwrap();
         let mut config = Config::ecds()
             .unwrap()
@@ -218,7 +220,7 @@ impl Real {
     }
 
     /// Waits until Envoy's log holds `text` more often than `before`.
-    fn wait_for(&self, text: &str, before: usize) {
+    pub fn wait_for(&self, text: &str, before: usize) {
         let began = Instant::now();
         while self.count(text) <= before {
             assert!(
@@ -230,13 +232,14 @@ impl Real {
         }
     }
 
-    fn count(&self, text: &str) -> usize {
+    pub fn count(&self, text: &str) -> usize {
         self.envoy.log().matches(text).count()
     }
 
-    fn send(&mut self, body: &str) {
+    pub fn send(&mut self, body: &str) {
         let mut client = TcpStream::connect(self.envoy.address()).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let seen = self.count(": request_body ");
         let length = body.len();
         let head = format!(
             "POST /mcp HTTP/1.1\r\nhost: gate\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
@@ -244,10 +247,10 @@ impl Real {
         client.write_all(head.as_bytes()).unwrap();
         client.write_all(body.as_bytes()).unwrap();
         self.client = Some(client);
-        self.wait_for(": request_body ", self.count(": request_body "));
+        self.wait_for(": request_body ", seen);
     }
 
-    fn answer(&mut self) -> (u16, String) {
+    pub fn answer(&mut self) -> (u16, String) {
         let Some(mut client) = self.client.take() else {
             return (0, String::new());
         };
@@ -267,7 +270,7 @@ impl Real {
         }
     }
 
-    fn said(&self) -> Vec<String> {
+    pub fn said(&self) -> Vec<String> {
         let log = self.envoy.log();
         let lines = log.lines().filter(|line| line.contains("[wasm]"));
         let said = |line: &str| {
@@ -283,10 +286,11 @@ impl Real {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long anything may take on a machine that does a lot besides.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 fn in_envoy(case: &Case, wasm: &Path) -> Vec<String> {
-    let mut real = Real::start(wasm, &[]);
+    let mut real = Real::start(wasm, &[], OK);
     for step in case.steps {
         match step {
             Step::Send(body) => real.send(body),
@@ -403,7 +407,7 @@ fn only_the_idle_timeout_of_the_stream_ends_a_hold() {
     let idle = ("stream_idle_timeout: 300s", "stream_idle_timeout: 1s");
     // The request timeout runs until the request is complete. The idle timeout does not know that somebody waits.
     for (change, expected) in [(request, (200, OK)), (idle, (504, "stream timeout"))] {
-        let mut real = Real::start(&wasm, &[change]);
+        let mut real = Real::start(&wasm, &[change], OK);
         real.send("abcdef");
         let (status, body) = real.answer();
         assert_eq!((status, &*body), expected, "{change:?}");
@@ -413,7 +417,7 @@ fn only_the_idle_timeout_of_the_stream_ends_a_hold() {
 #[test]
 fn a_client_that_will_send_no_more_counts_as_gone() {
     let wasm = guest_file("half-closed", &PATIENT);
-    let mut real = Real::start(&wasm, &[]);
+    let mut real = Real::start(&wasm, &[], OK);
     real.send("abcdef");
     let client = real.client.as_ref().expect("a client");
     client.shutdown(Shutdown::Write).expect("half closed");
@@ -446,7 +450,7 @@ fn a_root_knows_the_name_of_its_filter() {
 
     let other = ("      name: toolgate\n", "      name: another\n");
     for (change, name) in [(&[][..], "toolgate"), (&[other][..], "another")] {
-        let real = Real::start(&wasm, change);
+        let real = Real::start(&wasm, change, OK);
         let said = real.said();
         assert!(said.contains(&name.to_owned()), "{name}: {said:?}");
     }

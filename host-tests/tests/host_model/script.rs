@@ -1,6 +1,6 @@
 //! Cases: the events of one stream, and what must come out.
 
-use host_tests::host::{Level, Message, Stream, Vm};
+use toolgate_host::{Level, Message, Stream, Vm};
 
 pub struct Case {
     pub name: &'static str,

@@ -1,9 +1,9 @@
 //! What came out of an exchange, as a value that files hold.
 
-use host_tests::host::{Headers, Message, SentUpstream};
-use host_tests::policytest::Observed;
-use host_tests::policytest::backend::Upstream;
 use serde_json::{Map, Value, json};
+use toolgate_cli::policytest::Observed;
+use toolgate_cli::policytest::backend::Upstream;
+use toolgate_host::{Headers, Message, SentUpstream};
 
 /// Members of records that say nothing about the exchange.
 const EVERYWHERE: [&str; 2] = ["time", "policy_digest"];

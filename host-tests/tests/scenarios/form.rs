@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use host_tests::document::{Document, Field, Object, Position, Problem, ReadError, Reader};
-use host_tests::host::{Ending, Headers, Message};
-use host_tests::policytest::backend::Upstream;
-use host_tests::policytest::{Moment, duration, timestamp};
+use toolgate_cli::policytest::backend::Upstream;
+use toolgate_cli::policytest::{Moment, duration, timestamp};
+use toolgate_document::{Document, Field, Object, Position, Problem, ReadError, Reader};
 use toolgate_engine::json::Kind;
+use toolgate_host::{Ending, Headers, Message};
 
 use crate::expectation;
 

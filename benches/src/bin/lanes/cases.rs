@@ -207,5 +207,5 @@ pub fn request(path: &str, body: &[u8]) -> Vec<u8> {
 
 /// The floor is built in a workspace of its own, the gate in this one.
 pub fn builds() -> Result<(PathBuf, PathBuf)> {
-    Ok((host_tests::wasm::artifact()?, super::config::floor()?))
+    Ok((toolgate_host::wasm::artifact()?, super::config::floor()?))
 }

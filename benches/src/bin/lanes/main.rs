@@ -79,7 +79,7 @@ const FULL: Effort = Effort {
     rounds: 15,
     turn: Duration::from_millis(200),
     latencies: &["call of 300 B", "call of 64 KiB"],
-    at_rate: Duration::from_secs(4),
+    at_rate: Duration::from_secs(2),
     connections: 8,
 };
 const QUICK: Effort = Effort {
@@ -103,7 +103,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let directory = host_tests::wasm::workspace_root()?.join("target/lanes-run");
+    let directory = toolgate_host::wasm::workspace_root()?.join("target/lanes-run");
     eprintln!("building the filters");
     let (gate, floor) = cases::builds()?;
     if arguments.contention {
@@ -228,7 +228,7 @@ fn machine(effort: &Effort) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "{model}, {cores} cores, Envoy {}, one worker, {} rounds of {} ms, {} connections",
-        host_tests::envoy::DEFAULT_VERSION,
+        toolgate_rig::envoy::DEFAULT_VERSION,
         effort.rounds,
         effort.turn.as_millis(),
         effort.connections

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use host_tests::envoy::{Envoy, Options};
 use tokio::runtime::Runtime;
+use toolgate_rig::envoy::{Envoy, Options};
 
 use super::cases::Case;
 use super::config::{self, Lane};

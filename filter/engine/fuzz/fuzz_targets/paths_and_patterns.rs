@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| toolgate_fuzz::paths_and_patterns(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| toolgate_checks::paths_and_patterns(data));

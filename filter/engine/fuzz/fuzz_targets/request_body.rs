@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| toolgate_fuzz::request_body(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| toolgate_checks::request_body(data));

@@ -1,6 +1,7 @@
 //! One spelling for every value: keys sorted, numbers by value, no white space. Digests are taken over it.
 
-use super::value::{Kind, Value};
+use super::tape::Kind;
+use super::value::Value;
 
 /// The canonical text of a value.
 pub fn canonical(value: Value<'_>) -> String {

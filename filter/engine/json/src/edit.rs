@@ -16,6 +16,12 @@ impl Edits {
         self.replacements.push((span, text.into()));
     }
 
+    /// Takes back the replacements in a part of the text.
+    pub fn remove(&mut self, part: Range<usize>) {
+        self.replacements
+            .retain(|(span, _)| span.start < part.start || part.end < span.end);
+    }
+
     /// Whether nothing is to be changed.
     pub fn is_empty(&self) -> bool {
         self.replacements.is_empty()

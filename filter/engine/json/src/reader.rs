@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::value::{Kind, Node};
+use super::tape::{Kind, Node};
 use crate::order;
 
 /// Bounds on one document.

@@ -6,53 +6,9 @@ use std::cmp::Ordering;
 use super::decimal::Decimal;
 use super::fold::is_case_variant;
 use super::reader::{self, JsonError, Limits};
+use super::tape::{Kind, Node};
 use super::text::Text;
 use crate::order;
-
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `null`
-    Null,
-    /// `true`
-    True,
-    /// `false`
-    False,
-    /// A number, kept as its literal.
-    Number,
-    /// A string without escapes: its text is a slice of the document.
-    PlainString,
-    /// A string with at least one escape.
-    EscapedString,
-    /// An array.
-    Array,
-    /// An object.
-    Object,
-}
-
-impl Kind {
-    /// The JSON word for this kind, for messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Null => "null",
-            Kind::True | Kind::False => "boolean",
-            Kind::Number => "number",
-            Kind::PlainString | Kind::EscapedString => "string",
-            Kind::Array => "array",
-            Kind::Object => "object",
-        }
-    }
-}
-
-/// One entry of the tape. An object is followed by key, value, key, value…; `next` is the index after
-/// the whole subtree. Strings span their content without the quotes, everything else its literal text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    pub(super) start: u32,
-    pub(super) end: u32,
-    pub(super) next: u32,
-}
 
 /// A document that passed the strict reader.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::identity::Principal;
+use crate::text::hex;
 
 /// What tells one call from another: everything here has to be the same for an approval to release it.
 #[derive(Clone, Copy, Debug)]
@@ -61,18 +62,4 @@ impl Binding {
             u32::from_be_bytes([e, f, g, h]),
         )
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
 }

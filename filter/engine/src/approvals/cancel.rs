@@ -1,10 +1,11 @@
 //! Cancelled calls: `notifications/cancelled` comes as a request of its own, on whatever worker, and the call it is
 //! about is held elsewhere.
 
-use super::binding::{Binding, hex};
+use super::binding::Binding;
 use crate::counters::{Store, StoreLost, change};
 use crate::identity::Principal;
 use crate::json::{Document, Limits, canonical};
+use crate::text::hex;
 
 /// Mailboxes.
 const BOXES: u32 = 256;

@@ -20,20 +20,21 @@ mod binding;
 mod cancel;
 mod notify;
 mod question;
+mod settings;
 mod table;
 mod ticket;
 
-pub(crate) use binding::hex;
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, cancel, mark, was_cancelled};
 pub use notify::{Event, delivered, due, failed};
 pub use question::{MAX_ARGUMENTS, Notice, Question, State};
+pub use settings::{Approvals, AskMode, Notify};
 pub use table::{
     AskError, MAX_SLOTS, announce_slots, ask, close, consume, decide, leave, list, look,
 };
 pub use ticket::{Ticket, sign};
 
-use crate::audit::clip;
+use crate::text::clip;
 
 /// Who decides, as a console knows them.
 #[derive(Clone, Copy, Debug)]

@@ -3,12 +3,12 @@
 //! Any worker may announce: it takes an event on lease, and gives it back or lets the lease run out if the announcement
 //! fails. The question comes first, its answer after it.
 
-use super::binding::hex;
 use super::question::Question;
 use super::table::{edit, slots, stored};
 use crate::counters::{Store, StoreLost};
 use crate::hmac::hmac_sha256;
 use crate::json::ObjectWriter;
+use crate::text::hex;
 use crate::time::Timestamp;
 
 /// How long an event is one worker's, in seconds.

@@ -3,8 +3,8 @@
 use super::binding::Binding;
 use super::question::{Question, State};
 use super::{Approver, DecideError};
-use crate::control::clip_reason;
 use crate::counters::{SaveError, Store, StoreLost, Version, change};
+use crate::text::clip_reason;
 use crate::time::Timestamp;
 
 /// Most slots a table has.

@@ -4,8 +4,9 @@
 //! client itself; it is given back to the upstream as it was. The code is an HMAC over all of it and over the call, so
 //! that a state is good for one caller, one tool and one set of arguments.
 
-use super::binding::{Binding, hex};
+use super::binding::Binding;
 use crate::hmac::{hmac_sha256, same};
+use crate::text::hex;
 use crate::time::Timestamp;
 
 const PREFIX: &str = "toolgate.1.";

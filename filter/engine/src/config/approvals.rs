@@ -108,14 +108,12 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A secret of at least so many bytes. It is not quoted in errors.
+/// A secret of at least so many bytes.
 fn secret(reader: &mut Reader, field: &Field<'_>, least: usize) -> Option<Box<str>> {
     let text = field.value.as_str().filter(|text| text.len() >= least);
     if text.is_none() {
-        reader.error(
-            &field.at,
-            format!("expected at least {least} bytes of text that nobody can guess"),
-        );
+        let expected = format!("at least {least} bytes of text that nobody can guess");
+        reader.expected_secret(field, &expected);
     }
     text.map(|text| (*text).into())
 }

@@ -137,6 +137,10 @@ fn read_test(
         reader.error(at, "a condition needs `value` or `value_from`");
         return None;
     };
+    if let Op::Equals(_) | Op::In(_) = op {
+        reader.check_booleans(&value);
+        reader.check_mixed(&value);
+    }
     match op {
         Op::Equals(negated) => Some(Test::Equals(
             Operand::Literal(reader.literal(&value)?),
@@ -232,23 +236,4 @@ fn read_url(reader: &mut Reader, field: Field<'_>) -> Option<UrlTest> {
         return None;
     }
     Some(test)
-}
-
-pub(crate) fn op_name(test: &Test) -> &'static str {
-    match test {
-        Test::Equals(_, false) => "eq",
-        Test::Equals(_, true) => "neq",
-        Test::Compare(Relation::Less, _) => "lt",
-        Test::Compare(Relation::AtMost, _) => "lte",
-        Test::Compare(Relation::Greater, _) => "gt",
-        Test::Compare(Relation::AtLeast, _) => "gte",
-        Test::In(_, false) => "in",
-        Test::In(_, true) => "not_in",
-        Test::Exists(_) => "exists",
-        Test::Regex(_) => "regex",
-        Test::Contains(_) => "contains",
-        Test::Prefix(_) => "prefix",
-        Test::Suffix(_) => "suffix",
-        Test::Url(_) => "url",
-    }
 }

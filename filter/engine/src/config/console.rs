@@ -1,49 +1,8 @@
 //! `console`: who may look, decide and stop.
 
-use super::Audit;
 use super::reader::{Field, Object, Reader};
-use crate::approvals;
+use crate::console::Approver;
 use crate::identity::TokenHash;
-
-/// A console: the page and the interface for people, without any policy.
-#[derive(Debug)]
-pub struct Console {
-    /// SHA-256 over the canonical document, in hex.
-    pub digest: String,
-    /// Who may use it; at least one.
-    pub approvers: Vec<Approver>,
-    /// What is recorded of what they do.
-    pub audit: Audit,
-}
-
-/// Somebody who may use the console.
-#[derive(Debug)]
-pub struct Approver {
-    /// The name in records and on questions.
-    pub id: Box<str>,
-    /// Of the token that shows who it is.
-    pub token: TokenHash,
-    /// Groups that `approvers` of an entry may name.
-    pub groups: Vec<Box<str>>,
-    /// Ids of callers that are this person's own, the person's own id included: nobody approves for themselves.
-    pub own: Vec<Box<str>>,
-}
-
-impl Approver {
-    /// As questions know who decides them.
-    pub fn decides(&self) -> approvals::Approver<'_> {
-        approvals::Approver {
-            id: &self.id,
-            groups: &self.groups,
-            own: &self.own,
-        }
-    }
-
-    /// Whether a grant is this person's own.
-    pub fn owns(&self, grant: &str) -> bool {
-        self.own.iter().any(|own| **own == *grant)
-    }
-}
 
 /// The approver that `console.token_sha256` makes.
 const ANYBODY: &str = "console";
@@ -56,7 +15,7 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>) -> Vec<Approver> {
         return approvers;
     };
     let shared = object.take("token_sha256");
-    let listed = object.take_list("approvers");
+    let listed = object.take("approvers");
     let shares = shared.is_some();
     if let Some(token) = shared.and_then(|field| read_token(reader, &field)) {
         approvers.push(Approver {
@@ -118,7 +77,7 @@ fn read_approver(reader: &mut Reader, field: Field<'_>) -> Option<Approver> {
 }
 
 fn read_names(reader: &mut Reader, object: &mut Object<'_>, key: &'static str) -> Vec<Box<str>> {
-    let items = object.take_list(key).map(|field| reader.list(&field));
+    let items = object.take(key).map(|field| reader.list(&field));
     let items = items.unwrap_or_default();
     let names = items.iter().filter_map(|item| reader.name(item));
     names.map(Into::into).collect()
@@ -128,9 +87,7 @@ fn read_names(reader: &mut Reader, object: &mut Object<'_>, key: &'static str) -
 pub(super) fn read_token(reader: &mut Reader, field: &Field<'_>) -> Option<TokenHash> {
     let hash = field.value.as_str().and_then(|hex| TokenHash::parse(&hex));
     if hash.is_none() {
-        // Never quoted: it may be the token itself.
-        let message = "expected the SHA-256 of the token: 64 hexadecimal digits";
-        reader.error(&field.at, message);
+        reader.expected_secret(field, "the SHA-256 of the token: 64 hexadecimal digits");
     }
     hash
 }

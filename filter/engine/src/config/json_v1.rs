@@ -1,10 +1,11 @@
 //! The JSON v1 dialect of one entry: `require`, `deny_if`, `limits`.
 
-use super::conditions::{op_name, read_conditions};
+use super::conditions::read_conditions;
 use super::limits::{CounterBook, read_limit};
-use super::reader::{Field, Object, Reader, escape};
+use super::reader::{Field, Object, Reader};
 use super::wording;
-use crate::policy::{Block, Condition, Entry, Requirement, Rule};
+use crate::policy::{Block, Condition, Entry, Requirement, Rule, op_name};
+use crate::text::escape;
 use crate::{NameMap, order};
 
 /// Reads the rules of one entry. `base` is the pointer of the entry in refusals, such as `/tools/x`.
@@ -15,7 +16,7 @@ pub(super) fn entry(
     base: &str,
     entry: &mut Entry,
 ) {
-    if let Some(field) = object.take_list("require") {
+    if let Some(field) = object.take("require") {
         let mut names = Names::new(format!("{base}/require"));
         for block in reader.list(&field) {
             let Some((conditions, on_deny)) = read_block(reader, block) else {
@@ -39,7 +40,7 @@ pub(super) fn entry(
             }));
         }
     }
-    if let Some(field) = object.take_list("deny_if") {
+    if let Some(field) = object.take("deny_if") {
         let mut names = Names::new(format!("{base}/deny_if"));
         for block in reader.list(&field) {
             let Some((conditions, on_deny)) = read_block(reader, block) else {
@@ -65,7 +66,7 @@ pub(super) fn entry(
             });
         }
     }
-    if let Some(field) = object.take_list("limits") {
+    if let Some(field) = object.take("limits") {
         for limit in reader.list(&field) {
             entry
                 .limits

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use super::conditions::read_single_path;
 use super::error::nearest;
-use super::reader::{Field, Object, Reader, alternatives, escape};
-use crate::counters::Window;
+use super::reader::{Field, Object, Reader, alternatives};
+use crate::counters::{ONE, Window, display_nanos};
 use crate::json::Kind;
 use crate::policy::{Catalog, Cost, Counter, Entry, Limit, Max, Rule, Scope};
+use crate::text::escape;
 use crate::{NameMap, order};
-
-/// One call, in 10^-9.
-pub(super) const ONE: i128 = 1_000_000_000;
 
 /// The counters of a policy: one window and one scope per name.
 #[derive(Default)]
@@ -215,16 +213,15 @@ pub(super) fn read_window(reader: &mut Reader, field: &Field<'_>) -> Option<Wind
         .into_iter()
         .find(|(name, _)| text.as_deref() == Some(*name));
     if calendar.is_none() {
-        let found = super::reader::excerpt(field.value);
-        let expected = alternatives(&names);
-        let message = format!(
-            "expected {expected}, or rolling:24h with a duration of up to 366d, found {found}"
+        let expected = format!(
+            "{}, or rolling:24h with a duration of up to 366d",
+            alternatives(&names)
         );
         let suggestion = text
             .as_deref()
             .and_then(|text| nearest(text, names))
             .map(str::to_owned);
-        reader.error_with(&field.at, message, suggestion);
+        reader.expected_with(field, &expected, suggestion);
     }
     calendar.map(|(_, window)| window)
 }
@@ -257,21 +254,5 @@ pub(super) fn check_meeting(reader: &mut Reader, catalog: &Catalog) {
             }
             met.push(&limit.counter.name);
         }
-    }
-}
-
-/// A fixed-point amount as a plain decimal.
-pub(crate) fn display_nanos(nanos: i128) -> String {
-    // Nearly every amount fits; 128-bit division is slow where registers have 64.
-    if let Ok(small) = u64::try_from(nanos)
-        && small.checked_rem(1_000_000_000) == Some(0)
-    {
-        return small.checked_div(1_000_000_000).unwrap_or(0).to_string();
-    }
-    let whole = nanos.div_euclid(ONE);
-    let fraction = format!("{:09}", nanos.rem_euclid(ONE));
-    match fraction.trim_end_matches('0') {
-        "" => whole.to_string(),
-        digits => format!("{whole}.{digits}"),
     }
 }

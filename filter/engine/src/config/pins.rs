@@ -38,16 +38,16 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>, servers: &Servers) -> 
             "nothing is pinned here; `toolgate pin URL --config` prints what to write for the tools of a server",
         );
     }
-    if let Some(field) = object.take_list("tools") {
+    if let Some(field) = object.take("tools") {
         pins.shared = read_tools(reader, &field, validate);
     }
-    if let Some(field) = object.take_list("servers") {
+    if let Some(field) = object.take("servers") {
         for (name, field) in reader.map(&field) {
             check_server(reader, &field, &name, servers);
             let Some(mut object) = reader.object(field) else {
                 continue;
             };
-            let tools = object.take_list("tools");
+            let tools = object.take("tools");
             let tools = tools.map(|field| read_tools(reader, &field, validate));
             object.finish(reader);
             pins.servers.push((name.into(), tools.unwrap_or_default()));

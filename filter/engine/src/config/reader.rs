@@ -1,10 +1,10 @@
 //! Typed reading that collects errors instead of stopping at the first.
 
-use std::borrow::Cow;
-
 use super::error::{ConfigError, ConfigErrors, nearest};
 use crate::json::{Decimal, Document, Kind, Limits, Value};
 use crate::order;
+use crate::protobuf::holds_rounded;
+use crate::text::escape;
 
 /// Collects errors.
 #[derive(Debug)]
@@ -58,11 +58,6 @@ impl<'d> Object<'d> {
             .value
             .get(key)
             .map(|value| self.field.member(key, value))
-    }
-
-    /// As [`Object::take`] for a list or a map, of which YAML writes an empty one as nothing at all.
-    pub(super) fn take_list(&mut self, key: &'static str) -> Option<Field<'d>> {
-        self.take(key).filter(|field| !field.value.is_null())
     }
 
     /// Whether it has the key.
@@ -142,10 +137,30 @@ impl Reader {
 
     /// Reports a value that is not what it should be.
     pub(super) fn expected(&mut self, field: &Field<'_>, expected: &str) {
-        self.error(
-            &field.at,
-            format!("expected {expected}, found {}", excerpt(field.value)),
-        );
+        self.expected_with(field, expected, None);
+    }
+
+    /// As [`Reader::expected`], with a word that may have been meant.
+    pub(super) fn expected_with(
+        &mut self,
+        field: &Field<'_>,
+        expected: &str,
+        suggestion: Option<String>,
+    ) {
+        let message = match field.value.is_null() {
+            true => absent(expected),
+            false => format!("expected {expected}, found {}", excerpt(field.value)),
+        };
+        self.error_with(&field.at, message, suggestion);
+    }
+
+    /// Reports a secret that is not what it should be, without quoting it: it may be the secret itself.
+    pub(super) fn expected_secret(&mut self, field: &Field<'_>, expected: &str) {
+        let message = match field.value.is_null() {
+            true => absent(expected),
+            false => format!("expected {expected}"),
+        };
+        self.error(&field.at, message);
     }
 
     pub(super) fn object<'d>(&mut self, field: Field<'d>) -> Option<Object<'d>> {
@@ -219,12 +234,7 @@ impl Reader {
             .map(|(_, choice)| *choice);
         if found.is_none() {
             let suggestion = nearest(&text, names.iter().copied()).map(str::to_owned);
-            let message = format!("expected {expected}, found {}", excerpt(field.value));
-            self.errors.push(ConfigError {
-                pointer: field.at.clone(),
-                message,
-                suggestion,
-            });
+            self.expected_with(field, &expected, suggestion);
         }
         found
     }
@@ -287,8 +297,6 @@ impl Reader {
 
     /// Reports every number in a value that may have lost digits on its way through a double: integers beyond 2^53.
     pub(super) fn check_doubles(&mut self, field: &Field<'_>) {
-        /// From here on doubles skip integers, and every double is one.
-        const EXACT: &str = "9007199254740992";
         if !self.doubles {
             return;
         }
@@ -298,24 +306,61 @@ impl Reader {
         for (key, member) in field.value.members() {
             self.check_doubles(&field.member(&key.decode(), member));
         }
-        let magnitude = field.value.raw().trim_start_matches('-');
-        let number = Decimal::parse(magnitude).filter(|_| field.value.kind() == Kind::Number);
-        if let (Some(number), Some(exact)) = (number, Decimal::parse(EXACT))
-            && number.compare(&exact).is_ge()
-        {
+        if field.value.kind() == Kind::Number && holds_rounded(field.value) {
             let advice = "numbers in a Struct configuration are doubles and this one may have been rounded; write it as text";
             self.error(&field.at, format!("{advice}: `\"{}\"`", field.value.raw()));
         }
     }
+
+    /// Reports a boolean that a value is compared with where a reader of YAML 1.1 stood in between: it may have been the
+    /// text `no`, `NO`, `on` or `yes`, such as the code of a country.
+    pub(super) fn check_booleans(&mut self, field: &Field<'_>) {
+        if !self.doubles {
+            return;
+        }
+        for (index, item) in field.value.items().enumerate() {
+            self.check_booleans(&field.element(index, item));
+        }
+        for (key, member) in field.value.members() {
+            self.check_booleans(&field.member(&key.decode(), member));
+        }
+        if let Some(value) = field.value.as_bool() {
+            let texts = if value {
+                "yes, on or y"
+            } else {
+                "no, off or n"
+            };
+            let message = format!(
+                "`{value}` in a Struct configuration may have been the text {texts} before the host's YAML reader; write the policy as text in a `StringValue`"
+            );
+            self.error(&field.at, message);
+        }
+    }
+
+    /// Reports a list that holds booleans beside texts: some reader of YAML took `NO` among the codes of countries for false.
+    pub(super) fn check_mixed(&mut self, field: &Field<'_>) {
+        let has_texts = field.value.items().any(|item| item.as_text().is_some());
+        for (index, item) in field.value.items().enumerate().filter(|_| has_texts) {
+            if item.as_bool().is_some() {
+                let message = format!(
+                    "a boolean among texts: YAML may have made `{}` of a word such as `NO` or `on`; put the word in quotes, or the booleans into a condition of their own",
+                    item.raw()
+                );
+                self.error(&field.element(index, item).at, message);
+            }
+        }
+    }
 }
 
-/// Escapes a name for use in a JSON Pointer (RFC 6901).
-pub(crate) fn escape(name: &str) -> Cow<'_, str> {
-    if name.contains(['~', '/']) {
-        name.replace('~', "~0").replace('/', "~1").into()
-    } else {
-        name.into()
-    }
+/// Says that a key has no content. YAML reads a key whose lines are commented out as null: taken for "nothing to check" it
+/// would open what the lines had closed, so it is an error wherever something is expected.
+fn absent(expected: &str) -> String {
+    let written = match expected {
+        "a list" => "; `[]` if none is meant",
+        "an object" => "; `{}` if none is meant",
+        _ => "",
+    };
+    format!("nothing is written here, where {expected} is expected{written}, or remove the key")
 }
 
 /// `a`, `b` or `c`.

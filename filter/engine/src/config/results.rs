@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::conditions::{HOSTS, read_words};
 use super::error::nearest;
 use super::limits::{CounterBook, read_counter};
-use super::reader::{Field, Object, Reader, alternatives, excerpt};
+use super::reader::{Field, Object, Reader};
+use super::redactions::{read_pattern, read_redaction};
 use super::{Mode, Results};
-use crate::json::Kind as JsonKind;
-use crate::policy::{Catalog, Counter, Entry, Path, Pattern, Policy, Rule, Step, UrlTest};
-use crate::redact::detect::{Kind, Rule as DetectorRule};
-use crate::redact::{Count, DenyIf, Forbidden, PathRule, ResultRules, ResultSpec};
+use crate::policy::{
+    Catalog, Count, Counter, DenyIf, Entry, Forbidden, MaxBytes, Over, Policy, ResultRules,
+    ResultSpec, Rule,
+};
 
 /// `results` of a document: for every policy in it.
 #[derive(Default)]
@@ -19,6 +19,10 @@ pub(super) struct Shared {
     /// Each policy has a counter of its own of this kind.
     count: Option<(Counter, String)>,
     max_json_bytes: Option<usize>,
+    /// The tools that something is not taken out for, and where it says so.
+    excepted: Vec<(String, String)>,
+    /// Where texts are asked to be marked.
+    label: Option<String>,
 }
 
 /// Reads `results`.
@@ -30,7 +34,14 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>) -> Shared {
     if let Some(field) = object.take("max_json_bytes") {
         shared.max_json_bytes = reader.integer(&field, 1024, 256 << 20);
     }
-    shared.spec = read_spec(reader, &mut object, "/results");
+    shared.spec = read_spec(reader, &mut object, "/results", Some(&mut shared.excepted));
+    if let Some(field) = object.take("label") {
+        shared.spec.label = reader.boolean(&field).unwrap_or_default();
+        shared.label = shared.spec.label.then(|| field.at.clone());
+    }
+    if let Some(field) = object.take("definitions") {
+        shared.spec.definitions = reader.boolean(&field).unwrap_or_default();
+    }
     shared.count = object
         .take("count")
         .and_then(|field| read_count(reader, field));
@@ -47,7 +58,7 @@ pub(super) fn read_own(
 ) -> Option<ResultSpec> {
     let mut object = reader.object(field)?;
     let base = format!("{base}/result");
-    let mut spec = read_spec(reader, &mut object, &base);
+    let mut spec = read_spec(reader, &mut object, &base, None);
     if let Some((counter, at)) = object
         .take("count")
         .and_then(|field| read_count(reader, field))
@@ -70,9 +81,30 @@ impl Shared {
         }
     }
 
+    /// What of it needs the rest of the document: tools that are excepted have entries, and a label has a name.
+    pub(super) fn check(&self, reader: &mut Reader, policies: &[Policy], has_server: bool) {
+        for (at, name) in &self.excepted {
+            let known = |policy: &Policy| policy.tools.entries.contains(name);
+            if !policies.iter().any(known) {
+                let names = policies
+                    .iter()
+                    .flat_map(|policy| policy.tools.entries.names());
+                let suggestion = nearest(name, names).map(str::to_owned);
+                let message = format!(
+                    "`{name}` has no entry under `tools`; a tool that is excepted needs one, if only `{name}: {{}}`"
+                );
+                reader.error_with(at, message, suggestion);
+            }
+        }
+        if let (Some(at), false) = (&self.label, has_server) {
+            let message = "`label` marks texts with the name of their server: `server` or `servers` has to say it";
+            reader.error(at, message);
+        }
+    }
+
     /// What holds for the whole gate.
     pub(super) fn of_gate(&self, mode: Mode) -> Results {
-        let rules = ResultRules::of(&[(&self.spec, mode == Mode::Shadow)]);
+        let rules = ResultRules::of(&[(&self.spec, mode == Mode::Shadow)], None);
         let defaults = Results::default();
         Results {
             max_json_bytes: self.max_json_bytes.unwrap_or(defaults.max_json_bytes),
@@ -86,22 +118,23 @@ impl Shared {
 pub(super) fn resolve(policy: &mut Policy, shared: &ResultSpec, mode: Mode) {
     let all_shadow = mode == Mode::Shadow;
     let mut all: Vec<(ResultSpec, bool)> = vec![(shared.clone(), all_shadow)];
-    for catalog in [
-        &mut policy.tools,
-        &mut policy.prompts,
-        &mut policy.resources,
+    for (is_tools, catalog) in [
+        (true, &mut policy.tools),
+        (false, &mut policy.prompts),
+        (false, &mut policy.resources),
     ] {
         let wildcard = catalog.wildcard.as_ref();
         let wild_shadow = all_shadow || wildcard.is_some_and(|entry| entry.shadow);
         let wild = wildcard.and_then(|entry| entry.own_result.as_deref().cloned());
-        let common = |own: Option<&ResultSpec>, shadow: bool| {
+        let common = |own: Option<&ResultSpec>, shadow: bool, tool: Option<&str>| {
             let mut specs: Vec<(&ResultSpec, bool)> = Vec::new();
             specs.extend(own.map(|own| (own, shadow)));
             specs.extend(wild.as_ref().map(|wild| (wild, shadow || wild_shadow)));
             specs.push((shared, shadow));
-            Arc::new(ResultRules::of(&specs))
+            Arc::new(ResultRules::of(&specs, tool))
         };
-        let (plain, in_shadow) = (common(None, all_shadow), common(None, true));
+        let plain = common(None, all_shadow, None);
+        let in_shadow = common(None, true, None);
         let Catalog {
             entries, prefixes, ..
         } = catalog;
@@ -109,169 +142,93 @@ pub(super) fn resolve(policy: &mut Policy, shared: &ResultSpec, mode: Mode) {
         for entry in entries.values_mut().chain(prefixes) {
             let shadow = all_shadow || entry.shadow;
             entry.results = match (entry.own_result.as_deref(), shadow) {
-                (Some(own), _) => common(Some(own), shadow),
+                (Some(own), _) => common(Some(own), shadow, None),
                 (None, true) => Arc::clone(&in_shadow),
                 (None, false) => Arc::clone(&plain),
             };
             all.extend(own_of(entry).map(|own| (own, shadow)));
         }
+        if is_tools {
+            for name in shared
+                .redact
+                .iter()
+                .flat_map(|redaction| &*redaction.except)
+            {
+                if let Some(entry) = entries.get_mut(name) {
+                    let own = own_of(entry);
+                    let shadow = all_shadow || entry.shadow;
+                    entry.results = common(own.as_ref(), shadow, Some(name));
+                }
+            }
+        }
         all.extend(wild.map(|wild| (wild, wild_shadow)));
         catalog.results = plain;
     }
     let all: Vec<(&ResultSpec, bool)> = all.iter().map(|(spec, shadow)| (spec, *shadow)).collect();
-    policy.all_results = Arc::new(ResultRules::of(&all));
+    policy.all_results = Arc::new(ResultRules::of(&all, None));
 }
 
 fn own_of(entry: &Entry) -> Option<ResultSpec> {
     entry.own_result.as_deref().cloned()
 }
 
-/// `redact`, `deny_if` and `max_bytes`. `base` is their pointer in refusals.
-fn read_spec(reader: &mut Reader, object: &mut Object<'_>, base: &str) -> ResultSpec {
+/// `redact`, `deny_if`, `max_bytes` and `over`. `base` is their pointer in refusals. What tools are excepted from is noted in
+/// `excepted`; without that none can be.
+fn read_spec(
+    reader: &mut Reader,
+    object: &mut Object<'_>,
+    base: &str,
+    mut excepted: Option<&mut Vec<(String, String)>>,
+) -> ResultSpec {
     let mut spec = ResultSpec::default();
-    if let Some(field) = object.take_list("redact") {
+    if let Some(field) = object.take("redact") {
         for item in reader.list(&field) {
-            read_redaction(reader, item, &mut spec);
+            let redaction = read_redaction(reader, item, excepted.as_deref_mut());
+            spec.redact.extend(redaction);
         }
     }
-    if let Some(field) = object.take_list("deny_if") {
+    if let Some(field) = object.take("deny_if") {
         for (index, item) in reader.list(&field).into_iter().enumerate() {
             let pointer = format!("{base}/deny_if/{index}");
             spec.deny_if
                 .extend(read_deny_if(reader, item, pointer).map(Arc::new));
         }
     }
+    let over = object.take("over");
     if let Some(field) = object.take("max_bytes") {
-        let rule = || {
-            let pointer = format!("{base}/max_bytes");
-            let reason = format!(
-                "The result was withheld: it is over {} bytes (rule {pointer}).",
-                field.value.raw()
-            );
-            Rule {
-                pointer: pointer.into(),
-                reason: reason.into(),
-            }
-        };
-        let most = reader.integer(&field, 1, 256 << 20);
-        spec.max_bytes = most.map(|most| (most, rule()));
+        let over = over.and_then(|field| reader.choice(&field, &OVER));
+        spec.max_bytes = read_max_bytes(reader, &field, over.unwrap_or_default(), base);
+    } else if let Some(field) = over {
+        reader.error(
+            &field.at,
+            "`over` says what becomes of a result over `max_bytes`, which is not there",
+        );
     }
     spec
 }
 
-const FORMS: &str = "a detector such as `email`, `{email: {with}}`, `{url: {allow_hosts, with}}`, `{regex, with}` or `{path, with}`";
+const OVER: [(&str, Over); 2] = [("withhold", Over::Withhold), ("truncate", Over::Truncate)];
 
-/// One thing to redact.
-fn read_redaction(reader: &mut Reader, field: Field<'_>, spec: &mut ResultSpec) {
-    if let Some(name) = field.value.as_str() {
-        match Kind::named(&name) {
-            Some(kind) => spec.redact.push(DetectorRule::named(&name, kind, None)),
-            None => unknown_detector(reader, &field, &name),
-        }
-        return;
-    }
-    let whole = field.clone();
-    if field.value.kind() != JsonKind::Object {
-        reader.expected(&field, FORMS);
-        return;
-    }
-    let Some(mut object) = reader.object(field) else {
-        return;
-    };
-    let pattern = object.take("regex");
-    let path = object.take("path");
-    let with = object.take("with");
-    let mut named: Vec<(&str, Field<'_>)> = Vec::new();
-    for name in Kind::NAMES {
-        if let Some(field) = object.take(name) {
-            named.push((name, field));
-        }
-    }
-    object.finish(reader);
-    match (pattern, path, named.as_slice()) {
-        (Some(field), None, []) => {
-            let with = with.and_then(|field| read_replacement(reader, &field));
-            let pattern = read_pattern(reader, &field);
-            let rule = |pattern| DetectorRule::own(pattern, with.as_deref());
-            spec.redact.extend(pattern.map(rule));
-        }
-        (None, Some(field), []) => {
-            let with = with.and_then(|field| read_replacement(reader, &field));
-            let steps = read_result_path(reader, &field);
-            spec.paths.extend(steps.map(|steps| PathRule {
-                steps: steps.into(),
-                with: with.as_deref().unwrap_or("[redacted]").into(),
-            }));
-        }
-        (None, None, [(name, field)]) if with.is_none() => {
-            let rule = read_named(reader, name, field.clone());
-            spec.redact.extend(rule);
-        }
-        _ => reader.expected(&whole, FORMS),
-    }
-}
-
-/// `{with}`, and of `url` `{allow_hosts, with}`.
-fn read_named(reader: &mut Reader, name: &str, field: Field<'_>) -> Option<DetectorRule> {
-    let mut kind = Kind::named(name)?;
-    let mut object = reader.object(field)?;
-    let with = object
-        .take("with")
-        .and_then(|field| read_replacement(reader, &field));
-    if let Kind::Url { allow_hosts } = &mut kind
-        && let Some(field) = object.take("allow_hosts")
-    {
-        *allow_hosts = read_words(reader, &field, HOSTS, UrlTest::host);
-    }
-    object.finish(reader);
-    Some(DetectorRule::named(name, kind, with.as_deref()))
-}
-
-/// A path from the result.
-fn read_result_path(reader: &mut Reader, field: &Field<'_>) -> Option<Vec<Step>> {
-    let text = reader.text(field)?;
-    match Path::steps_of(&text) {
-        Ok(steps) => Some(steps),
-        Err(error) => {
-            reader.error(&field.at, format!("invalid path `{text}`: {error}"));
-            None
-        }
-    }
-}
-
-fn unknown_detector(reader: &mut Reader, field: &Field<'_>, name: &str) {
-    let suggestion = nearest(name, Kind::NAMES).map(str::to_owned);
-    let message = format!(
-        "expected {}, found {}",
-        alternatives(&Kind::NAMES),
-        excerpt(field.value)
+fn read_max_bytes(
+    reader: &mut Reader,
+    field: &Field<'_>,
+    over: Over,
+    base: &str,
+) -> Option<MaxBytes> {
+    let pointer = format!("{base}/max_bytes");
+    let reason = format!(
+        "The result was withheld: it is over {} bytes (rule {pointer}).",
+        field.value.raw()
     );
-    reader.error_with(&field.at, message, suggestion);
-}
-
-/// What stands in the place of what was found. Line ends would break events apart.
-fn read_replacement(reader: &mut Reader, field: &Field<'_>) -> Option<String> {
-    let text = reader.text(field)?;
-    if text.chars().any(char::is_control) {
-        reader.expected(field, "text without control characters");
-        return None;
-    }
-    Some(text)
-}
-
-fn read_pattern(reader: &mut Reader, field: &Field<'_>) -> Option<Pattern> {
-    let text = reader.text(field)?;
-    match Pattern::new(&text) {
-        Ok(pattern) if pattern.is_match("") => {
-            reader.expected(field, "a pattern that does not match everything");
-            None
-        }
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            reader.error(&field.at, format!("invalid regex `{text}`: {error}"));
-            None
-        }
-    }
+    let most = reader.integer(field, 1, 256 << 20)?;
+    Some(MaxBytes {
+        most,
+        over,
+        rule: Rule {
+            pointer: pointer.into(),
+            reason: reason.into(),
+        },
+    })
 }
 
 /// `{regex, on_deny}` or `{contains, on_deny}`.

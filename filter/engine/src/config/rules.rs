@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use super::approval::{self, DEFAULT_HOLD, DEFAULT_TIMEOUT};
 use super::conditions::{read_conditions, read_list, read_single_path};
-use super::limits::{CounterBook, ONE, display_nanos, read_window};
-use super::reader::{Field, Object, Reader, escape};
+use super::limits::{CounterBook, read_window};
+use super::reader::{Field, Object, Reader};
 use super::wording;
-use crate::counters::Window;
+use crate::counters::{ONE, Window, display_nanos};
 use crate::json::{Document, Limits};
 use crate::policy::{
     Approval, Block, Condition, Cost, Counter, Entry, Limit, Max, Operand, Path, Relation,
     Requirement, Root, Rule, Scope, Step, Test, state_counter,
 };
+use crate::text::escape;
 
 /// What a rule does.
 #[derive(Clone, Copy, PartialEq, Eq)]

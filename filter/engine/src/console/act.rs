@@ -1,12 +1,15 @@
 //! What people do: decide, stop and resume, revoke and reinstate. Each act leaves a record, and so does each refusal.
 
-use super::request::{Checked, Refusal, record, refuse};
-use super::{Answer, Context, api, reply};
+use super::context::{Answer, Context};
+use super::record::record;
+use super::refusal::{Checked, Refusal, lost, refuse, unknown};
+use super::reply;
+use super::settings::Approver;
 use crate::approvals::{self, DecideError};
-use crate::audit::{Outcome, Record, clip};
-use crate::config::Approver;
+use crate::audit::{Outcome, Record};
 use crate::control;
 use crate::json::{Document, Kind, Limits, ObjectWriter};
+use crate::text::clip;
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;
@@ -77,16 +80,6 @@ fn unconfirmed<T>() -> Checked<T> {
     )
 }
 
-/// The refusal of an id no question has.
-pub(super) fn unknown<T>() -> Checked<T> {
-    refuse(
-        404,
-        "unknown",
-        "there is no such approval",
-        "it may have been decided and forgotten; list what waits",
-    )
-}
-
 /// An act that was done.
 fn done(record: Record, object: &str) -> Answer {
     Answer {
@@ -153,7 +146,7 @@ pub(super) fn stop(
     } else {
         control::resume(cx.store).map(|was| was.is_some())
     };
-    if !stopped.map_err(api::lost)? {
+    if !stopped.map_err(lost)? {
         return refuse(
             409,
             "running",
@@ -204,7 +197,7 @@ pub(super) fn grant(
     } else {
         control::reinstate(cx.store, &wish.grant)
     };
-    if !changed.map_err(api::lost)? {
+    if !changed.map_err(lost)? {
         let refusal = if revoke {
             (
                 507,

@@ -1,6 +1,6 @@
 //! What the console says, and the headers it says it with.
 
-use super::request::Refusal;
+use super::refusal::Refusal;
 use crate::json::ObjectWriter;
 use crate::pep::Reply;
 

@@ -2,10 +2,10 @@
 //!
 //! Without a token there is the page and nothing else, not even a "not found".
 
-use super::{Answer, Body, Context, api, page, reply};
-use crate::audit::{Outcome, Record, clip};
-use crate::config::Approver;
-use crate::exchange::{Headers, header, is_json};
+use super::context::Body;
+use super::refusal::{Checked, not_found, refuse};
+use super::settings::Approver;
+use crate::headers::{Headers, header, is_json};
 use crate::identity::TokenHash;
 
 /// Headers that decide how a request is read. A second one is a second reading.
@@ -23,38 +23,6 @@ const ONCE: [&str; 11] = [
     "sec-fetch-site",
 ];
 
-/// Why a request is refused.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    /// HTTP status.
-    pub(super) status: u32,
-    /// Ends the rule pointer `/console/<word>` and stands in the reply as `error`.
-    pub(super) word: &'static str,
-    /// What is wrong.
-    pub(super) message: &'static str,
-    /// What to do about it.
-    pub(super) hint: &'static str,
-}
-
-/// The outcome of a step.
-pub(super) type Checked<T> = Result<T, Refusal>;
-
-/// A refusal.
-#[inline(never)]
-pub(super) fn refuse<T>(
-    status: u32,
-    word: &'static str,
-    message: &'static str,
-    hint: &'static str,
-) -> Checked<T> {
-    Err(Refusal {
-        status,
-        word,
-        message,
-        hint,
-    })
-}
-
 /// A request whose sender is known.
 pub(super) struct Request<'a> {
     /// Who asks.
@@ -67,48 +35,8 @@ pub(super) struct Request<'a> {
     pub(super) query: &'a str,
 }
 
-/// See [`super::respond`].
-pub(super) fn answer(cx: &mut Context<'_>, headers: &Headers, body: Body<'_>) -> Option<Answer> {
-    let console = cx.console;
-    let target = text(headers, ":path");
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let method = text(headers, ":method");
-    if let Err(refusal) = check_headers(headers) {
-        return Some(refused(cx, "unknown", method, path, refusal));
-    }
-    if method == "GET" && path == "/" {
-        return Some(Answer {
-            reply: page::reply(),
-            records: Vec::new(),
-        });
-    }
-    let Some(approver) = find(&console.approvers, headers) else {
-        let refusal = Refusal {
-            status: 401,
-            word: "token",
-            message: "no token, or none that is known here",
-            hint: "send `Authorization: Bearer …` with the token of an approver of this console",
-        };
-        return Some(refused(cx, "unknown", method, path, refusal));
-    };
-    let checked = check(headers, approver, method, path, query, body);
-    let request = match checked {
-        Ok(request) => request,
-        Err(refusal) => return Some(refused(cx, &approver.id, method, path, refusal)),
-    };
-    let body: &[u8] = match body {
-        Body::Whole(bytes) => bytes,
-        Body::Awaited if request.post => return None,
-        Body::Awaited | Body::TooLarge => &[],
-    };
-    match api::answer(cx, &request, body) {
-        Ok(answer) => Some(answer),
-        Err(refusal) => Some(refused(cx, &approver.id, method, path, refusal)),
-    }
-}
-
 /// The approver of a request's token. Every approver is compared with, whoever it is.
-fn find<'c>(approvers: &'c [Approver], headers: &Headers) -> Option<&'c Approver> {
+pub(super) fn find<'c>(approvers: &'c [Approver], headers: &Headers) -> Option<&'c Approver> {
     let authorization = header(headers, "authorization").unwrap_or_default();
     let (scheme, token) = authorization.split_at_checked(7)?;
     if !scheme.eq_ignore_ascii_case(b"bearer ") {
@@ -124,7 +52,7 @@ fn find<'c>(approvers: &'c [Approver], headers: &Headers) -> Option<&'c Approver
     found
 }
 
-fn check_headers(headers: &Headers) -> Checked<()> {
+pub(super) fn check_headers(headers: &Headers) -> Checked<()> {
     let times = |once: &str| {
         let same = |(name, _): &&(Vec<u8>, Vec<u8>)| name.eq_ignore_ascii_case(once.as_bytes());
         headers.iter().filter(same).count()
@@ -143,7 +71,7 @@ fn check_headers(headers: &Headers) -> Checked<()> {
 }
 
 /// What has to be so whatever is asked for.
-fn check<'a>(
+pub(super) fn check<'a>(
     headers: &Headers,
     approver: &'a Approver,
     method: &str,
@@ -222,41 +150,8 @@ fn check<'a>(
     })
 }
 
-/// The refusal of a path that leads nowhere.
-pub(super) fn not_found<T>() -> Checked<T> {
-    refuse(
-        404,
-        "not-found",
-        "there is nothing at this path",
-        "the interface is below /api/v1/; the page is at /",
-    )
-}
-
-/// The reply to a refused request, and its record.
-fn refused(cx: &Context<'_>, who: &str, method: &str, path: &str, refusal: Refusal) -> Answer {
-    let mut record = record(cx, who, "request", Outcome::Reject);
-    record.target = Some(clip(&[method, path].join(" ")));
-    record.rule = Some(["/console/", refusal.word].concat());
-    record.reason = Some(refusal.message.to_owned());
-    record.status = Some(refusal.status);
-    Answer {
-        reply: reply::error(&refusal),
-        records: vec![record],
-    }
-}
-
-/// A record of the console.
-pub(super) fn record(cx: &Context<'_>, who: &str, action: &str, outcome: Outcome) -> Record {
-    let mut record = Record::new(cx.now, cx.id, &cx.console.digest);
-    record.decision = outcome;
-    record.method = Some(["console/", action].concat());
-    record.principal = clip(who);
-    record.source = "console".to_owned();
-    record
-}
-
 /// The text of a header; empty where there is none, or none that is UTF-8.
-fn text<'h>(headers: &'h Headers, name: &str) -> &'h str {
+pub(super) fn text<'h>(headers: &'h Headers, name: &str) -> &'h str {
     let value = header(headers, name).unwrap_or_default();
     std::str::from_utf8(value).unwrap_or_default()
 }

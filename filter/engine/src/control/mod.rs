@@ -12,12 +12,6 @@ mod stop;
 
 pub use revoked::{Revoked, is_revoked, reinstate, revoke, revoked};
 pub use seen::{LANES, RING, WORKER_SEEN, Worker, beat, gate, publish, recent, remember, workers};
-pub use stop::{Stop, resume, stop, stopped};
+pub use stop::{Stop, denial, resume, stop, stopped};
 
-/// Longest text an operator may give as a reason, in characters; what is longer is cut.
-pub const MAX_REASON: usize = 1000;
-
-/// A text of an operator as it is kept.
-pub(crate) fn clip_reason(text: &str) -> String {
-    text.chars().take(MAX_REASON).collect()
-}
+pub use crate::text::MAX_REASON;

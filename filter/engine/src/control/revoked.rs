@@ -1,8 +1,8 @@
 //! Grants that an operator took back.
 
-use super::clip_reason;
 use crate::counters::{CounterKey, Store, StoreLost, change};
 use crate::json::{Document, Limits, ObjectWriter, Value, quoted};
+use crate::text::clip_reason;
 use crate::time::Timestamp;
 
 /// Lists of revoked grants.

@@ -1,7 +1,7 @@
 //! What operators see: recent decisions, workers, the live configuration.
 
-use crate::config::{Gate, Mode};
 use crate::counters::{Store, StoreLost};
+use crate::gate::{Gate, Mode};
 use crate::json::{Document, Limits, ObjectWriter};
 use crate::order;
 use crate::time::Timestamp;

@@ -1,8 +1,10 @@
 //! The stop switch: while it is set every call on every worker is refused.
 
-use super::clip_reason;
 use crate::counters::{Store, StoreLost, change};
+use crate::gate::Gate;
 use crate::json::{Document, Limits, ObjectWriter};
+use crate::refusal::Denial;
+use crate::text::clip_reason;
 use crate::time::Timestamp;
 
 const KEY: &str = "toolgate.stop";
@@ -24,6 +26,25 @@ pub struct Stop {
 /// [`StoreLost`] when the store cannot tell: nothing may be called then.
 pub fn stopped(store: &mut dyn Store) -> Result<Option<Stop>, StoreLost> {
     Ok(store.load(KEY)?.and_then(|(value, _)| read(&value)))
+}
+
+/// The refusal of every call while the stop switch is set, in this configuration or by an operator.
+pub fn denial(gate: &Gate, store: &mut dyn Store) -> Option<Denial> {
+    const BY_OPERATOR: &str = "All calls are stopped by the operator";
+    let reason = if gate.stopped {
+        format!("{BY_OPERATOR}.")
+    } else {
+        match stopped(store) {
+            Ok(None) => return None,
+            Ok(Some(stop)) if stop.reason.is_empty() => format!("{BY_OPERATOR}."),
+            Ok(Some(stop)) => format!("{BY_OPERATOR}: {}", stop.reason),
+            Err(StoreLost) if gate.counters.allow_on_store_error => return None,
+            Err(StoreLost) => {
+                "The stop switch cannot be read, so the call was not made.".to_owned()
+            }
+        }
+    };
+    Some(Denial::new("/stopped", reason))
 }
 
 /// Stops everything. One who stops what is stopped already takes it over.

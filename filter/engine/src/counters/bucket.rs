@@ -3,7 +3,7 @@
 //! One bucket is one value in the store, so that finding a counter, dropping expired ones and adding a new
 //! one happen in a single compare-and-swap. Two workers can never create the same counter twice.
 
-use super::table::CounterKey;
+use super::charge::CounterKey;
 use super::window::Span;
 
 /// Format of the stored bytes. Values in another format are a lost store, not an empty one.

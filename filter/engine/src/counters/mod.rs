@@ -6,11 +6,21 @@
 //!
 //! Amounts are fixed point, 10^-9, in checked 128-bit arithmetic. A total out of range is a refusal.
 
+mod amount;
 mod bucket;
+mod charge;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
+mod settings;
 mod table;
 mod window;
 
-pub use table::{Charge, CounterKey, Receipt, ReserveError, Table};
+pub(crate) use amount::{ONE, display_nanos};
+pub use charge::{Charge, CounterKey, Receipt, ReserveError};
+#[cfg(any(test, feature = "testing"))]
+pub use memory::Memory;
+pub use settings::Counters;
+pub use table::Table;
 pub use window::{Span, Window};
 
 /// Opaque version of a stored value.

@@ -2,43 +2,24 @@
 
 use std::sync::Arc;
 
-use super::conclude;
-use super::hold::{self, Waiting};
-use super::judge::{self, Judged, Opinion, Ruling, Subject, Verdict};
-use super::{Context, record};
+use super::context::Context;
+use super::forward::forward;
+use super::record;
+use super::told::{rejected, unavailable, waits};
+use super::verdict::{Ask, Judged, Opinion, Ruling, Subject, Verdict};
+use super::waiting::Waiting;
 use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State};
-use crate::audit::{Outcome, Record, clip};
+use crate::audit::{Outcome, Record};
 use crate::counters::StoreLost;
-use crate::pdp::{self, Denial, Planned, Settled, Target};
+use crate::pdp::{self, Planned, Settled};
 use crate::pep;
-use crate::policy::{Approval, Rule};
+use crate::policy::Rule;
+use crate::refusal::Denial;
 use crate::rpc::Id;
+use crate::text::clip;
 
 /// How often a question is asked anew because another call like this one used the answer.
 const ATTEMPTS: usize = 8;
-
-/// A call a person has to agree to.
-pub(super) struct Ask<'p> {
-    /// What it will cost.
-    pub(super) charges: Vec<Planned<'p>>,
-    /// What would have refused, had it not been in shadow.
-    pub(super) shadow: Option<Denial>,
-    /// The rule that asks.
-    pub(super) approval: &'p Approval,
-    /// Groups that may decide.
-    pub(super) approvers: &'p [Box<str>],
-    /// What tells the call from others.
-    pub(super) call: Binding,
-    /// What it is for.
-    pub(super) kind: Target,
-    /// The arguments, for people.
-    pub(super) arguments: String,
-    /// The state of the upstream's own that it carries.
-    pub(super) state: Option<String>,
-    /// Whether it expects a tool result, and whether as a task.
-    pub(super) tool: bool,
-    pub(super) task: bool,
-}
 
 /// Asks, or takes the answer that is there. The request holds this one call.
 pub(super) fn ask(
@@ -70,7 +51,7 @@ pub(super) fn ask(
     let calls = [(ask.charges, ask.shadow.is_some())];
     let found = match mark {
         Ok(_) => find_answer(cx, &calls, rule, binding, &new),
-        Err(StoreLost) => Found::No(hold::unavailable()),
+        Err(StoreLost) => Found::No(unavailable()),
     };
     let (outcome, denial) = match found {
         Found::Yes(question, settled) => {
@@ -84,7 +65,7 @@ pub(super) fn ask(
                 task: ask.task,
             };
             let caller = (&subject.caller.principal, session);
-            return conclude::forward(gate, caller, vec![opinion], *settled, false);
+            return forward(gate, caller, vec![opinion], *settled, false);
         }
         Found::Open(question) if holds => {
             record.refuse(Outcome::Hold, &said(cx, rule, &question));
@@ -110,14 +91,14 @@ pub(super) fn ask(
                 records: vec![record],
             };
         }
-        Found::Open(question) => (Outcome::Hold, hold::waits(cx, rule, &question)),
+        Found::Open(question) => (Outcome::Hold, waits(cx, rule, &question)),
         Found::No(denial) => (Outcome::Deny, denial),
     };
     record.refuse(outcome, &denial);
     if outcome == Outcome::Hold {
         record.reason = Some(rule.reason.to_string());
     }
-    let answer = judge::refusal(id, denial, ask.tool, ask.task);
+    let answer = pep::refusal(id, denial, ask.tool, ask.task);
     let prefix = &gate.http.denial_prefix;
     Judged {
         ruling: Ruling::Refuse(pep::single(&answer, prefix, modern)),
@@ -158,11 +139,11 @@ fn find_answer(
                 Ok(None) => {}
                 Err(denial) => return Found::No(denial),
             },
-            State::Rejected => return Found::No(hold::rejected(cx, rule, &question)),
+            State::Rejected => return Found::No(rejected(cx, rule, &question)),
             _ => return Found::Open(question),
         }
     }
-    Found::No(hold::unavailable())
+    Found::No(unavailable())
 }
 
 /// Charges the call and uses the approval up: both or neither. `None` if the approval was another's by then.
@@ -184,13 +165,13 @@ fn release(
     }
     match used {
         Ok(_) => Ok(None),
-        Err(_) => Err(hold::unavailable()),
+        Err(_) => Err(unavailable()),
     }
 }
 
 fn refused(error: AskError) -> Denial {
     match error {
-        AskError::Lost => hold::unavailable(),
+        AskError::Lost => unavailable(),
         AskError::Full { retry_after } => {
             let reason = format!(
                 "Too many calls wait for a person already, so nobody was asked about this one. Try again in {retry_after} seconds."

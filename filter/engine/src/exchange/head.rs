@@ -1,10 +1,10 @@
 //! Request headers: is this MCP over HTTP at all, and does everybody read it the same way?
 
-use super::Headers;
-use crate::audit::clip;
-use crate::config::Gate;
+use crate::gate::Gate;
+use crate::headers::{Headers, header, is_json};
 use crate::mcp::{Mirrors, Version};
-use crate::pep::Rejection;
+use crate::refusal::Rejection;
+use crate::text::clip;
 
 /// What is kept of the request headers.
 #[derive(Debug)]
@@ -143,35 +143,4 @@ impl RequestHead {
                 .map(|id| String::from_utf8_lossy(id).into_owned()),
         })
     }
-}
-
-/// The value of a header, without the white space around it.
-pub fn header<'h>(headers: &'h Headers, name: &str) -> Option<&'h [u8]> {
-    headers
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value.trim_ascii())
-}
-
-/// Whether a content type is `application/json` in UTF-8. Other parameters are refused: servers decode whatever
-/// `charset` says, and who knows what else.
-pub(crate) fn is_json(content_type: &[u8]) -> bool {
-    let mut parts = content_type
-        .split(|&byte| byte == b';')
-        .map(<[u8]>::trim_ascii);
-    let media_type = parts.next().unwrap_or_default();
-    let mut charsets = 0_u32;
-    let parameters = parts.all(|parameter| {
-        charsets = charsets.saturating_add(1);
-        let known: [&[u8]; 4] = [
-            b"charset=utf-8",
-            b"charset=utf8",
-            b"charset=\"utf-8\"",
-            b"charset=\"utf8\"",
-        ];
-        known
-            .iter()
-            .any(|known| parameter.eq_ignore_ascii_case(known))
-    });
-    media_type.eq_ignore_ascii_case(b"application/json") && parameters && charsets <= 1
 }

@@ -5,50 +5,41 @@
 //! body, the end.
 
 mod ask;
-mod conclude;
+mod batch;
+mod body;
+mod call;
+mod caller;
+mod context;
+mod early;
+mod forward;
 mod head;
 mod hold;
-mod judge;
+mod mrtr;
 mod record;
 mod reply;
-mod state;
+mod told;
+mod verdict;
+mod waiting;
 mod watch;
 
 use std::borrow::Cow;
 
 use crate::audit::Record;
-use crate::config::Gate;
-use crate::control;
-use crate::counters::{Store, StoreLost};
-use crate::identity::{Attributes, Caller, Principal, Stranger, TurnedAway};
+pub use crate::headers::{Headers, header};
+use crate::identity::{Attributes, Caller};
 use crate::pdp::{self, Permit};
-use crate::pep::{self, Rejection, Reply};
+use crate::pep::Reply;
+use crate::refusal::Rejection;
 use crate::rpc::Id;
-use crate::time::Timestamp;
+pub use context::Context;
+pub use early::{Early, OWN_DETAILS};
 use head::RequestHead;
-pub use head::header;
-pub(crate) use head::is_json;
-use hold::Waiting;
-pub use hold::{Held, HeldRequest};
-use judge::{Judged, Ruling, Subject};
-use reply::{Reading, ReplyPlan};
-pub use reply::{ReplyEdit, ReplyStep, STALE, Start};
+use reply::{Forwarded, Reading, ReplyPlan};
+pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
+use verdict::{Judged, Ruling, Subject};
+use waiting::Waiting;
+pub use waiting::{Held, HeldRequest};
 use watch::Watch;
-
-/// Header names with values, as they arrived.
-pub type Headers = [(Vec<u8>, Vec<u8>)];
-
-/// What a callback may use: the configuration, the counters, the time.
-pub struct Context<'a> {
-    /// The configuration.
-    pub gate: &'a Gate,
-    /// The counters.
-    pub store: &'a mut dyn Store,
-    /// Now.
-    pub now: Timestamp,
-    /// Requests this VM holds for a person, besides the one at hand.
-    pub held: usize,
-}
 
 /// What to do next with a request.
 #[derive(Debug)]
@@ -87,19 +78,6 @@ enum State {
     Forwarded(Forwarded),
 }
 
-/// What has to be known of a forwarded request when its reply comes.
-#[derive(Debug)]
-struct Forwarded {
-    principal: Principal,
-    server: Option<Box<str>>,
-    plan: ReplyPlan,
-    watch: Watch,
-    learns_session: bool,
-    /// The session results are counted by, if the gate knows it.
-    session: Option<String>,
-    reading: Reading,
-}
-
 /// Removed where the reply is to be read.
 const ENCODED: &str = "accept-encoding";
 
@@ -114,7 +92,12 @@ impl Exchange {
         }
     }
 
-    /// With what the host knows of the connection and the route: the gate's `attributes`.
+    /// What the host knows of the connection and the route: the gate's `attributes`.
+    pub fn set_attributes(&mut self, attributes: Attributes) {
+        self.attributes = attributes;
+    }
+
+    /// As [`Exchange::set_attributes`].
     #[must_use]
     pub fn with_attributes(self, attributes: Attributes) -> Self {
         Exchange { attributes, ..self }
@@ -140,83 +123,6 @@ impl Exchange {
         }
         self.state = State::Receiving(head, caller);
         Step::Buffer
-    }
-
-    /// Which server the request is for, and who calls.
-    fn identify(
-        &mut self,
-        cx: &mut Context<'_>,
-        headers: &Headers,
-        head: &RequestHead,
-    ) -> Result<Caller, Step> {
-        let gate = cx.gate;
-        self.state = State::Done;
-        let Ok(server) = gate.servers.find(headers, &self.attributes) else {
-            self.records = vec![record::turned_away(
-                cx,
-                head,
-                &self.id,
-                None,
-                "/no-server",
-                pep::NO_SERVER,
-            )];
-            return Err(Step::Reply(pep::no_server()));
-        };
-        let found = gate
-            .identity
-            .resolve(gate, headers, &self.attributes, server.clone(), cx.now);
-        let TurnedAway {
-            stranger,
-            principal,
-        } = match found {
-            Ok(caller) => match self.is_revoked(cx, head, &caller)? {
-                false => return Ok(caller),
-                true => TurnedAway {
-                    stranger: Stranger::Revoked,
-                    principal: Some(Box::new(caller.principal)),
-                },
-            },
-            Err(turned_away) => turned_away,
-        };
-        let caller = principal.map(|principal| Caller {
-            principal: *principal,
-            server: None,
-            removals: vec![],
-            expires: None,
-        });
-        let rule = format!("/identity/{}", stranger.word());
-        let mut record = record::turned_away(
-            cx,
-            head,
-            &self.id,
-            caller.as_ref(),
-            &rule,
-            stranger.message(),
-        );
-        record.server = server.map(Into::into);
-        self.records = vec![record];
-        let metadata = gate.identity.resource_metadata.as_deref();
-        Err(Step::Reply(pep::turned_away(stranger, metadata)))
-    }
-
-    /// Whether an operator took the caller's grant back.
-    fn is_revoked(
-        &mut self,
-        cx: &mut Context<'_>,
-        head: &RequestHead,
-        caller: &Caller,
-    ) -> Result<bool, Step> {
-        if caller.principal.source != "grant" {
-            return Ok(false);
-        }
-        match control::is_revoked(cx.store, &caller.principal.id) {
-            Ok(revoked) => Ok(revoked),
-            Err(StoreLost) if cx.gate.counters.allow_on_store_error => Ok(false),
-            Err(StoreLost) => {
-                let known = Some((head, caller));
-                Err(self.reject(cx, known, Rejection::Host, Id::NULL, ""))
-            }
-        }
     }
 
     /// How much of the request body has arrived, in bytes.
@@ -277,11 +183,11 @@ impl Exchange {
                 );
             }
             let plan = if head.is_get {
-                ReplyPlan::get(cx.gate, caller.principal.policy(cx.gate), &head)
+                ReplyPlan::get(cx.gate, cx.gate.policy_of(&caller.principal), &head)
             } else {
                 ReplyPlan::default()
             };
-            let session = judge::known_session(cx, &head, &caller.principal).map(str::to_owned);
+            let session = body::known_session(cx, &head, &caller.principal).map(str::to_owned);
             return self.forward(
                 caller,
                 (pdp::permit_protocol(), None),
@@ -297,7 +203,7 @@ impl Exchange {
             id: &id,
             since: None,
         };
-        let judged = judge::body(cx, &subject, body);
+        let judged = body::body(cx, &subject, body);
         self.conclude(judged, caller)
     }
 

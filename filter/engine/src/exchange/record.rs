@@ -1,12 +1,13 @@
 //! What the records of an exchange say of the request and the caller.
 
-use super::Context;
+use super::context::Context;
 use super::head::RequestHead;
-use crate::audit::{CounterRecord, Record, clip};
-use crate::config::display_nanos;
+use crate::audit::{CounterRecord, Record};
+use crate::counters::display_nanos;
 use crate::identity::{Caller, Principal};
 use crate::json::compact;
 use crate::pdp::Charged;
+use crate::text::clip;
 
 /// A record with what is known of every request.
 pub(super) fn of(
@@ -16,7 +17,7 @@ pub(super) fn of(
     decision_id: &str,
 ) -> Record {
     let principal = caller.map(|caller| &caller.principal);
-    let policy = principal.and_then(|principal| principal.policy(cx.gate));
+    let policy = principal.and_then(|principal| cx.gate.policy_of(principal));
     Record {
         principal: principal.map_or_else(|| "unknown".to_owned(), |principal| clip(&principal.id)),
         source: principal
@@ -67,5 +68,25 @@ pub(super) fn counter(charged: &Charged) -> CounterRecord {
         before: display_nanos(charged.receipt.before),
         after: display_nanos(charged.receipt.after),
         max: display_nanos(charged.max),
+    }
+}
+
+/// A record of what a stream brought that belongs to no request.
+pub(super) fn untied(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
+    let caller = Caller {
+        principal,
+        server: None,
+        removals: Vec::new(),
+        expires: None,
+    };
+    of(cx, None, Some(&caller), id)
+}
+
+/// These charges were given back.
+pub(super) fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
+    for index in indexes {
+        if let Some(record) = records.get_mut(*index) {
+            record.refunded = true;
+        }
     }
 }

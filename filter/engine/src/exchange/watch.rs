@@ -3,8 +3,7 @@
 //! Given back: a JSON-RPC error under the call's own id, and a request that provably never left the proxy.
 //! Kept: everything that leaves open whether the tool ran, unless the limit says otherwise.
 
-use crate::config::Counters;
-use crate::counters::Store;
+use crate::counters::{Counters, Store};
 use crate::json::{Document, Kind, Limits, Value};
 use crate::pdp::Charged;
 use crate::rpc::{self, Id};

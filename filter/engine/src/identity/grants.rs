@@ -1,6 +1,7 @@
 //! Grants: bearer tokens, known only by their SHA-256.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
@@ -38,6 +39,13 @@ impl TokenHash {
             *byte = digit(*high)?.wrapping_shl(4) | digit(*low)?;
         }
         Some(TokenHash(hash))
+    }
+}
+
+/// As [`TokenHash::parse`] reads it, in small letters.
+impl fmt::Display for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::text::hex(&self.0))
     }
 }
 

@@ -6,7 +6,7 @@
 //! Read as a whole it is typed protobuf; a part of it read by path arrives as pairs of which nobody can tell a
 //! number from a text of eight characters (measured on Envoy 1.40).
 
-use crate::config::protobuf;
+use crate::protobuf;
 
 /// Where `jwt_authn` leaves payloads.
 const JWT_AUTHN: &str = "envoy.filters.http.jwt_authn";

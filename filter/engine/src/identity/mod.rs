@@ -4,17 +4,17 @@
 
 mod grants;
 mod metadata;
+mod policies;
 mod resolve;
 mod servers;
 
 use std::borrow::Cow;
 
 pub use grants::{Grant, Grants, TokenHash};
+pub use policies::PolicyNames;
 pub use servers::{Server, Servers};
 
-use crate::config::Gate;
 use crate::json::{Document, Limits};
-use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// A caller.
@@ -32,6 +32,8 @@ pub struct Principal {
     pub policy: Option<usize>,
     /// Flat claims, as an object; what `identity.*` paths read.
     pub claims: Option<Document<'static>>,
+    /// Whether its claims came as doubles and one of them is a number that may have been another.
+    pub rounded: bool,
 }
 
 impl Principal {
@@ -44,6 +46,7 @@ impl Principal {
             label: None,
             policy: Some(0),
             claims: None,
+            rounded: false,
         }
     }
 
@@ -54,11 +57,6 @@ impl Principal {
             self.realm.as_bytes(),
             self.id.as_bytes(),
         ]
-    }
-
-    /// Its policy.
-    pub fn policy<'g>(&self, gate: &'g Gate) -> Option<&'g Policy> {
-        self.policy.and_then(|index| gate.policies.get(index))
     }
 }
 

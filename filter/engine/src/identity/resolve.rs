@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::metadata::jwt_payloads;
 use super::{
-    Attributes, Caller, Grant, Identity, Principal, Source, Stranger, TurnedAway, claims_document,
+    Attributes, Caller, Grant, Identity, PolicyNames, Principal, Source, Stranger, TurnedAway,
+    claims_document,
 };
-use crate::config::Gate;
-use crate::exchange::{Headers, header};
+use crate::headers::{Headers, header};
 use crate::json::{Document, Limits};
+use crate::protobuf::holds_rounded;
 use crate::time::Timestamp;
 
 /// The credential a request presents.
@@ -26,7 +27,7 @@ impl Identity {
     /// Why it is turned away, and as whom, if that is known.
     pub fn resolve(
         &self,
-        gate: &Gate,
+        policies: PolicyNames<'_>,
         headers: &Headers,
         attributes: &Attributes,
         server: Option<Box<str>>,
@@ -34,7 +35,7 @@ impl Identity {
     ) -> Result<Caller, TurnedAway> {
         if self.sources.is_empty() {
             return Ok(Caller {
-                principal: unidentified(gate),
+                principal: unidentified(policies),
                 server,
                 removals: Vec::new(),
                 expires: None,
@@ -66,7 +67,7 @@ impl Identity {
                     policy,
                 } => {
                     let principal = by_jwt(
-                        gate,
+                        policies,
                         attributes,
                         payload,
                         subject,
@@ -79,7 +80,7 @@ impl Identity {
                     principal
                 }
                 Source::Mtls { attribute, policy } => match attributes.text(attribute) {
-                    Some(id) => Some(plain(gate, id, "mtls", attribute, *policy)),
+                    Some(id) => Some(plain(policies, id, "mtls", attribute, *policy)),
                     // A certificate without the name was presented all the same.
                     None if attributes.get(Attributes::CERTIFICATE).is_some() => {
                         return Err(Stranger::Unknown.into());
@@ -87,7 +88,7 @@ impl Identity {
                     None => None,
                 },
                 Source::Header { name, policy } => {
-                    by_header(headers, name)?.map(|id| plain(gate, id, "header", name, *policy))
+                    by_header(headers, name)?.map(|id| plain(policies, id, "header", name, *policy))
                 }
             };
         }
@@ -106,7 +107,7 @@ impl Identity {
             Some(principal) => principal,
             None if credential.presented => return Err(Stranger::Unknown.into()),
             None if self.required => return Err(Stranger::Missing.into()),
-            None => unidentified(gate),
+            None => unidentified(policies),
         };
         let claim = |name: &str| {
             let claims = principal.claims.as_ref().map(Document::root);
@@ -137,9 +138,9 @@ impl Identity {
 }
 
 /// A caller of whom nothing is known. Where policies have names none of them is its own.
-fn unidentified(gate: &Gate) -> Principal {
+fn unidentified(policies: PolicyNames<'_>) -> Principal {
     Principal {
-        policy: (!gate.named_policies).then_some(0),
+        policy: policies.of_anybody(),
         ..Principal::anonymous()
     }
 }
@@ -172,6 +173,7 @@ fn by_grant(grant: &Grant, server: Option<&str>, now: Timestamp) -> Result<Princ
         label: grant.label.clone(),
         policy: grant.policy,
         claims: claims_document(grant.claims.as_deref(), &reserved),
+        rounded: false,
     };
     let good_here = grant.servers.is_empty()
         || server.is_some_and(|server| grant.servers.iter().any(|name| **name == *server));
@@ -191,7 +193,7 @@ fn by_grant(grant: &Grant, server: Option<&str>, now: Timestamp) -> Result<Princ
 }
 
 fn by_jwt(
-    gate: &Gate,
+    policies: PolicyNames<'_>,
     attributes: &Attributes,
     payload: &str,
     subject: &str,
@@ -217,12 +219,10 @@ fn by_jwt(
     let named = policy_claim.and_then(|claim| claims.get(claim));
     let policy = match named {
         // A claim that names an unknown policy, or no name at all, leaves the caller without one.
-        Some(name) => name.as_str().and_then(|name| gate.policy_index(&name)),
+        Some(name) => name.as_str().and_then(|name| policies.index(&name)),
         None => policy,
     };
-    let policy_name = policy
-        .and_then(|index| gate.policies.get(index))
-        .map(|policy| &*policy.name);
+    let policy_name = policies.name(policy);
     let reserved = [("id", Some(&*id)), ("policy", policy_name)];
     Ok(Some(Principal {
         id: (*id).into(),
@@ -231,6 +231,7 @@ fn by_jwt(
         label: None,
         policy,
         claims: claims_document(Some(claims.raw()), &reserved),
+        rounded: holds_rounded(claims),
     }))
 }
 
@@ -251,15 +252,13 @@ fn by_header<'h>(headers: &'h Headers, name: &str) -> Result<Option<&'h str>, Tu
 }
 
 fn plain(
-    gate: &Gate,
+    policies: PolicyNames<'_>,
     id: &str,
     source: &'static str,
     realm: &str,
     policy: Option<usize>,
 ) -> Principal {
-    let policy_name = policy
-        .and_then(|index| gate.policies.get(index))
-        .map(|policy| &*policy.name);
+    let policy_name = policies.name(policy);
     Principal {
         id: id.into(),
         source,
@@ -267,5 +266,6 @@ fn plain(
         label: None,
         policy,
         claims: claims_document(None, &[("id", Some(id)), ("policy", policy_name)]),
+        rounded: false,
     }
 }

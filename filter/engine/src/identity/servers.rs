@@ -1,8 +1,7 @@
 //! Which upstream a request is for, by what Envoy matched.
 
 use super::Attributes;
-use crate::exchange::Headers;
-use crate::exchange::header;
+use crate::headers::{Headers, header};
 use crate::order;
 
 /// One upstream: everything that is set must match.

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::decide::{AccessRequest, Denial};
-use crate::config::display_nanos;
-use crate::counters::{Charge, CounterKey, Store, StoreLost, Table};
+use super::request::AccessRequest;
+use crate::counters::{Charge, CounterKey, ONE, Store, StoreLost, Table, display_nanos};
 use crate::identity::Principal;
 use crate::json::{Document, Limits};
 use crate::policy::{Cost, Counter, Entry, Facts, Found, Limit, Max, Path, Policy, Scope};
+use crate::refusal::Denial;
 use crate::time::Timestamp;
 
-/// One, in 10^-9.
-const ONE: i128 = 1_000_000_000;
+/// What stands behind an author's words where a limit refuses for want of something to count: without it "the budget is used
+/// up" would be all the agent reads of an amount that is text.
+pub const UNCOUNTABLE: &str =
+    "The value it counts is missing, or is no amount that can be counted.";
 
 /// What a limit costs this call, or why it cannot be counted.
 pub(super) fn charge(
@@ -22,7 +24,10 @@ pub(super) fn charge(
 ) -> Result<Charge, Denial> {
     let refuse = |what: String| Denial {
         rule: Arc::clone(&limit.rule.pointer),
-        reason: format!("{what} (rule {}).", limit.rule.pointer),
+        reason: match limit.authored {
+            true => format!("{} {UNCOUNTABLE}", limit.rule.reason),
+            false => format!("{what} (rule {}).", limit.rule.pointer),
+        },
         retry_after: None,
         approval: None,
     };

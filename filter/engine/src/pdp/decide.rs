@@ -1,166 +1,18 @@
 //! One call against one policy, in the documented order; the first refusal wins.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use super::charge::charge;
-use crate::approvals::Notice;
-use crate::counters::Charge;
+use super::decision::{Decision, Planned};
+use super::request::{AccessRequest, Target};
 use crate::identity::Principal;
 use crate::json::{Value, is_unprintable};
 use crate::mcp::List;
-use crate::pins::Pinned;
 use crate::policy::{
-    Approval, Block, Catalog, Condition, Entry, Facts, Limit, Policy, Posture, Quantifier,
-    Requirement, Rule, Truth,
+    Approval, Block, Catalog, Condition, Entry, Facts, Policy, Posture, Quantifier, Requirement,
+    Rule, Truth,
 };
-
-/// Kinds of things a policy speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A tool, by name.
-    Tool,
-    /// A prompt, by name.
-    Prompt,
-    /// A resource, by URI.
-    Resource,
-}
-
-impl Target {
-    /// Its word in texts.
-    pub fn word(self) -> &'static str {
-        match self {
-            Target::Tool => "Tool",
-            Target::Prompt => "Prompt",
-            Target::Resource => "Resource",
-        }
-    }
-
-    /// Its word in questions.
-    pub fn key(self) -> &'static str {
-        match self {
-            Target::Tool => "tool",
-            Target::Prompt => "prompt",
-            Target::Resource => "resource",
-        }
-    }
-
-    /// Where rules on it stand in a policy.
-    fn base(self) -> &'static str {
-        match self {
-            Target::Tool => "",
-            Target::Prompt => "/prompts",
-            Target::Resource => "/resources",
-        }
-    }
-
-    /// The rules on targets of this kind.
-    pub fn catalog(self, policy: &Policy) -> &Catalog {
-        match self {
-            Target::Tool => &policy.tools,
-            Target::Prompt => &policy.prompts,
-            Target::Resource => &policy.resources,
-        }
-    }
-}
-
-/// What is asked of the policy.
-#[derive(Clone, Copy, Debug)]
-pub struct AccessRequest<'a> {
-    /// Who asks.
-    pub principal: &'a Principal,
-    /// What kind of thing for.
-    pub target: Target,
-    /// Its name or URI, a string.
-    pub name: Value<'a>,
-    /// The arguments, if there are any.
-    pub arguments: Option<Value<'a>>,
-    /// What the counters hold that the rules on this target read: see [`read_counters`](super::read_counters).
-    pub counters: Option<Value<'a>>,
-    /// The session, if the gate saw a server issue it to this principal.
-    pub session: Option<&'a str>,
-    /// What pins say of it; absent for what is no tool, and where nothing is pinned.
-    pub pinned: Option<Pinned<'a>>,
-}
-
-/// A refusal by policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// Pointer of the rule.
-    pub rule: Arc<str>,
-    /// What to tell the agent.
-    pub reason: String,
-    /// Seconds after which it may try again.
-    pub retry_after: Option<u64>,
-    /// The question that was put to a person.
-    pub approval: Option<Box<Notice>>,
-}
-
-impl Denial {
-    /// A refusal that no rule of the user's wrote.
-    pub fn new(rule: &str, reason: impl Into<String>) -> Self {
-        Denial {
-            rule: rule.into(),
-            reason: reason.into(),
-            retry_after: None,
-            approval: None,
-        }
-    }
-
-    /// A refusal by a rule.
-    pub fn by(rule: &Rule) -> Self {
-        Denial {
-            rule: Arc::clone(&rule.pointer),
-            reason: (*rule.reason).to_owned(),
-            retry_after: None,
-            approval: None,
-        }
-    }
-}
-
-/// A charge to make before forwarding.
-#[derive(Clone, Copy, Debug)]
-pub struct Planned<'p> {
-    /// The limit it belongs to.
-    pub limit: &'p Limit,
-    /// What it costs.
-    pub charge: Charge,
-    /// Whether the limit is only observed.
-    pub shadow: bool,
-}
-
-/// The outcome of an evaluation.
-#[derive(Debug)]
-pub enum Decision<'p> {
-    /// May be forwarded once the charges are made.
-    Allow {
-        /// The charges, in the order that names the refusal.
-        charges: Vec<Planned<'p>>,
-        /// What would have refused, had it not been in shadow.
-        shadow: Option<Denial>,
-    },
-    /// Must not be forwarded.
-    Deny(Denial),
-    /// Must not be forwarded: what a limit counts cannot be counted. An earlier limit that is exceeded names the
-    /// refusal instead.
-    Uncountable {
-        /// The charges of the limits before it.
-        charges: Vec<Planned<'p>>,
-        /// The refusal by this one.
-        denial: Denial,
-    },
-    /// Must wait for a person. The charges have to fit, but are not made.
-    Hold {
-        /// The charges that would be made.
-        charges: Vec<Planned<'p>>,
-        /// Which rule asks.
-        approval: &'p Approval,
-        /// Groups of which one may decide; anybody, if there are none.
-        approvers: &'p [Box<str>],
-        /// What would have refused, had it not been in shadow.
-        shadow: Option<Denial>,
-    },
-}
+use crate::refusal::Denial;
 
 /// The entries whose rules apply to a target: its own, and that of `"*"`.
 pub fn entries<'p>(
@@ -209,6 +61,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .claims
             .as_ref()
             .map(|claims| claims.root()),
+        rounded: request.principal.rounded,
         name: request.name,
         counters: request.counters,
         budget: &budget,
@@ -306,6 +159,7 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     let facts = Facts {
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
+        rounded: principal.rounded,
         name: entry,
         counters: None,
         budget: &budget,
@@ -377,7 +231,7 @@ fn failing_require<'p>(entry: &'p Entry, facts: &Facts<'_>) -> Option<&'p Rule> 
 fn failing_condition<'p>(
     block: &'p Block,
     facts: &Facts<'_>,
-    chosen: fn(&Condition) -> bool,
+    chosen: impl Fn(&Condition) -> bool,
 ) -> Option<&'p Rule> {
     let fails = |condition: &Condition| condition.evaluate(facts, Quantifier::Every) != Truth::True;
     block
@@ -412,7 +266,9 @@ fn certainly_denied(entry: &Entry, facts: &Facts<'_>) -> bool {
     let fails = |requirement: &Requirement| match requirement {
         Requirement::Never(_) => true,
         Requirement::Block(block) => {
-            failing_condition(block, facts, |condition| !condition.needs_call()).is_some()
+            // A claim that is compared with and is not there fails whatever the call brings.
+            let certain = |condition: &Condition| known(condition) || condition.lacks_claim(facts);
+            failing_condition(block, facts, certain).is_some()
         }
     };
     let denies = |block: &Block| {

@@ -6,17 +6,21 @@
 
 mod charge;
 mod decide;
+mod decision;
+mod request;
 mod session;
 mod settle;
 #[cfg(feature = "explain")]
 mod trace;
 
-pub use charge::{ingest, read_counters};
-pub use decide::{
-    AccessRequest, Decision, Denial, Planned, Target, decide, entries, is_in_shadow, listed,
-};
+pub use crate::refusal::Denial;
+pub use charge::{UNCOUNTABLE, ingest, read_counters};
+pub use decide::{decide, entries, is_in_shadow, listed};
+pub use decision::{Decision, Planned};
+pub use request::{AccessRequest, Target};
 pub use session::{is_known as knows_session, remember as remember_session};
-pub use settle::{COUNTERS_LOST, Charged, Settled, peek, permit_protocol, settle};
+pub(crate) use settle::permit_protocol;
+pub use settle::{COUNTERS_LOST, Charged, Settled, peek, settle};
 #[cfg(feature = "explain")]
 pub use trace::{
     Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict, Usage, trace,

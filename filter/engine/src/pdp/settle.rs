@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Permit;
-use super::decide::{Denial, Planned};
-use crate::config::Counters;
-use crate::counters::{Charge, Receipt, ReserveError, Store};
+use super::decision::Planned;
+use crate::counters::{Charge, Counters, Receipt, ReserveError, Store};
 use crate::policy::Limit;
+use crate::refusal::Denial;
 use crate::time::Timestamp;
 
 /// Said where not even the limit is known that could not be counted.
@@ -138,8 +138,8 @@ pub fn peek(
     ))
 }
 
-/// Leave to forward what no policy speaks of: MCP's housekeeping, lists, streams, answers to servers.
-pub fn permit_protocol() -> Permit {
+/// Leave to forward what no policy speaks of: MCP's housekeeping, streams, answers to servers. For the exchange alone.
+pub(crate) fn permit_protocol() -> Permit {
     Permit(())
 }
 

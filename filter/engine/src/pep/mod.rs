@@ -1,12 +1,12 @@
 //! The policy enforcement point: what decisions look like on the wire.
 
+mod answer;
 mod lists;
-mod refusal;
-mod rejection;
 
-pub use lists::{Inspection, ListFilter, Unjudgeable};
-pub use refusal::{
-    Answer, NO_SERVER, Reply, batch, dropped, input_required, no_server, single, turned_away,
-    withheld,
+pub use answer::{
+    Answer, NO_SERVER, Reply, batch, dropped, input_required, no_server, refusal, single,
+    turned_away, unconfigured, withheld,
 };
-pub use rejection::Rejection;
+pub use lists::{Inspection, ListFilter, Unjudgeable};
+
+pub use crate::refusal::Rejection;

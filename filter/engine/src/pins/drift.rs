@@ -4,7 +4,7 @@
 //! caller or a server sends adds to it. A new pin is another value: what was wrong under the old one is forgotten. Two
 //! gates that share a store and do not name their servers share what they remember, and err towards refusing.
 
-use super::Pin;
+use super::pin::Pin;
 use crate::counters::{SaveError, Store, StoreLost};
 
 /// Compare-and-swap attempts before a store is taken for lost.

@@ -7,17 +7,18 @@
 
 mod definition;
 pub mod drift;
+mod pin;
 pub mod schema;
 
 pub(crate) use definition::is_ambiguous;
 pub use definition::{FIELDS, definition, digest, digest_of};
+pub use pin::Pin;
 
 use crate::counters::Store;
 use crate::json::{Document, Limits, Value};
 use crate::names::NameMap;
-use crate::pdp::Denial;
+use crate::refusal::Denial;
 use drift::Drift;
-use schema::Schema;
 
 /// What becomes of a tool that is not as it was pinned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,17 +48,6 @@ pub struct Pins {
 /// Pinned tools by name.
 #[derive(Debug, Default)]
 pub struct Tools(NameMap<Pin>);
-
-/// One pinned tool.
-#[derive(Debug)]
-pub struct Pin {
-    /// Its name.
-    pub name: Box<str>,
-    /// As [`digest`] makes it.
-    pub digest: Box<str>,
-    /// What arguments are held to.
-    pub schema: Option<Schema>,
-}
 
 impl Tools {
     /// Adds a pin.
@@ -201,14 +191,5 @@ impl Pinned<'_> {
         let what = "The arguments do not fit the tool's input schema: ";
         let reason = [what, &misfit, " (rule ", &pointer, ")."].concat();
         Some(Denial::new(&pointer, reason))
-    }
-}
-
-impl Pin {
-    /// `/pins/<tool>`
-    fn pointer(&self) -> String {
-        let mut pointer = String::from("/pins/");
-        pointer.push_str(&crate::config::escape(&self.name));
-        pointer
     }
 }

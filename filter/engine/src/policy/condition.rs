@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::claims::Items;
 use super::path::{Facts, Found, Path, Root, Step, follow};
-use super::pattern::Pattern;
-use super::url::UrlTest;
+use super::truth::{Quantifier, Truth};
+use super::{Pattern, UrlTest};
 use crate::json::{Decimal, Document, Kind, Value, canonical};
 use crate::{NameMap, Names, order};
 
@@ -16,28 +17,6 @@ pub struct Condition {
     pub path: Path,
     /// What it has to pass.
     pub test: Test,
-}
-
-/// The outcome of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
-    /// It holds.
-    True,
-    /// It does not.
-    False,
-    /// There is nothing at its path.
-    Missing,
-    /// What is there has no meaning for the operator.
-    WrongType,
-}
-
-/// How a condition over `[*]` reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantifier {
-    /// Every element must pass, and there must be one (`require`).
-    Every,
-    /// One element is enough (`deny_if`).
-    Some,
 }
 
 /// Order relations.
@@ -103,6 +82,8 @@ pub struct List {
     pub texts: Names,
     /// Everything else as written, by its canonical spelling.
     pub others: NameMap<Box<str>>,
+    /// Whether a list is among them.
+    pub has_lists: bool,
 }
 
 impl Condition {
@@ -121,11 +102,26 @@ impl Condition {
             .any(|path| matches!(path.root, Root::Args | Root::Counters))
     }
 
+    /// Whether it compares with a claim that the caller does not have, or not in a form that can be compared.
+    pub fn lacks_claim(&self, facts: &Facts<'_>) -> bool {
+        self.test.operand().is_some_and(|operand| {
+            matches!(operand, Operand::Path(path) if path.root == Root::Identity)
+                && Prepared::new(operand, facts).value.is_none()
+        })
+    }
+
     /// Evaluates it against a call. Work is linear in the call, but for patterns, which have a budget.
     pub fn evaluate(&self, facts: &Facts<'_>, quantifier: Quantifier) -> Truth {
         let Some(start) = self.path.start(facts) else {
             return self.on_missing(&self.path.steps);
         };
+        if self.path.root == Root::Identity
+            && let Some(step) = self.path.steps.first()
+            && let Found::Value(claim) = follow(start, step)
+            && facts.is_rounded(claim)
+        {
+            return self.on_rounded();
+        }
         let operand = self
             .test
             .operand()
@@ -139,6 +135,14 @@ impl Condition {
         match self.test {
             Test::Exists(expected) if !rest.contains(&Step::Each) => truth(!expected),
             _ => Truth::Missing,
+        }
+    }
+
+    /// The outcome where a claim has lost digits on its way: it is there, and nothing more can be said of it.
+    fn on_rounded(&self) -> Truth {
+        match self.test {
+            Test::Exists(expected) => truth(expected),
+            _ => Truth::WrongType,
         }
     }
 
@@ -168,7 +172,83 @@ impl Condition {
                 Found::WrongType => return Truth::WrongType,
             }
         }
-        self.test.judge(value, operand, facts)
+        let judged = self.judge(value, operand, facts, quantifier);
+        match (value.kind(), quantifier) {
+            (Kind::Array, Quantifier::Every) if self.test.expects_one(operand) => Truth::WrongType,
+            (Kind::Array, Quantifier::Some)
+                if judged == Truth::False && self.test.looks_into_lists() =>
+            {
+                self.within(facts, operand, value)
+            }
+            _ => judged,
+        }
+    }
+
+    /// Whether an element of a list matches, at any depth: a server may take a list of one for the one. Work is linear
+    /// in the list.
+    fn within(&self, facts: &Facts<'_>, operand: Option<&Prepared<'_>>, list: Value<'_>) -> Truth {
+        let mut open = vec![list.items()];
+        while let Some(items) = open.last_mut() {
+            let Some(element) = items.next() else {
+                open.pop();
+                continue;
+            };
+            if self.judge(element, operand, facts, Quantifier::Some) == Truth::True {
+                return Truth::True;
+            }
+            if element.kind() == Kind::Array {
+                open.push(element.items());
+            }
+        }
+        Truth::False
+    }
+
+    fn judge(
+        &self,
+        value: Value<'_>,
+        operand: Option<&Prepared<'_>>,
+        facts: &Facts<'_>,
+        quantifier: Quantifier,
+    ) -> Truth {
+        let operand = operand.filter(|operand| operand.value.is_some());
+        match (&self.test, operand) {
+            (Test::Exists(expected), _) => truth(value.is_null() != *expected),
+            (Test::In(list, negated), _) => truth(list.contains(value) != *negated),
+            (Test::Regex(pattern), _) => match value.as_str() {
+                Some(text) if facts.spend(pattern.work(&text)) => truth(pattern.is_match(&text)),
+                _ => Truth::WrongType,
+            },
+            (Test::Url(url), _) => match value.as_str().and_then(|text| url.matches(&text)) {
+                Some(matches) => truth(matches),
+                None => Truth::WrongType,
+            },
+            (_, None) => Truth::WrongType,
+            (Test::Contains(_) | Test::Prefix(_) | Test::Suffix(_), Some(operand))
+                if operand.hollow =>
+            {
+                Truth::WrongType
+            }
+            (Test::Equals(_, negated), Some(operand)) => truth(operand.equals(value) != *negated),
+            (Test::Compare(relation, _), Some(operand)) => {
+                match (value.as_decimal(), &operand.decimal) {
+                    (Some(left), Some(right)) => truth(relation.holds(left.compare(right))),
+                    _ => Truth::WrongType,
+                }
+            }
+            (Test::Contains(_), Some(operand)) if value.kind() == Kind::Array => {
+                truth(value.items().any(|element| operand.equals(element)))
+            }
+            (Test::Contains(_), Some(operand)) => match Items::of(&self.path, quantifier) {
+                None => on_texts(value, operand, |text, needle| text.contains(needle)),
+                Some(items) => on_texts(value, operand, |text, item| items.have(text, item)),
+            },
+            (Test::Prefix(_), Some(operand)) => {
+                on_texts(value, operand, |text, prefix| text.starts_with(prefix))
+            }
+            (Test::Suffix(_), Some(operand)) => {
+                on_texts(value, operand, |text, suffix| text.ends_with(suffix))
+            }
+        }
     }
 
     fn each(
@@ -210,6 +290,8 @@ struct Prepared<'a> {
     decimal: Option<Decimal<'a>>,
     /// Of an array or an object.
     canonical: Option<String>,
+    /// It is an empty text that `value_from` leads to: every text contains, begins and ends with it, which nobody means.
+    hollow: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -217,14 +299,21 @@ impl<'a> Prepared<'a> {
         let value = match operand {
             Operand::Literal(document) => Some(document.root()),
             Operand::Path(path) => match path.find(facts) {
-                Found::Value(value) if !value.is_null() => Some(value),
-                _ => None,
+                Found::Value(value) if value.is_null() => None,
+                Found::Value(value) if path.root == Root::Identity && facts.is_rounded(value) => {
+                    None
+                }
+                Found::Value(value) => Some(value),
+                Found::Missing | Found::WrongType => None,
             },
         };
+        let from_path = matches!(operand, Operand::Path(_));
         let compound = value.filter(|value| matches!(value.kind(), Kind::Array | Kind::Object));
+        let text = value.and_then(|value| value.as_str());
         Prepared {
             value,
-            text: value.and_then(|value| value.as_str()),
+            hollow: from_path && text.as_deref() == Some(""),
+            text,
             decimal: value.and_then(|value| value.as_decimal()),
             canonical: compound.map(canonical),
         }
@@ -262,40 +351,32 @@ impl Test {
             Test::In(..) | Test::Exists(_) | Test::Regex(_) | Test::Url(_) => None,
         }
     }
+}
 
-    fn judge(&self, value: Value<'_>, operand: Option<&Prepared<'_>>, facts: &Facts<'_>) -> Truth {
-        let operand = operand.filter(|operand| operand.value.is_some());
-        match (self, operand) {
-            (Test::Exists(expected), _) => truth(value.is_null() != *expected),
-            (Test::In(list, negated), _) => truth(list.contains(value) != *negated),
-            (Test::Regex(pattern), _) => match value.as_str() {
-                Some(text) if facts.spend(pattern.work(&text)) => truth(pattern.is_match(&text)),
-                _ => Truth::WrongType,
-            },
-            (Test::Url(url), _) => match value.as_str().and_then(|text| url.matches(&text)) {
-                Some(matches) => truth(matches),
-                None => Truth::WrongType,
-            },
-            (_, None) => Truth::WrongType,
-            (Test::Equals(_, negated), Some(operand)) => truth(operand.equals(value) != *negated),
-            (Test::Compare(relation, _), Some(operand)) => {
-                match (value.as_decimal(), &operand.decimal) {
-                    (Some(left), Some(right)) => truth(relation.holds(left.compare(right))),
-                    _ => Truth::WrongType,
-                }
-            }
-            (Test::Contains(_), Some(operand)) if value.kind() == Kind::Array => {
-                truth(value.items().any(|element| operand.equals(element)))
-            }
-            (Test::Contains(_), Some(operand)) => {
-                on_texts(value, operand, |text, needle| text.contains(needle))
-            }
-            (Test::Prefix(_), Some(operand)) => {
-                on_texts(value, operand, |text, prefix| text.starts_with(prefix))
-            }
-            (Test::Suffix(_), Some(operand)) => {
-                on_texts(value, operand, |text, suffix| text.ends_with(suffix))
-            }
+impl Test {
+    /// Whether an element of a list matches in a `deny_if` as the value itself would. What the others say of a list, that it
+    /// is none of their kind, denies there already.
+    fn looks_into_lists(&self) -> bool {
+        matches!(
+            self,
+            Test::Equals(_, false) | Test::In(_, false) | Test::Contains(_)
+        )
+    }
+
+    /// Whether it asks about one value, so that a list in its place fails a `require`: `["rm"]` is not `rm`, and a server may
+    /// run it all the same.
+    fn expects_one(&self, operand: Option<&Prepared<'_>>) -> bool {
+        match self {
+            Test::Equals(..) => operand
+                .and_then(|operand| operand.value)
+                .is_none_or(|value| value.kind() != Kind::Array),
+            Test::In(list, _) => !list.has_lists,
+            Test::Exists(_) | Test::Contains(_) => false,
+            Test::Compare(..)
+            | Test::Regex(_)
+            | Test::Prefix(_)
+            | Test::Suffix(_)
+            | Test::Url(_) => true,
         }
     }
 }
@@ -308,6 +389,7 @@ impl List {
                 self.texts.insert(&text, ());
             }
             None => {
+                self.has_lists |= value.kind() == Kind::Array;
                 self.others.insert(&canonical(value), value.raw().into());
             }
         }
@@ -343,5 +425,25 @@ fn on_texts(
     match (value.as_str(), &operand.text) {
         (Some(text), Some(other)) => truth(test(&text, other)),
         _ => Truth::WrongType,
+    }
+}
+
+/// The operator of a test as a policy writes it.
+pub(crate) fn op_name(test: &Test) -> &'static str {
+    match test {
+        Test::Equals(_, false) => "eq",
+        Test::Equals(_, true) => "neq",
+        Test::Compare(Relation::Less, _) => "lt",
+        Test::Compare(Relation::AtMost, _) => "lte",
+        Test::Compare(Relation::Greater, _) => "gt",
+        Test::Compare(Relation::AtLeast, _) => "gte",
+        Test::In(_, false) => "in",
+        Test::In(_, true) => "not_in",
+        Test::Exists(_) => "exists",
+        Test::Regex(_) => "regex",
+        Test::Contains(_) => "contains",
+        Test::Prefix(_) => "prefix",
+        Test::Suffix(_) => "suffix",
+        Test::Url(_) => "url",
     }
 }

@@ -3,20 +3,29 @@
 //! Everything that can be known when a configuration is read is worked out then: patterns are compiled,
 //! rule pointers and refusal texts written, counters resolved. Evaluation only reads.
 
+mod claims;
 mod condition;
+pub mod detectors;
 mod path;
-mod pattern;
-mod url;
+mod results;
+mod stand_in;
+mod truth;
 
 use std::sync::Arc;
 
-pub use condition::{Condition, List, Operand, Quantifier, Relation, Test, Truth};
+pub(crate) use condition::op_name;
+pub use condition::{Condition, List, Operand, Relation, Test};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
-pub use pattern::{Budget, Pattern, PatternError, TooMuchWork};
-pub use url::UrlTest;
+pub use results::{
+    Count, DenyIf, Forbidden, KeyRule, MaxBytes, Over, PathRule, Redacted, Redaction, ResultRules,
+    ResultSpec, RuleSet,
+};
+pub use stand_in::StandIn;
+pub use toolgate_detect::UrlTest;
+pub use toolgate_pattern::{Budget, Pattern, PatternError, TooMuchWork};
+pub use truth::{Quantifier, Truth};
 
 use crate::counters::Window;
-use crate::redact::{ResultRules, ResultSpec};
 use crate::{NameMap, Names};
 
 /// One policy.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use crate::json::{Kind, Value};
+use crate::protobuf::holds_rounded;
 
 /// Where a path begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Facts<'a> {
     pub identity: Option<Value<'a>>,
     /// The name of the target.
     pub name: Value<'a>,
+    /// Whether a number among the claims came as a double and may have been another ([`crate::identity::Principal::rounded`]).
+    pub rounded: bool,
     /// What counters hold, as an object; those the rules at hand read.
     pub counters: Option<Value<'a>>,
     /// What may still be spent on patterns, in states times bytes.
@@ -66,6 +69,11 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
+    /// Whether a claim holds a number that came as a double and may have been another.
+    pub(super) fn is_rounded(&self, claim: Value<'_>) -> bool {
+        self.rounded && holds_rounded(claim)
+    }
+
     /// What patterns may cost a call, in states times bytes: tens of milliseconds at the worst. Beyond it a pattern
     /// cannot be evaluated.
     pub const BUDGET: u64 = 2_000_000;

@@ -1,9 +1,10 @@
 //! Messages against rules: what becomes of them, and of what else stands in them.
 
 use super::detect::Budget;
-use super::{Uninspected, message};
+use super::{Room, Uninspected, message};
 use crate::config::Gate;
 use crate::json::{Document, Limits};
+use crate::policy::Over;
 
 const RULES: &str = r#"{"version": "1", "results": {
     "redact": [{"regex": "KEY-[0-9]+", "with": "\"k\""}, "email", "credit_card",
@@ -18,7 +19,7 @@ fn judge(text: &str) -> Result<String, String> {
     let document = Document::parse(text.as_bytes(), &Limits::REPLY).unwrap();
     let mut budget = Budget::new(Budget::REPLY);
     let rules = &gate.results.rules.enforced;
-    match message(rules, document.root(), true, &mut budget) {
+    match message(rules, document.root(), true, &mut budget, &mut Room::of(0)) {
         Err(Uninspected::Ambiguous) => Err("ambiguous".to_owned()),
         Err(Uninspected::TooMuchWork) => Err("work".to_owned()),
         Ok(found) => match found.denied {
@@ -170,7 +171,7 @@ fn work_is_bounded() {
     let document = Document::parse(text.as_bytes(), &Limits::REPLY).unwrap();
     let mut budget = Budget::new(Budget::REPLY);
     let rules = &gate.results.rules.enforced;
-    let found = message(rules, document.root(), true, &mut budget);
+    let found = message(rules, document.root(), true, &mut budget, &mut Room::of(0));
     assert_eq!(found.err(), Some(Uninspected::TooMuchWork));
 }
 
@@ -187,8 +188,8 @@ fn own_rules_those_of_all_tools_and_those_of_all_results_apply_together() {
     let policy = gate.policies.first().unwrap();
     let shape = |name: &str| {
         let rules = policy.tools.results(name);
-        let of = |set: &super::RuleSet| {
-            let most = set.max_bytes.as_ref().map(|(most, _)| *most);
+        let of = |set: &crate::policy::RuleSet| {
+            let most = set.max_bytes.as_ref().map(|max| max.most);
             (set.detectors.len(), most)
         };
         (of(&rules.enforced), of(&rules.observed), rules.counts.len())
@@ -201,4 +202,113 @@ fn own_rules_those_of_all_tools_and_those_of_all_results_apply_together() {
     assert_eq!(all.enforced.detectors.len(), 3, "email, own, jwt");
     assert_eq!(all.observed.detectors.len(), 1, "ssn");
     assert_eq!(gate.results.rules.enforced.detectors.len(), 1);
+}
+
+#[test]
+fn exceptions_are_of_one_tool_and_the_smallest_limit_says_what_becomes_of_the_rest() {
+    let gate = r#"{"version":"1", "server": "s",
+        "results": {"redact": ["email", {"keys": ["a"], "except": ["kept", "shadow"]}, {"regex": "x", "except": ["kept"]}],
+            "max_bytes": 300, "over": "truncate", "label": true},
+        "tools": {"kept": {"result": {"redact": ["ssn"], "max_bytes": 200}}, "other": {}, "larger": {"result": {"max_bytes": 400}},
+            "shadow": {"mode": "shadow"}}}"#;
+    let gate = Gate::from_json(gate.as_bytes(), false).unwrap();
+    let policy = gate.policies.first().unwrap();
+    let of = |name: &str| {
+        let rules = policy.tools.results(name);
+        let of = |set: &crate::policy::RuleSet| {
+            let max = set.max_bytes.as_ref().map(|max| (max.most, max.over));
+            (set.detectors.len(), set.keys.len(), max)
+        };
+        (of(&rules.enforced), of(&rules.observed), rules.label)
+    };
+    let (none, cut) = ((0, 0, None), Some((300, Over::Truncate)));
+    assert_eq!(
+        of("kept"),
+        ((2, 0, Some((200, Over::Withhold))), none, true)
+    );
+    assert_eq!(of("other"), ((2, 1, cut), none, true));
+    assert_eq!(of("larger"), ((2, 1, cut), none, true));
+    assert_eq!(of("shadow"), (none, (2, 0, cut), false));
+    // Where nobody knows the tool nothing is excepted.
+    assert_eq!(policy.all_results.enforced.keys.len(), 1);
+}
+
+#[test]
+fn what_is_written_wrong_is_said() {
+    let errors = |results: &str| {
+        let gate =
+            format!(r#"{{"version":"1","results":{results},"tools":{{"get_customer":{{}}}}}}"#);
+        let errors = Gate::from_json(gate.as_bytes(), false).err();
+        errors.map(|errors| errors.to_string()).unwrap_or_default()
+    };
+    for (results, says) in [
+        (r#"{"over":"truncate"}"#, "`max_bytes`, which is not there"),
+        (
+            r#"{"max_bytes":5,"over":"cut"}"#,
+            "`withhold` or `truncate`",
+        ),
+        (r#"{"label":true}"#, "`server` or `servers` has to say it"),
+        (r#"{"redact":[{"keys":[]}]}"#, "a list of 1 to 64 keys"),
+        (r#"{"redact":[{"keys":"a"}]}"#, "/results/redact/0/keys"),
+        (
+            r#"{"redact":[{"email":{"keep_last":0}}]}"#,
+            "/results/redact/0/email/keep_last",
+        ),
+        (
+            r#"{"redact":[{"email":{"keep_last":9}}]}"#,
+            "/results/redact/0/email/keep_last",
+        ),
+        (
+            r#"{"redact":[{"email":{},"keep_last":4}]}"#,
+            "a detector such as `email`",
+        ),
+        (
+            r#"{"redact":[{"keys":["a"],"path":"b"}]}"#,
+            "a detector such as `email`",
+        ),
+        (
+            r#"{"redact":[{"email":{},"except":["get_custmer"]}]}"#,
+            "did you mean `get_customer`",
+        ),
+        (
+            r#"{"redact":[{"email":{},"exept":["get_customer"]}]}"#,
+            "did you mean `except`",
+        ),
+    ] {
+        let found = errors(results);
+        assert!(found.contains(says), "{results}: {found:?}");
+    }
+    let own =
+        r#"{"version":"1","tools":{"a":{"result":{"redact":[{"email":{},"except":["a"]}]}}}}"#;
+    let found = Gate::from_json(own.as_bytes(), false)
+        .unwrap_err()
+        .to_string();
+    assert!(found.contains("`except` belongs to `results`"), "{found}");
+}
+
+#[test]
+fn detectors_and_own_patterns_are_one_list() {
+    use super::detect::{DETECTORS, Detectors, Rule};
+    use crate::policy::Pattern;
+    let mut rules: Vec<Rule> = DETECTORS
+        .iter()
+        .map(|detector| Rule::named(detector, Vec::new(), None))
+        .collect();
+    rules.push(Rule::own(Pattern::new("[a-z]+@").unwrap(), None));
+    rules.push(Rule::own(Pattern::new("x*").unwrap(), Some("y")));
+    let rules = Detectors::new(rules);
+    let text = "to ana@example.com, xx@ 10.0.0.1 xxx";
+    let mut budget = Budget::new(Budget::REPLY);
+    let found = rules.find(text, &mut budget).unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| (rules.name(found.rule), &text[found.span.clone()]))
+        .collect();
+    let expected = [
+        ("email", "ana@example.com"),
+        ("regex", "xx@"),
+        ("ipv4", "10.0.0.1"),
+        ("regex", "xxx"),
+    ];
+    assert_eq!(found, expected);
 }

@@ -67,6 +67,13 @@ impl<'b> Event<'b> {
         })
     }
 
+    /// How many lines of its payload have no space behind their colon, so that they would grow by one.
+    pub fn unspaced_lines(&self) -> usize {
+        let data = self.lines().filter(|line| line.field == "data");
+        data.filter(|line| !line.whole.starts_with("data: "))
+            .count()
+    }
+
     /// The event as it stood on the wire.
     pub fn bytes(&self) -> &'b [u8] {
         self.bytes.as_bytes()

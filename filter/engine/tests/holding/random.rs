@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use toolgate_engine::approvals::{self, Approver, State};
 use toolgate_engine::control;
 
-use crate::common::{Random, at};
+use toolgate_checks::Random;
+
+use crate::common::at;
 use crate::rig::{Call, Got, Request, Rig, config as config_of, gate, pay};
 
 /// What a call is, so that its approval can be told from others.
@@ -52,7 +54,7 @@ impl World {
     fn new(seed: u64) -> World {
         World {
             rig: Rig::new(&more(0)),
-            random: Random(seed),
+            random: Random::new(seed),
             config: 0,
             digests: [0, 1, 2].map(|config| gate(&config_of(&more(config))).digest),
             held: Vec::new(),

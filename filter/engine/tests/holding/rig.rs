@@ -1,11 +1,11 @@
 //! A store, a configuration, and requests to it.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use toolgate_engine::approvals::{self, Approver, Question, State};
 use toolgate_engine::config::Gate;
 use toolgate_engine::control;
 use toolgate_engine::exchange::{Context, Exchange, HeldRequest, Step};
+use toolgate_engine::identity::TokenHash;
 
 use crate::common::{Memory, at};
 
@@ -74,11 +74,8 @@ pub fn pay(id: u64, amount: u64) -> Value {
 
 /// A configuration with two callers and a tool that asks; `more` is laid over it.
 pub fn config(more: &Value) -> Value {
-    let grant = |id: &str| {
-        let digest = Sha256::digest(id.as_bytes());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        json!({"id": id, "token_sha256": hex})
-    };
+    let grant =
+        |id: &str| json!({"id": id, "token_sha256": TokenHash::of(id.as_bytes()).to_string()});
     let mut config = json!({
         "version": "1",
         "grants": [grant("ana"), grant("bea")],

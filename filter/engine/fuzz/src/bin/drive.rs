@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use toolgate_fuzz::{Driver, TARGETS, seeds};
+use toolgate_checks::{Driver, TARGETS, seeds};
 
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,11 +1,13 @@
 //! Allow-lists that let more through than they show.
 
+use std::borrow::Cow;
+
+use super::kinds::{
+    ANY_SCHEME, ASCII_FOLDING, EMPTY_LIST, ENDS_ANYWHERE, Found, LintKind, OPEN_COMMAND, OPEN_HOST,
+    OPEN_PATH, STARTS_ANYWHERE, URL_AS_TEXT, URL_BLOCKLIST,
+};
 use super::pattern::{Shape, folds_beyond_ascii};
 use super::view::{Condition, Part, Scope};
-use super::{
-    ASCII_FOLDING, EMPTY_LIST, ENDS_ANYWHERE, Found, LintKind, OPEN_COMMAND, OPEN_HOST, OPEN_PATH,
-    STARTS_ANYWHERE, URL_AS_TEXT,
-};
 use crate::json::Value;
 use crate::policy::{Path, Root, Step};
 
@@ -41,12 +43,44 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
                     "`(?i)` ignores case for ASCII letters only, and this pattern has others";
                 found.add(&ASCII_FOLDING, &condition.value_at, message);
             }
+            if condition.op == "url" {
+                url(block.part, condition, found);
+            }
             if block.part == Part::Require
                 && let Some((kind, message)) = leak(scope, condition)
             {
                 found.add(kind, &condition.value_at, message);
             }
         }
+    }
+}
+
+/// What a parsed URL still lets through.
+fn url(part: Part, condition: &Condition<'_>, found: &mut Found) {
+    let has = |key: &str| {
+        condition
+            .value
+            .is_some_and(|value| value.get(key).is_some())
+    };
+    if part == Part::Require && has("host_in") && !has("scheme_in") {
+        let host = condition.value.and_then(|value| {
+            value
+                .get("host_in")?
+                .items()
+                .next()?
+                .as_str()
+                .map(Cow::into_owned)
+        });
+        let host = host.unwrap_or_default();
+        let message = format!(
+            "`file://{}/etc/passwd` passes",
+            host.trim_start_matches('.')
+        );
+        found.add(&ANY_SCHEME, &condition.value_at, message);
+    }
+    if part == Part::DenyIf && has("host_in") {
+        let message = "the same machine under another name or address passes";
+        found.add(&URL_BLOCKLIST, &condition.value_at, message);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Approvals that are not what they seem to be.
 
+use super::kinds::{APPROVERS_OF_NOTHING, Found, LONG_HOLD};
 use super::view::{Entry, Policy};
-use super::{APPROVERS_OF_NOTHING, Found, LONG_HOLD};
 use crate::json::Value;
 use crate::time::parse_duration;
 

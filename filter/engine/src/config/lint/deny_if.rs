@@ -2,14 +2,15 @@
 
 use std::cmp::Ordering;
 
+use super::kinds::{BLOCKLIST, DEAD_DENY_IF, ESCAPED_BY_OMISSION, Found, SAME_NAME};
 use super::view::{Condition, Part, Scope};
-use super::{BLOCKLIST, DEAD_DENY_IF, ESCAPED_BY_OMISSION, Found, SAME_NAME};
 use crate::json::{Decimal, Value};
 use crate::policy::Root;
 
 pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
     names(scope, Part::Require, found);
     names(scope, Part::DenyIf, found);
+    forbidden_texts(scope, found);
     let mut escaped: Vec<&str> = Vec::new();
     let blocks = scope.entry.blocks.iter();
     for block in blocks.filter(|block| block.part == Part::DenyIf) {
@@ -40,6 +41,30 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
                     found.add(&BLOCKLIST, &condition.path_at, message);
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+/// A `require` that names what an argument must not be: the same list of forbidden texts in other words.
+fn forbidden_texts(scope: &Scope<'_, '_>, found: &mut Found) {
+    let blocks = scope.entry.blocks.iter();
+    for block in blocks.filter(|block| block.part == Part::Require) {
+        let others = block.conditions.len() > 1;
+        for condition in &block.conditions {
+            let text = |value: &Value<'_>| {
+                value
+                    .as_text()
+                    .is_some_and(|text| !text.is("") && !text.is("*"))
+            };
+            let texts = match (condition.op.as_str(), condition.value) {
+                ("not_in", Some(list)) => list.items().any(|value| text(&value)),
+                ("neq", Some(value)) => text(&value),
+                _ => false,
+            };
+            if texts && !others && condition.root() == Some(Root::Args) {
+                let message = format!("every `{}` that nobody thought of passes", condition.path);
+                found.add(&BLOCKLIST, &condition.path_at, message);
             }
         }
     }

@@ -1,12 +1,10 @@
 //! Limits that never count, or never let anything through.
 
+use super::kinds::{Found, NO_ROOM, ODD_INCREMENT, ONLY_COUNTS, PER_SESSION};
 use super::view::{Limit, LimitKind, Policy, Scope};
-use super::{Found, NO_ROOM, ODD_INCREMENT, ONLY_COUNTS, PER_SESSION};
+use crate::counters::ONE;
 use crate::json::{Decimal, Kind, Value};
 use crate::policy::{Path, state_counter};
-
-/// One, in 10^-9.
-const ONE: i128 = 1_000_000_000;
 
 pub(super) fn entry(policy: &Policy<'_>, scope: &Scope<'_, '_>, found: &mut Found) {
     for limit in &scope.entry.limits {

@@ -1,13 +1,14 @@
 //! Lints on `pins`: schemas that ask for more than is enforced, and tools that nobody has pinned.
 
+use super::kinds::{Found, NO_PIN, UNENFORCED, UNUSED_SCHEMA};
 use super::view::{Policy, Targets};
-use super::{Found, NO_PIN, UNENFORCED, UNUSED_SCHEMA};
-use crate::config::Gate;
-use crate::config::reader::{escape, excerpt};
+use crate::config::reader::excerpt;
+use crate::gate::Gate;
 use crate::json::Value;
 use crate::pins::schema::{GapKind, Schema};
 use crate::pins::{Pins, Tools};
 use crate::policy::Pattern;
+use crate::text::escape;
 
 /// `pins` itself.
 pub(super) fn pins(document: Value<'_>, gate: &Gate, found: &mut Found) {

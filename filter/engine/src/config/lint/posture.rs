@@ -1,10 +1,10 @@
 //! What is permitted at all, and rules nothing gets to.
 
-use super::view::{Catalog, Entry, Part, Policy, Scope, Targets};
-use super::{
+use super::kinds::{
     Found, GLOBAL_NAME, HIDDEN_ENTRY, HIDDEN_LIMIT, NEVER_DECIDES, NO_DEFAULT, NOTHING_ALLOWED,
     NOTHING_ENFORCED, RESOURCE_ARGS,
 };
+use super::view::{Catalog, Entry, Part, Policy, Scope, Targets};
 use crate::json::{Kind, Value};
 use crate::policy::Root;
 

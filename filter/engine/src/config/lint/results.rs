@@ -1,7 +1,7 @@
 //! Results: counters nobody looks at, paths that lead nowhere.
 
+use super::kinds::{COUNTS_FOR_NOBODY, Found, PATH_OUTSIDE};
 use super::view::Policy;
-use super::{COUNTS_FOR_NOBODY, Found, PATH_OUTSIDE};
 use crate::json::Value;
 use crate::policy::{Path, Step};
 

@@ -1,8 +1,8 @@
 //! The document as lints look at it: both dialects as blocks of conditions, each with its pointer.
 
-use crate::config::reader::escape;
 use crate::json::Value;
 use crate::policy::{Path, Root};
+use crate::text::escape;
 
 /// One policy.
 pub(super) struct Policy<'d> {

@@ -2,18 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::{Context, Forwarded};
+use super::forwarded::Forwarded;
 use super::plan::Expected;
-use super::untied_record;
 use super::withheld::{Withheld, note_withheld, refusal, unreadable};
-use crate::approvals::hex;
 use crate::audit::Record;
+use crate::exchange::context::Context;
+use crate::exchange::record;
 use crate::json::{Document, Edits, Value};
-use crate::pdp::{self, Denial};
+use crate::pdp;
+use crate::policy::{Count, Over, ResultRules};
 use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, ResultRules, Tally};
+use crate::redact::{self, Findings, Room, Shape, Shaped, Tally};
+use crate::refusal::Denial;
 use crate::rpc;
 use crate::sse::Ruling;
+use crate::text::hex;
 
 /// What is done with one message.
 enum Fate {
@@ -31,6 +34,7 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         document: &Document<'_>,
+        room: &mut Room,
     ) -> Result<Ruling, Withheld> {
         let (is_array, messages) = rpc::messages(document);
         let mut budget = Budget::new(Budget::REPLY);
@@ -43,12 +47,14 @@ impl Forwarded {
                 records,
                 (document, message, expected),
                 &mut budget,
+                room,
             )? {
                 Fate::Shown(more) => edits.append(more),
                 Fate::Refused(denial) => match expected {
                     Some(expected) => {
                         note_withheld(records, Some(expected), &denial);
                         let refusal = refusal(expected, &denial, cx.gate);
+                        room.replace(message.raw().len(), refusal.len());
                         edits.replace(message.span(), refusal);
                     }
                     None if is_array => return Err(Withheld(denial)),
@@ -74,6 +80,7 @@ impl Forwarded {
         records: &mut Vec<Record>,
         (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
         budget: &mut Budget,
+        room: &mut Room,
     ) -> Result<Fate, Withheld> {
         let is_response = message.get("method").is_none();
         let rules: &ResultRules = match expected {
@@ -89,12 +96,18 @@ impl Forwarded {
         });
         let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
         let Findings {
-            edits,
-            tally,
+            mut edits,
+            mut tally,
             denied,
-        } = redact::message(&rules.enforced, message, is_result, budget)?;
+        } = redact::message(&rules.enforced, message, is_result, budget, room)?;
         let mut apart = Budget::new(Budget::REPLY);
-        let observed = redact::message(&rules.observed, message, is_result, &mut apart);
+        let observed = redact::message(
+            &rules.observed,
+            message,
+            is_result,
+            &mut apart,
+            &mut Room::of(0),
+        );
         let record = expected.map_or(0, |expected| expected.record);
         let shadow = observed
             .as_ref()
@@ -113,6 +126,14 @@ impl Forwarded {
             return Ok(Fate::Refused(Denial::by(rule)));
         }
         if let Some(payload) = payload.filter(|_| is_result) {
+            match self.shaped(rules, document, payload, &mut edits, room) {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.touch(cx, id, records);
+                    tally.add("truncated", 1);
+                }
+                Err(denial) => return Ok(Fate::Refused(denial)),
+            }
             let shown = edits.within(document.text(), payload.span());
             let shown = shown.as_deref().unwrap_or(payload.raw());
             for count in &rules.counts {
@@ -136,15 +157,57 @@ impl Forwarded {
         Ok(Fate::Shown(edits))
     }
 
+    /// Marks the texts of a result with their server, and cuts them. Returns whether something was cut.
+    fn shaped(
+        &self,
+        rules: &ResultRules,
+        document: &Document<'_>,
+        payload: Value<'_>,
+        edits: &mut Edits,
+        room: &mut Room,
+    ) -> Result<bool, Denial> {
+        let cut = rules.enforced.max_bytes.as_ref();
+        let cut = cut.filter(|max| max.over == Over::Truncate);
+        let shape = Shape {
+            label: self.server.as_deref().filter(|_| rules.label),
+            most: cut.map(|max| max.most),
+        };
+        if shape.is_nothing() {
+            return Ok(false);
+        }
+        let shown = edits.within(document.text(), payload.span());
+        let shown = shown.as_deref().unwrap_or(payload.raw());
+        let mut shaped = shape.result(shown);
+        if let Shaped::Changed(text, _) = &shaped
+            && !room.fits(shown.len(), text.len())
+        {
+            // Marks make a result longer: where the proxy may have no room for that, they are left out.
+            shaped = shape.unlabelled().result(shown);
+        }
+        match shaped {
+            Shaped::Same => Ok(false),
+            Shaped::Changed(text, is_cut) => {
+                room.replace(shown.len(), text.len());
+                edits.remove(payload.span());
+                edits.replace(payload.span(), text);
+                Ok(is_cut)
+            }
+            Shaped::TooLong => Err(match cut {
+                Some(max) => Denial::by(&max.rule),
+                None => unreadable().0,
+            }),
+        }
+    }
+
     /// Adds a result to a counter. What cannot be counted is not shown: other rules rely on it.
     fn count(
         &self,
         cx: &mut Context<'_>,
         record: Option<&mut Record>,
-        count: &redact::Count,
+        count: &Count,
         bytes: usize,
     ) -> Result<(), Denial> {
-        let Some(policy) = self.principal.policy(cx.gate) else {
+        let Some(policy) = cx.gate.policy_of(&self.principal) else {
             return Ok(());
         };
         let session = self.session.as_deref();
@@ -175,12 +238,19 @@ impl Forwarded {
         records: &mut Vec<Record>,
         text: &str,
         budget: &mut Budget,
+        room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
         let rules = self.plan.ambient();
         let (mut tally, mut observed) = (Tally::default(), Tally::default());
-        let redacted = redact::text(&rules.enforced, text, budget, &mut tally)?;
+        let redacted = redact::text(&rules.enforced, text, budget, room, &mut tally)?;
         let mut apart = Budget::new(Budget::REPLY);
-        let _only_recorded = redact::text(&rules.observed, text, &mut apart, &mut observed);
+        let _only_recorded = redact::text(
+            &rules.observed,
+            text,
+            &mut apart,
+            &mut Room::of(0),
+            &mut observed,
+        );
         if !tally.is_empty() || !observed.is_empty() {
             self.touch(cx, id, records);
             if let Some(record) = records.first_mut() {
@@ -194,7 +264,7 @@ impl Forwarded {
     /// Makes sure that there is a record to note something in: a stream of the server's own making has none.
     fn touch(&self, cx: &Context<'_>, id: &str, records: &mut Vec<Record>) {
         if records.is_empty() {
-            records.push(untied_record(cx, self.principal.clone(), id));
+            records.push(record::untied(cx, self.principal.clone(), id));
         }
     }
 }

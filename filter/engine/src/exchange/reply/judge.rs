@@ -4,17 +4,19 @@
 //! judged is withheld: a tool result that says so in place of a tool result, an error in place of anything else, nothing
 //! in place of what answers no request.
 
-use super::super::watch::Watch;
-use super::super::{Context, Forwarded};
-use super::withheld::{Withheld, unreadable, withhold};
-use super::{mark_refunded, refused_transport, sse_transport};
+use super::forwarded::Forwarded;
+use super::transport::{refused_transport, sse_transport};
+use super::withheld::{Withheld, briefly, no_room, unreadable, withhold};
 use crate::audit::Record;
+use crate::exchange::context::Context;
+use crate::exchange::record::mark_refunded;
+use crate::exchange::watch::Watch;
 use crate::json::{Document, Limits};
 use crate::mcp::List;
-use crate::pdp::Denial;
 use crate::pep;
-use crate::redact::Uninspected;
 use crate::redact::detect::Budget;
+use crate::redact::{Room, Uninspected, has_room};
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Event, Ruling};
 
@@ -46,7 +48,8 @@ impl Forwarded {
         is_json: bool,
         success: bool,
     ) -> Ruling {
-        let judged = self.judge_json(cx, id, records, body);
+        let mut room = Room::of(body.len());
+        let judged = self.judge_json(cx, id, records, body, &mut room);
         let judged = judged.or_else(|why| match why {
             Unjudged::Withheld(denial) => Err(Withheld(denial)),
             Unjudged::NotJson => {
@@ -54,7 +57,7 @@ impl Forwarded {
                 let page = !is_json && !resembles_a_message(body);
                 let reads = self.plan.inspected && !page;
                 if (page && !success) || (self.may_be_text(body) && !reads) {
-                    self.judge_text(cx, id, records, body)
+                    self.judge_text(cx, id, records, body, &mut room)
                 } else {
                     Err(unreadable())
                 }
@@ -82,12 +85,13 @@ impl Forwarded {
     ) -> Ruling {
         let Some(event) = event else {
             return if self.plan.filtered || self.plan.inspected {
-                self.withheld(cx, records, &unreadable().0)
+                self.withheld(cx, records, &unreadable().0, 0)
             } else {
                 Ruling::Pass
             };
         };
         let data = event.data();
+        let held = event.bytes().len();
         if self.plan.is_get && event.name() == "endpoint" {
             let denial = sse_transport();
             records.push(refused_transport(cx, self.principal.clone(), id));
@@ -99,6 +103,9 @@ impl Forwarded {
             self.give_back(cx, records, data.as_bytes());
             return Ruling::Pass;
         }
+        let mut room = Room::of(held);
+        // A payload is written with a space before it.
+        room.replace(0, event.unspaced_lines());
         let judged = if event.is_ambiguous() {
             self.give_back(cx, records, data.as_bytes());
             if self.may_be_text(event.bytes()) && !self.plan.inspected {
@@ -109,7 +116,7 @@ impl Forwarded {
         } else if data.is_empty() {
             Ok(Ruling::Pass)
         } else {
-            match self.judge_part(cx, id, records, data.as_bytes()) {
+            match self.judge_part(cx, id, records, data.as_bytes(), &mut room) {
                 // JSON has no line ends inside strings: those between tokens may be spaces.
                 Ok((Ruling::Replace(text), true)) => {
                     Ok(Ruling::Replace(text.replace(['\r', '\n'], " ")))
@@ -119,7 +126,7 @@ impl Forwarded {
         };
         let ruling = match judged {
             Ok(ruling) => ruling,
-            Err(Withheld(denial)) => return self.withheld(cx, records, &denial),
+            Err(Withheld(denial)) => return self.withheld(cx, records, &denial, held),
         };
         if !self.plan.inspected {
             return ruling;
@@ -129,10 +136,11 @@ impl Forwarded {
             Ruling::Replace(payload) => Some(payload.as_str()),
             _ => return ruling,
         };
-        match self.edit_lines(cx, id, records, &event, payload) {
-            Ok(Some(text)) => Ruling::Rewrite(text),
+        match self.edit_lines(cx, id, records, &event, payload, &mut room) {
+            Ok(Some(text)) if has_room(held, text.len()) => Ruling::Rewrite(text),
+            Ok(Some(_)) => self.withheld(cx, records, &no_room(false), held),
             Ok(None) => Ruling::Pass,
-            Err(Withheld(denial)) => self.withheld(cx, records, &denial),
+            Err(Withheld(denial)) => self.withheld(cx, records, &denial, held),
         }
     }
 
@@ -144,13 +152,19 @@ impl Forwarded {
         records: &mut Vec<Record>,
         value: Option<&[u8]>,
     ) -> Ruling {
+        let held = value.map_or(0, <[u8]>::len);
         let judged = match value {
             None => Err(unreadable()),
             Some(value) => self
-                .judge_part(cx, id, records, value)
-                .map(|(ruling, _)| ruling),
+                .judge_part(cx, id, records, value, &mut Room::of(held))
+                .and_then(|(ruling, _)| match &ruling {
+                    Ruling::Replace(text) if !has_room(held, text.len()) => {
+                        Err(Withheld(no_room(false)))
+                    }
+                    _ => Ok(ruling),
+                }),
         };
-        judged.unwrap_or_else(|Withheld(denial)| self.withheld(cx, records, &denial))
+        judged.unwrap_or_else(|Withheld(denial)| self.withheld(cx, records, &denial, held))
     }
 
     /// Rules on a part of a stream, and tells whether it is JSON.
@@ -160,14 +174,15 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         text: &[u8],
+        room: &mut Room,
     ) -> Result<(Ruling, bool), Withheld> {
-        match self.judge_json(cx, id, records, text) {
+        match self.judge_json(cx, id, records, text, room) {
             Ok(ruling) => Ok((ruling, true)),
             Err(Unjudged::Withheld(denial)) => Err(Withheld(denial)),
             Err(Unjudged::NotJson)
                 if self.may_be_text(text) && !(self.plan.inspected && begins_json(text)) =>
             {
-                Ok((self.judge_text(cx, id, records, text)?, false))
+                Ok((self.judge_text(cx, id, records, text, room)?, false))
             }
             Err(Unjudged::NotJson) => Err(unreadable()),
         }
@@ -180,6 +195,7 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         text: &[u8],
+        room: &mut Room,
     ) -> Result<Ruling, Unjudged> {
         let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudged::NotJson)?;
         if document.root().items().nth(MAX_MESSAGES).is_some() {
@@ -201,11 +217,12 @@ impl Forwarded {
             return Ok(filtered.map_or(Ruling::Pass, Ruling::Replace));
         }
         let Some(filtered) = filtered else {
-            return Ok(self.inspect(cx, id, records, &document)?);
+            return Ok(self.inspect(cx, id, records, &document, room)?);
         };
         let document =
             Document::parse(filtered.as_bytes(), &Limits::REPLY).map_err(|_| unreadable())?;
-        match self.inspect(cx, id, records, &document)? {
+        room.replace(text.len(), filtered.len());
+        match self.inspect(cx, id, records, &document, room)? {
             Ruling::Pass => Ok(Ruling::Replace(filtered)),
             ruling => Ok(ruling),
         }
@@ -218,6 +235,7 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         text: &[u8],
+        room: &mut Room,
     ) -> Result<Ruling, Withheld> {
         if !self.plan.inspected {
             return Ok(Ruling::Pass);
@@ -228,7 +246,7 @@ impl Forwarded {
         if let Some(rule) = denied.map_err(Uninspected::from)? {
             return Err(Withheld(Denial::by(rule)));
         }
-        let redacted = self.redact_text(cx, id, records, text, &mut budget)?;
+        let redacted = self.redact_text(cx, id, records, text, &mut budget, room)?;
         Ok(redacted.map_or(Ruling::Pass, Ruling::Replace))
     }
 
@@ -240,11 +258,12 @@ impl Forwarded {
         records: &mut Vec<Record>,
         event: &Event<'_>,
         payload: Option<&str>,
+        room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
         let mut budget = Budget::new(Budget::REPLY);
         let mut failed = None;
         let edited = event.edited(payload, &mut |text| {
-            let redacted = self.redact_text(cx, id, records, text, &mut budget);
+            let redacted = self.redact_text(cx, id, records, text, &mut budget, room);
             redacted.unwrap_or_else(|withheld| {
                 failed = Some(withheld);
                 None
@@ -265,8 +284,20 @@ impl Forwarded {
         !self.plan.filtered || (self.plan.asked.is_empty() && holds_no_list(text))
     }
 
-    fn withheld(&self, cx: &Context<'_>, records: &mut [Record], denial: &Denial) -> Ruling {
-        let body = withhold(records, &self.plan, denial, cx.gate);
+    /// What comes in the place of a part of a stream, of which so many bytes are held.
+    fn withheld(
+        &self,
+        cx: &Context<'_>,
+        records: &mut [Record],
+        denial: &Denial,
+        held: usize,
+    ) -> Ruling {
+        // What makes an event of a payload.
+        const FRAME: usize = "data: \n\n".len();
+        let mut body = withhold(records, &self.plan, denial, cx.gate);
+        if !has_room(held, body.len().saturating_add(FRAME)) {
+            body = briefly(denial);
+        }
         // On a GET nothing is owed that it could be the answer to.
         if self.plan.expected.is_empty() {
             Ruling::Drop

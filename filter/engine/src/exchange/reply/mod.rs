@@ -4,22 +4,31 @@
 //! read: whole, event by event, value by value, or not at all. [`judge`] rules on what was read and [`inspect`] on each message in it;
 //! nothing that cannot be judged passes, and [`withheld`] says what comes in its place.
 
-mod drift;
+mod forwarded;
 mod inspect;
 mod judge;
+mod lists;
 mod plan;
+mod transport;
 mod withheld;
 
-use super::head::header;
-use super::{Context, Exchange, Headers, State, record};
+use super::context::Context;
+use super::record::mark_refunded;
+use super::{Exchange, State};
 use crate::audit::Record;
-use crate::identity::{Caller, Principal};
+use crate::headers::{Headers, header};
+use crate::identity::Principal;
 use crate::ndjson::Splitter;
-use crate::pdp::{self, Denial};
+use crate::pdp;
 use crate::pep;
+pub use crate::redact::{SURE_ROOM, has_room};
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Event, Rewriter, Ruling};
+pub(super) use forwarded::{Forwarded, Reading};
 pub(super) use plan::{Expected, ReplyPlan};
+use transport::{refused_transport, sse_transport};
+use withheld::{no_room, said};
 
 /// What to do with the body of a reply.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,23 +92,6 @@ enum Media {
     Json,
     Events,
     Other,
-}
-
-/// What is being done with the reply.
-#[derive(Debug)]
-pub(super) enum Reading {
-    /// The headers are not in.
-    Waiting,
-    /// The whole body is awaited. `is_json` and `success` tell how to judge it.
-    Whole { is_json: bool, success: bool },
-    /// Events are judged as they come.
-    Events(Rewriter),
-    /// JSON values are judged as they come.
-    Values(Splitter),
-    /// The body passes; a copy is kept to look for an answer.
-    Copy(Vec<u8>),
-    /// Nothing more is looked at.
-    Over,
 }
 
 impl Exchange {
@@ -175,7 +167,8 @@ impl Exchange {
         step
     }
 
-    /// How much of a held body has arrived, in bytes: what to answer instead if it is too much already.
+    /// How much of a held body has arrived, in bytes: what to answer instead if it is too much already. It
+    /// [has room](has_room).
     pub fn reply_size(&mut self, cx: &mut Context<'_>, size: usize) -> Option<ReplyEdit> {
         let State::Forwarded(forwarded) = &mut self.state else {
             return None;
@@ -186,10 +179,11 @@ impl Exchange {
         forwarded.reading = Reading::Over;
         let plan = &forwarded.plan;
         let denial = Denial::new("/results/size", said(!plan.asked.is_empty(), TOO_LARGE));
-        Some(withheld::withhold(&mut self.records, plan, &denial, cx.gate).into())
+        let body = withheld::withhold(&mut self.records, plan, &denial, cx.gate);
+        Some(self.fitted(cx, size, body.into()))
     }
 
-    /// The whole body of a held reply: what to answer in its place, if anything.
+    /// The whole body of a held reply: what to answer in its place, if anything. It [has room](has_room).
     pub fn reply_end(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Option<ReplyEdit> {
         if let Some(edit) = self.reply_size(cx, body.len()) {
             return Some(edit);
@@ -205,15 +199,35 @@ impl Exchange {
         if body.trim_ascii().is_empty() {
             return None;
         }
-        match forwarded.judge_body(cx, &self.id, &mut self.records, body, is_json, success) {
-            Ruling::Pass => None,
-            Ruling::Replace(text) | Ruling::Rewrite(text) => Some(ReplyEdit {
-                body: text.into_bytes(),
-                status: None,
-            }),
-            Ruling::Withhold(text) | Ruling::End(text) => Some(text.into()),
-            Ruling::Drop => Some(String::new().into()),
+        let edit: ReplyEdit =
+            match forwarded.judge_body(cx, &self.id, &mut self.records, body, is_json, success) {
+                Ruling::Pass => return None,
+                Ruling::Replace(text) | Ruling::Rewrite(text) => ReplyEdit {
+                    body: text.into_bytes(),
+                    status: None,
+                },
+                Ruling::Withhold(text) | Ruling::End(text) => text.into(),
+                Ruling::Drop => String::new().into(),
+            };
+        Some(self.fitted(cx, body.len(), edit))
+    }
+
+    /// The edit of a body of which the proxy holds so many bytes, or what says that there is no room for it.
+    fn fitted(&mut self, cx: &Context<'_>, held: usize, edit: ReplyEdit) -> ReplyEdit {
+        if has_room(held, edit.body.len()) {
+            return edit;
         }
+        if let (State::Forwarded(forwarded), None) = (&self.state, edit.status) {
+            let plan = &forwarded.plan;
+            let denial = no_room(!plan.asked.is_empty());
+            withheld::note_no_room(&mut self.records, &denial);
+            let body = withheld::instead(plan, &denial, cx.gate);
+            if has_room(held, body.len()) {
+                return body.into();
+            }
+        }
+        // Many long ids, or a long text of the operator's: who waits is told at least that nothing comes.
+        withheld::briefly(&no_room(false)).into()
     }
 
     /// The beginning of a stream that may be the HTTP+SSE transport of 2024-11-05, as far as it has arrived. Its first
@@ -233,13 +247,28 @@ impl Exchange {
                 self.records.push(self.sse_transport_record(cx));
                 self.state = State::Done;
                 let body = pep::withheld(Id::NULL, false, &denial, &cx.gate.http.denial_prefix);
+                let body = match has_room(start.len(), body.len()) {
+                    true => body,
+                    false => withheld::briefly(&denial),
+                };
                 Start::Refuse(ReplyEdit {
                     body: body.into_bytes(),
                     status: Some(400),
                 })
             }
-            _ => Start::Pass(self.reply_chunk(cx, start, end)),
+            _ => Start::Pass(self.fitting_start(cx, start, end)),
         }
+    }
+
+    /// What passes of the beginning of a stream. Nobody waits for any event in it, so those are dropped for which there is
+    /// no room.
+    fn fitting_start(&mut self, cx: &mut Context<'_>, start: &[u8], end: bool) -> Vec<u8> {
+        let out = self.reply_chunk(cx, start, end);
+        if has_room(start.len(), out.len()) {
+            return out;
+        }
+        withheld::note_no_room(&mut self.records, &no_room(false));
+        Vec::new()
     }
 
     fn sse_transport_record(&self, cx: &Context<'_>) -> Record {
@@ -324,42 +353,6 @@ impl Exchange {
 
 const ENCODED: &str = "was withheld: its encoding cannot be inspected.";
 const TOO_LARGE: &str = "was withheld: it is too large to be inspected.";
-
-fn said(is_list: bool, what: &str) -> String {
-    let noun = if is_list { "The list " } else { "The result " };
-    format!("{noun}{what}")
-}
-
-fn sse_transport() -> Denial {
-    let reason = "The HTTP+SSE transport of 2024-11-05 is not supported here; use Streamable HTTP.";
-    Denial::new("/protocol/sse-transport", reason)
-}
-
-fn refused_transport(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
-    let mut record = untied_record(cx, principal, id);
-    let denial = sse_transport();
-    record.reject_by(denial.rule.to_string(), &denial.reason);
-    record
-}
-
-/// A record of what a stream brought that belongs to no request.
-fn untied_record(cx: &Context<'_>, principal: Principal, id: &str) -> Record {
-    let caller = Caller {
-        principal,
-        server: None,
-        removals: Vec::new(),
-        expires: None,
-    };
-    record::of(cx, None, Some(&caller), id)
-}
-
-fn mark_refunded(records: &mut [Record], indexes: &[usize]) {
-    for index in indexes {
-        if let Some(record) = records.get_mut(*index) {
-            record.refunded = true;
-        }
-    }
-}
 
 fn media(headers: &Headers) -> Media {
     let content_type = header(headers, "content-type").unwrap_or_default();

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::config::{Gate, Mode};
 use crate::exchange::head::RequestHead;
 use crate::exchange::watch::is_answer;
+use crate::gate::{Gate, Mode};
 use crate::json::Value;
 use crate::mcp::List;
-use crate::policy::Policy;
-use crate::redact::ResultRules;
+use crate::policy::{Policy, ResultRules};
 
 /// What has to be done with the reply.
 #[derive(Debug, Default)]
@@ -79,6 +78,14 @@ impl ReplyPlan {
         ReplyPlan {
             is_get: true,
             may_be_sse_transport: head.session.is_none() && head.mirrors.version.is_none(),
+            ..ReplyPlan::of(gate, policy)
+        }
+    }
+
+    /// For a request that has not been read: it may have asked for anything.
+    pub(in crate::exchange) fn unknown(gate: &Gate, policy: Option<&Policy>) -> Self {
+        ReplyPlan {
+            asked: List::ALL.to_vec(),
             ..ReplyPlan::of(gate, policy)
         }
     }

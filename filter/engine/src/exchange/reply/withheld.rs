@@ -3,11 +3,11 @@
 
 use super::plan::{Expected, ReplyPlan};
 use crate::audit::Record;
-use crate::config::Gate;
+use crate::gate::Gate;
 use crate::json::{Document, Limits};
-use crate::pdp::Denial;
 use crate::pep;
 use crate::redact::Uninspected;
+use crate::refusal::Denial;
 use crate::rpc::{self, Id};
 
 /// A reply, or a part of one, must not be shown.
@@ -30,6 +30,18 @@ pub(super) fn unreadable() -> Withheld {
     Withheld(Denial::new("/results/unreadable", reason))
 }
 
+/// What takes the place of a reply, or of a part of one, is longer than [has room](crate::redact::has_room).
+pub(super) fn no_room(is_list: bool) -> Denial {
+    let what = "was withheld: what takes its place is longer than the proxy may hold.";
+    Denial::new("/results/room", said(is_list, what))
+}
+
+/// A list or a result, and what is said of it.
+pub(super) fn said(is_list: bool, what: &str) -> String {
+    let noun = if is_list { "The list " } else { "The result " };
+    format!("{noun}{what}")
+}
+
 /// The body that takes the place of a reply, and a note in the records.
 pub(super) fn withhold(
     records: &mut [Record],
@@ -40,6 +52,11 @@ pub(super) fn withhold(
     for record in records {
         record.withheld = Some(denial.rule.to_string());
     }
+    instead(plan, denial, gate)
+}
+
+/// What every request is answered in place of a reply that is withheld.
+pub(super) fn instead(plan: &ReplyPlan, denial: &Denial, gate: &Gate) -> String {
     let refusals: Vec<String> = plan
         .expected
         .iter()
@@ -52,6 +69,13 @@ pub(super) fn withhold(
     }
 }
 
+/// The shortest that says why nothing comes: one error for all requests, without the operator's words.
+pub(super) fn briefly(denial: &Denial) -> String {
+    let reason = "A reply was withheld: there is no room to say why.";
+    let denial = Denial::new(&denial.rule, reason);
+    pep::withheld(Id::NULL, false, &denial, "")
+}
+
 /// What one request is answered in place of what was withheld.
 pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
     let document = Document::parse(expected.id.as_bytes(), &Limits::WIRE);
@@ -61,6 +85,17 @@ pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> Stri
         .and_then(|document| rpc::read_id(document.root()));
     let prefix = &gate.http.denial_prefix;
     pep::withheld(id.unwrap_or(Id::NULL), expected.is_tool, denial, prefix)
+}
+
+/// A note in all records: nothing of the reply is shown, though it was judged. A part that was withheld has its reason.
+pub(super) fn note_no_room(records: &mut [Record], denial: &Denial) {
+    for record in records {
+        record
+            .withheld
+            .get_or_insert_with(|| denial.rule.to_string());
+        record.result_bytes = None;
+        record.result_sha256 = None;
+    }
 }
 
 /// A note in the record of what was withheld.

@@ -1,10 +1,9 @@
 //! Conditions, values and counters as people read them.
 
-use super::Usage;
-use crate::config::{Counters, display_nanos, op_name};
-use crate::counters::{Store, Window};
-use crate::pdp::decide::Planned;
-use crate::policy::{Condition, Facts, Found, List, Max, Operand, Path, Step, Test};
+use super::step::Usage;
+use crate::counters::{Counters, Store, Window, display_nanos};
+use crate::pdp::decision::Planned;
+use crate::policy::{Condition, Facts, Found, List, Max, Operand, Path, Step, Test, op_name};
 use crate::time::Timestamp;
 
 /// What is at a path, up to its first `[*]`.

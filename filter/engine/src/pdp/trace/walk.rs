@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use super::show::{found_at, spell, usage};
-use super::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
-use crate::config::Counters;
-use crate::counters::Store;
+use super::step::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
+use crate::counters::{Counters, Store};
 use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};
-use crate::pdp::decide::{AccessRequest, Decision, Denial, Planned, decide, entries};
+use crate::pdp::decide::{decide, entries};
+use crate::pdp::decision::{Decision, Planned};
+use crate::pdp::request::AccessRequest;
 use crate::pdp::settle::{COUNTERS_LOST, peek};
 use crate::pins::Pinned;
 use crate::policy::{
     Approval, Block, Condition, Cost, Entry, Facts, Limit, Max, Path, Policy, Posture, Quantifier,
     Requirement, Root, Rule, Step, Truth,
 };
+use crate::refusal::Denial;
 use crate::time::Timestamp;
 
 /// Takes every step of one call.
@@ -48,6 +50,7 @@ pub(super) fn walk<'p>(
                 empty.as_ref().map(Document::root)
             }
         },
+        rounded: request.principal.rounded,
         identity: request
             .principal
             .claims

@@ -80,7 +80,7 @@ impl<'v> Judge<'_, 'v> {
         for step in &self.path {
             at.push('/');
             match step {
-                Step::Key(key) => at.push_str(&crate::config::escape(&key.decode())),
+                Step::Key(key) => at.push_str(&crate::text::escape(&key.decode())),
                 Step::Index(index) => at.push_str(&index.to_string()),
             }
         }

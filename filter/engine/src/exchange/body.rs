@@ -1,0 +1,182 @@
+//! The body of a request: every message in it is judged, and all of them together forwarded or refused.
+
+use super::batch::conclude;
+use super::call::{Hearing, opinion};
+use super::context::Context;
+use super::head::RequestHead;
+use super::verdict::{Judged, Ruling, Subject};
+use super::{mrtr, record};
+use crate::approvals::{AskMode, Ticket};
+use crate::identity::Principal;
+use crate::json::{Document, Limits};
+use crate::mcp::Method;
+use crate::order;
+use crate::pdp;
+use crate::refusal::Rejection;
+use crate::rpc::{self, Id, Message};
+use crate::text::clip;
+
+/// Most messages of a batch.
+const MAX_BATCH: usize = 100;
+
+/// Judges a whole body.
+pub(super) fn body(cx: &mut Context<'_>, subject: &Subject<'_>, body: &[u8]) -> Judged {
+    let signs = cx.gate.approvals.mode == AskMode::Mrtr;
+    let Some((ticket, edited)) = signs.then(|| mrtr::take_off(body)).flatten() else {
+        return text(cx, subject, body, None);
+    };
+    // What goes upstream is the text without the gate's own state, so that is what is judged.
+    let mut judged = text(cx, subject, edited.as_bytes(), Some(ticket));
+    if let Ruling::Forward { body, .. } = &mut judged.ruling {
+        *body = Some(edited.into_bytes());
+    }
+    judged
+}
+
+/// Judges a body, from which `state` was taken off if the gate had put it there.
+fn text(
+    cx: &mut Context<'_>,
+    subject: &Subject<'_>,
+    body: &[u8],
+    state: Option<Option<Ticket>>,
+) -> Judged {
+    let Subject {
+        head,
+        caller,
+        id: exchange_id,
+        ..
+    } = *subject;
+    let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
+        let mut record = record::of(cx, Some(head), Some(caller), exchange_id);
+        record.reject(rejection, detail);
+        record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
+        Judged {
+            ruling: Ruling::Refuse(rejection.reply(id, detail)),
+            records: vec![record],
+        }
+    };
+
+    let document = match Document::parse(body, &Limits::WIRE) {
+        Ok(document) => document,
+        Err(error) => {
+            return reject(
+                cx,
+                error.kind.into(),
+                Id::NULL,
+                &format!("at byte {}", error.offset),
+            );
+        }
+    };
+    let (is_batch, values) = rpc::messages(&document);
+    if is_batch && (values.is_empty() || values.len() > MAX_BATCH || head.mirrors.is_modern()) {
+        return reject(cx, Rejection::Batch, Id::NULL, "");
+    }
+    let mut modern = false;
+    let mut messages = Vec::with_capacity(values.len());
+    for value in values {
+        let message = match rpc::read(value) {
+            Ok(message) => message,
+            Err((malformed, id)) => {
+                return reject(
+                    cx,
+                    malformed.into(),
+                    if is_batch { Id::NULL } else { id },
+                    "",
+                );
+            }
+        };
+        let (id, call) = match message {
+            Message::Request { id, call } => (Some(id), Some(call)),
+            Message::Notification(call) => (None, Some(call)),
+            Message::Response { id } => (Some(id), None),
+        };
+        if let Some(call) = call {
+            match head
+                .mirrors
+                .check(&call, Method::find(&call.method.decode()), id.is_some())
+            {
+                Ok(in_modern) => modern = modern || in_modern,
+                Err(mismatch) => {
+                    return reject(cx, Rejection::Mirror, id.unwrap_or(Id::NULL), mismatch.0);
+                }
+            }
+        }
+        messages.push(message);
+    }
+    if is_batch && (modern || repeats_an_id(&messages)) {
+        return reject(cx, Rejection::Batch, Id::NULL, "");
+    }
+
+    let principal = &caller.principal;
+    let session = known_session(cx, head, principal);
+    let mut hearing = Hearing {
+        subject,
+        session,
+        modern,
+        state: state.as_ref(),
+        stop: None,
+    };
+    let mut opinions = Vec::with_capacity(messages.len());
+    for (index, message) in messages.iter().enumerate() {
+        let decision_id = if is_batch {
+            format!("{exchange_id}.{index}")
+        } else {
+            exchange_id.to_owned()
+        };
+        let blank = record::of(cx, Some(head), Some(caller), &decision_id);
+        match opinion(cx, &mut hearing, blank, message) {
+            Ok(opinion) => opinions.push(opinion),
+            Err((rejection, id, detail)) => {
+                return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
+            }
+        }
+    }
+    conclude(cx, (subject, session), opinions, (is_batch, modern))
+}
+
+/// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.
+fn repeats_an_id(messages: &[Message<'_>]) -> bool {
+    let by_value = |id: Id<'_>| -> String {
+        let document = Document::parse(id.token().as_bytes(), &Limits::WIRE);
+        let text = document
+            .as_ref()
+            .ok()
+            .and_then(|document| document.root().as_str());
+        match text {
+            Some(text) => text.into_owned(),
+            // Some servers keep integers as doubles: from 2^53 on, of which the first 15 digits are less than a tenth,
+            // they tell only some of them apart.
+            None if id.token().len() > 15 => "large".to_owned(),
+            None => id.token().to_owned(),
+        }
+    };
+    let ids: Vec<String> = messages
+        .iter()
+        .filter_map(|message| match message {
+            Message::Request { id, .. } => Some(by_value(*id)),
+            _ => None,
+        })
+        .collect();
+    order::has_twins(ids.iter().map(String::as_str))
+}
+
+/// The session of a request, where counters need it and the gate saw it issued to this caller.
+pub(super) fn known_session<'h>(
+    cx: &mut Context<'_>,
+    head: &'h RequestHead,
+    principal: &Principal,
+) -> Option<&'h str> {
+    let session = head.session.as_deref().filter(|_| {
+        cx.gate
+            .policy_of(principal)
+            .is_some_and(|policy| policy.counts_sessions)
+    })?;
+    let known = pdp::knows_session(
+        &cx.gate.counters.table,
+        cx.store,
+        cx.now,
+        principal,
+        session,
+    );
+    known.unwrap_or(false).then_some(session)
+}

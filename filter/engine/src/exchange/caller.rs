@@ -1,0 +1,95 @@
+//! Which server a request is for, and who calls.
+
+use super::context::Context;
+use super::head::RequestHead;
+use super::{Exchange, State, Step, record};
+use crate::control;
+use crate::counters::StoreLost;
+use crate::headers::Headers;
+use crate::identity::{Caller, Stranger, TurnedAway};
+use crate::pep;
+use crate::refusal::Rejection;
+use crate::rpc::Id;
+
+impl Exchange {
+    /// Which server the request is for, and who calls.
+    pub(super) fn identify(
+        &mut self,
+        cx: &mut Context<'_>,
+        headers: &Headers,
+        head: &RequestHead,
+    ) -> Result<Caller, Step> {
+        let gate = cx.gate;
+        self.state = State::Done;
+        let Ok(server) = gate.servers.find(headers, &self.attributes) else {
+            self.records = vec![record::turned_away(
+                cx,
+                head,
+                &self.id,
+                None,
+                "/no-server",
+                pep::NO_SERVER,
+            )];
+            return Err(Step::Reply(pep::no_server()));
+        };
+        let found = gate.identity.resolve(
+            gate.policy_names(),
+            headers,
+            &self.attributes,
+            server.clone(),
+            cx.now,
+        );
+        let TurnedAway {
+            stranger,
+            principal,
+        } = match found {
+            Ok(caller) => match self.is_revoked(cx, head, &caller)? {
+                false => return Ok(caller),
+                true => TurnedAway {
+                    stranger: Stranger::Revoked,
+                    principal: Some(Box::new(caller.principal)),
+                },
+            },
+            Err(turned_away) => turned_away,
+        };
+        let caller = principal.map(|principal| Caller {
+            principal: *principal,
+            server: None,
+            removals: vec![],
+            expires: None,
+        });
+        let rule = format!("/identity/{}", stranger.word());
+        let mut record = record::turned_away(
+            cx,
+            head,
+            &self.id,
+            caller.as_ref(),
+            &rule,
+            stranger.message(),
+        );
+        record.server = server.map(Into::into);
+        self.records = vec![record];
+        let metadata = gate.identity.resource_metadata.as_deref();
+        Err(Step::Reply(pep::turned_away(stranger, metadata)))
+    }
+
+    /// Whether an operator took the caller's grant back.
+    fn is_revoked(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &RequestHead,
+        caller: &Caller,
+    ) -> Result<bool, Step> {
+        if caller.principal.source != "grant" {
+            return Ok(false);
+        }
+        match control::is_revoked(cx.store, &caller.principal.id) {
+            Ok(revoked) => Ok(revoked),
+            Err(StoreLost) if cx.gate.counters.allow_on_store_error => Ok(false),
+            Err(StoreLost) => {
+                let known = Some((head, caller));
+                Err(self.reject(cx, known, Rejection::Host, Id::NULL, ""))
+            }
+        }
+    }
+}

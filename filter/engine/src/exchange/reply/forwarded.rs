@@ -1,0 +1,37 @@
+//! What is known of a forwarded request when its reply comes.
+
+use super::plan::ReplyPlan;
+use crate::exchange::watch::Watch;
+use crate::identity::Principal;
+use crate::ndjson::Splitter;
+use crate::sse::Rewriter;
+
+/// What has to be known of a forwarded request when its reply comes.
+#[derive(Debug)]
+pub(in crate::exchange) struct Forwarded {
+    pub(in crate::exchange) principal: Principal,
+    pub(in crate::exchange) server: Option<Box<str>>,
+    pub(in crate::exchange) plan: ReplyPlan,
+    pub(in crate::exchange) watch: Watch,
+    pub(in crate::exchange) learns_session: bool,
+    /// The session results are counted by, if the gate knows it.
+    pub(in crate::exchange) session: Option<String>,
+    pub(in crate::exchange) reading: Reading,
+}
+
+/// What is being done with the reply.
+#[derive(Debug)]
+pub(in crate::exchange) enum Reading {
+    /// The headers are not in.
+    Waiting,
+    /// The whole body is awaited. `is_json` and `success` tell how to judge it.
+    Whole { is_json: bool, success: bool },
+    /// Events are judged as they come.
+    Events(Rewriter),
+    /// JSON values are judged as they come.
+    Values(Splitter),
+    /// The body passes; a copy is kept to look for an answer.
+    Copy(Vec<u8>),
+    /// Nothing more is looked at.
+    Over,
+}

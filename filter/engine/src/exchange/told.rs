@@ -1,0 +1,55 @@
+//! What an agent is told of a question that was put to a person.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use crate::approvals::Question;
+use crate::policy::Rule;
+use crate::refusal::Denial;
+
+/// Said where the table of questions cannot be reached.
+pub(super) const UNAVAILABLE: &str =
+    "The store of approvals cannot be reached, so the call was not made.";
+
+/// A refusal because nobody could be asked.
+pub(super) fn unavailable() -> Denial {
+    Denial::new("/approvals/unavailable", UNAVAILABLE)
+}
+
+/// Told to an agent whose call is not held, or not any longer, while its question is open.
+pub(super) fn waits(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
+    let notice = question.notice(cx.now);
+    let reason = format!(
+        "{} It waits for a person (approval {}): repeat the same call once it is approved, before {}.",
+        rule.reason, notice.id, notice.expires
+    );
+    Denial {
+        rule: Arc::clone(&rule.pointer),
+        reason,
+        retry_after: None,
+        approval: Some(Box::new(notice)),
+    }
+}
+
+/// Told to an agent whose call was rejected.
+pub(super) fn rejected(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
+    let notice = question.notice(cx.now);
+    let mut reason = format!(
+        "Rejected by {} (approval {})",
+        notice.by.as_deref().unwrap_or("somebody"),
+        notice.id
+    );
+    match &notice.reason {
+        Some(words) => {
+            reason.push_str(": ");
+            reason.push_str(words);
+        }
+        None => reason.push('.'),
+    }
+    Denial {
+        rule: Arc::clone(&rule.pointer),
+        reason,
+        retry_after: None,
+        approval: Some(Box::new(notice)),
+    }
+}

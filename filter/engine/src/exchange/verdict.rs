@@ -1,0 +1,112 @@
+//! What is judged of a request, and what came of it: first of each message, then of all of them.
+
+use std::sync::Arc;
+
+use super::head::RequestHead;
+use super::reply::ReplyPlan;
+use super::waiting::Waiting;
+use super::watch::Watch;
+use crate::approvals::Binding;
+use crate::audit::Record;
+use crate::identity::Caller;
+use crate::mcp::List;
+use crate::pdp::{Permit, Planned, Target};
+use crate::pep::{Answer, Reply};
+use crate::policy::{Approval, ResultRules};
+use crate::refusal::Denial;
+use crate::rpc::Id;
+use crate::time::Timestamp;
+
+/// What became of a request.
+pub(super) struct Judged {
+    pub(super) ruling: Ruling,
+    /// One record per message that was decided on.
+    pub(super) records: Vec<Record>,
+}
+
+pub(super) enum Ruling {
+    Forward {
+        permit: Permit,
+        /// What goes upstream in place of the body that came; absent where that is forwarded as it is.
+        body: Option<Vec<u8>>,
+        plan: ReplyPlan,
+        watch: Watch,
+        /// The reply may issue a session that counters have to know.
+        learns_session: bool,
+        /// The session results are counted by, if the gate knows it.
+        session: Option<String>,
+    },
+    Hold(Box<Waiting>),
+    Refuse(Reply),
+}
+
+/// What is judged besides the body.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) head: &'a RequestHead,
+    pub(super) caller: &'a Caller,
+    /// Names the exchange in records.
+    pub(super) id: &'a str,
+    /// Since when the request has been held, if it was, and the mark of its mailbox then.
+    pub(super) since: Option<(Timestamp, u64)>,
+}
+
+/// One message after it was judged on its own.
+pub(super) struct Opinion<'d, 'p> {
+    /// What is owed an answer; absent for notifications and for answers to servers.
+    pub(super) id: Option<Id<'d>>,
+    /// Absent for messages that leave no record: notifications that pass, answers to servers.
+    pub(super) record: Option<Record>,
+    /// What its answer is, and what applies to that.
+    pub(super) answer: Awaited,
+    pub(super) verdict: Verdict<'d, 'p>,
+}
+
+/// What the answer to a request is by the policy's terms.
+#[derive(Default)]
+pub(super) struct Awaited {
+    pub(super) rules: Arc<ResultRules>,
+    pub(super) is_tool: bool,
+    pub(super) is_result: bool,
+}
+
+pub(super) enum Verdict<'d, 'p> {
+    /// Nothing a policy speaks of.
+    Pass,
+    /// As `Pass`; the reply is a list.
+    List(List),
+    /// Permitted, if its charges can be made.
+    Allow {
+        charges: Vec<Planned<'p>>,
+        shadow: Option<Denial>,
+        tool: bool,
+        task: bool,
+    },
+    /// Permitted, if a person agrees.
+    Ask(Box<Ask<'p>>),
+    /// Refused.
+    Refuse(Answer<'d>),
+}
+
+/// A call a person has to agree to.
+pub(super) struct Ask<'p> {
+    /// What it will cost.
+    pub(super) charges: Vec<Planned<'p>>,
+    /// What would have refused, had it not been in shadow.
+    pub(super) shadow: Option<Denial>,
+    /// The rule that asks.
+    pub(super) approval: &'p Approval,
+    /// Groups that may decide.
+    pub(super) approvers: &'p [Box<str>],
+    /// What tells the call from others.
+    pub(super) call: Binding,
+    /// What it is for.
+    pub(super) kind: Target,
+    /// The arguments, for people.
+    pub(super) arguments: String,
+    /// The state of the upstream's own that it carries.
+    pub(super) state: Option<String>,
+    /// Whether it expects a tool result, and whether as a task.
+    pub(super) tool: bool,
+    pub(super) task: bool,
+}

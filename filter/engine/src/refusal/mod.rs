@@ -1,0 +1,9 @@
+//! Why something is refused: before any policy is asked ([`Rejection`]), or by policy ([`Denial`]).
+//!
+//! What a refusal looks like on the wire is the business of [`pep`](crate::pep).
+
+mod denial;
+mod rejection;
+
+pub use denial::Denial;
+pub use rejection::Rejection;
