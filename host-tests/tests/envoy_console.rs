@@ -115,7 +115,7 @@ impl Session {
 
     fn proxy(&mut self) {
         let made = fs::read_to_string(self.place.join("envoy.yaml")).unwrap();
-        let (_, hash) = made.split_once("token_sha256: \"").unwrap();
+        let (_, hash) = made.split_once("\"token_sha256\": \"").unwrap();
         let (hash, _) = hash.split_once('"').unwrap();
         let port = self.real["3000"].parse().unwrap();
         let config = Config::approvals().unwrap();

@@ -12,7 +12,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
 use toolgate_cli::command::{Paint, pin, scan};
-use toolgate_cli::scan::Era;
+use toolgate_cli::scan::{Era, Target};
 use toolgate_document::{Document, Format};
 use toolgate_host::wasm;
 use toolgate_rig::envoy::{Config, Envoy, Options};
@@ -83,8 +83,10 @@ async fn a_server_that_changes_its_tools_is_caught() {
         let run = move || {
             pin::run(&pin::Options {
                 server: scan::Server {
-                    url,
-                    headers: Vec::new(),
+                    target: Target::Http {
+                        url,
+                        headers: Vec::new(),
+                    },
                     era: Era::Auto,
                     patience: Duration::from_secs(20),
                 },

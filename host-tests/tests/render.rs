@@ -381,5 +381,16 @@ async fn envoy_gateway_gets_a_gateway_with_the_filter() {
         .iter()
         .map(|patch| &patch["operation"]["path"])
         .collect();
-    assert_eq!(set, ["allow_on_headers_stop_iteration", "failure_policy"]);
+    assert_eq!(
+        set,
+        [
+            "allow_on_headers_stop_iteration",
+            "failure_policy",
+            "configuration"
+        ]
+    );
+    let carried = &patches[2]["operation"]["value"];
+    let text = carried["value"].as_str().unwrap();
+    assert!(text.contains("9007199254740993"));
+    assert_eq!(wasm["config"]["stopped"], true);
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, Write};
 
 use toolgate_engine::json::{Document, Limits};
 use toolgate_engine::pins::schema::Schema;
+use toolgate_engine::policy::Budget;
 
 fn main() {
     let stdin = std::io::stdin().lock();
@@ -24,6 +25,8 @@ fn judge(line: &[u8]) -> Option<String> {
     if !schema.gaps().is_empty() {
         return Some("gap".to_owned());
     }
-    let told = schema.judge(document.root().get("value")?);
+    let value = document.root().get("value")?;
+    let budget = Budget::for_input(value.raw().len(), schema.patterns());
+    let told = schema.judge(value, &budget);
     Some(told.unwrap_or_else(|| "fits".to_owned()))
 }

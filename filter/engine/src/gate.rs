@@ -72,7 +72,7 @@ pub struct Http {
     pub hold_request_headers: bool,
     /// How long a request whose headers are held may take until its body begins, in seconds.
     pub body_timeout: i64,
-    /// Largest request body, in bytes.
+    /// Largest request body, in bytes. The default is what servers of the TypeScript SDK take.
     pub max_body_bytes: usize,
     /// Put before the text of every refusal.
     pub denial_prefix: String,
@@ -83,7 +83,7 @@ impl Default for Http {
         Http {
             hold_request_headers: true,
             body_timeout: 10,
-            max_body_bytes: 1 << 20,
+            max_body_bytes: 4 << 20,
             denial_prefix: "[POLICY DENIED] ".to_owned(),
         }
     }

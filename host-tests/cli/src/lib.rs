@@ -4,6 +4,7 @@
 //! or files that are in the way.
 pub mod command;
 pub mod explain;
+pub mod image;
 pub mod init;
 pub mod module;
 pub mod policytest;

@@ -52,6 +52,18 @@ pub fn file(named: Option<&Path>) -> Result<PathBuf> {
     toolgate_host::wasm::artifact()
 }
 
+/// The module's bytes, as they stand in its file or in this program.
+///
+/// # Errors
+/// When there is none, or its file cannot be read.
+pub fn bytes(named: Option<&Path>) -> Result<Vec<u8>> {
+    if chosen(named).is_none() && !EMBEDDED.is_empty() {
+        return Ok(EMBEDDED.to_vec());
+    }
+    let path = file(named)?;
+    std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
 fn chosen(named: Option<&Path>) -> Option<PathBuf> {
     let from_variable = || std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     named

@@ -38,6 +38,19 @@ impl Unreadable {
 /// The files that paths stand for: a file for itself, a directory for every file below it with one of these names. Hidden
 /// directories, `target` and `node_modules` are left out, links to directories are not followed.
 pub fn find(paths: &[PathBuf], names: &[&str]) -> (Vec<PathBuf>, Vec<Unreadable>) {
+    let wanted = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| names.contains(&name))
+    };
+    find_where(paths, &names.join(" or "), &wanted)
+}
+
+/// As [`find`], for files of a directory that are wanted; `what` is what they are called when there is none.
+pub fn find_where(
+    paths: &[PathBuf],
+    what: &str,
+    wanted: &dyn Fn(&Path) -> bool,
+) -> (Vec<PathBuf>, Vec<Unreadable>) {
     let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.is_dir() {
@@ -45,11 +58,11 @@ pub fn find(paths: &[PathBuf], names: &[&str]) -> (Vec<PathBuf>, Vec<Unreadable>
             continue;
         }
         let before = found.len();
-        walk(path, names, &mut found, &mut unreadable);
+        walk(path, wanted, &mut found, &mut unreadable);
         if found.len() == before && unreadable.is_empty() {
             unreadable.push(Unreadable {
                 path: path.clone(),
-                message: format!("no {} in this directory", names.join(" or ")),
+                message: format!("no {what} in this directory"),
             });
         }
     }
@@ -58,7 +71,7 @@ pub fn find(paths: &[PathBuf], names: &[&str]) -> (Vec<PathBuf>, Vec<Unreadable>
 
 fn walk(
     directory: &Path,
-    names: &[&str],
+    wanted: &dyn Fn(&Path) -> bool,
     found: &mut Vec<PathBuf>,
     unreadable: &mut Vec<Unreadable>,
 ) {
@@ -78,9 +91,9 @@ fn walk(
         if is_directory {
             let skipped = name.starts_with('.') || name == "target" || name == "node_modules";
             if !skipped {
-                walk(&entry.path(), names, found, unreadable);
+                walk(&entry.path(), wanted, found, unreadable);
             }
-        } else if names.contains(&&*name) {
+        } else if wanted(&entry.path()) {
             found.push(entry.path());
         }
     }

@@ -11,19 +11,24 @@
 mod fields;
 mod files;
 mod problem;
+mod repeated;
 mod source;
 mod yaml;
+mod yaml_host;
 mod yaml_scalar;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use toolgate_engine::json::{self, Limits, Value};
 
 pub use fields::{Field, Object, Reader, alternatives};
-pub use files::{POLICY_FILES, TEST_FILES, Unreadable, find};
+pub use files::{POLICY_FILES, TEST_FILES, Unreadable, find, find_where};
 pub use problem::Problem;
 pub use source::{Position, Source};
 pub use toolgate_engine::config::nearest;
+pub use yaml::Odd;
+pub use yaml_host::Host;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +60,11 @@ pub struct Document {
     json: String,
     parsed: json::Document<'static>,
     /// For YAML: the offset of every value and key in the JSON text, ascending, and where it was written.
-    origins: Option<Vec<(usize, Position)>>,
+    origins: Option<Arc<yaml::Origins>>,
+    /// For a part of a larger document: where it begins in that document's JSON text, of which the origins speak.
+    base: usize,
+    /// For a host's file: what its reader takes for something else than it looks like.
+    odd: Arc<Vec<Odd>>,
 }
 
 /// Where a member or element was written.
@@ -73,24 +82,8 @@ impl Document {
     /// # Errors
     /// When it cannot be read, and when it cannot be understood.
     pub fn read(path: &Path) -> Result<Document, ReadError> {
-        let bytes = std::fs::read(path).map_err(ReadError::Io)?;
-        let name = path.display().to_string();
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let source = Source::new(name, String::from_utf8_lossy(error.as_bytes()));
-                let position = source.position(valid);
-                let problem = Problem::new("the file is not UTF-8 text").at(position);
-                return Err(ReadError::Malformed { source, problem });
-            }
-        };
-        let format = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("json") => Format::Json,
-            Some("yaml" | "yml") => Format::Yaml,
-            _ if text.trim_start().starts_with('{') => Format::Json,
-            _ => Format::Yaml,
-        };
+        let (name, text) = read_text(path)?;
+        let format = Format::of(path, &text);
         Document::parse(&name, text, format)
             .map_err(|(source, problem)| ReadError::Malformed { source, problem })
     }
@@ -105,26 +98,94 @@ impl Document {
         format: Format,
     ) -> Result<Document, (Source, Problem)> {
         let source = Source::new(name, text.into());
-        let (json, origins) = match format {
-            Format::Json => (source.text().to_owned(), None),
+        match format {
+            Format::Json => Document::of_json(source),
             Format::Yaml => match yaml::to_json(source.text()) {
-                Ok((json, origins)) => (json, Some(origins)),
-                Err(problem) => return Err((source, problem)),
+                Ok(converted) => Document::of_yaml(source, converted),
+                Err(problem) => Err((source, problem)),
             },
-        };
+        }
+    }
+
+    /// Reads the documents of a host's file as the host reads them. Equal keys are an error all the same.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse_host(
+        name: &str,
+        text: impl Into<String>,
+        format: Format,
+    ) -> Result<Vec<Document>, (Source, Problem)> {
+        let source = Source::new(name, text.into());
+        if format == Format::Json {
+            return Document::of_json(source).map(|document| vec![document]);
+        }
+        match yaml::host_to_json(source.text()) {
+            Ok(all) => all
+                .into_iter()
+                .map(|converted| Document::of_yaml(source.clone(), converted))
+                .collect(),
+            Err(problem) => Err((source, problem)),
+        }
+    }
+
+    fn of_json(source: Source) -> Result<Document, (Source, Problem)> {
+        Document::new(source.clone(), source.text().to_owned(), None, Vec::new())
+    }
+
+    fn of_yaml(source: Source, converted: yaml::Converted) -> Result<Document, (Source, Problem)> {
+        let yaml::Converted { json, origins, odd } = converted;
+        Document::new(source, json, Some(origins), odd)
+    }
+
+    fn new(
+        source: Source,
+        json: String,
+        origins: Option<yaml::Origins>,
+        odd: Vec<Odd>,
+    ) -> Result<Document, (Source, Problem)> {
         match json::Document::parse_owned(json.clone(), &Limits::CONFIG) {
             Ok(parsed) => Ok(Document {
                 source,
                 json,
                 parsed,
-                origins,
+                origins: origins.map(Arc::new),
+                base: 0,
+                odd: Arc::new(odd),
             }),
             Err(error) => {
-                let position = position_of(&source, origins.as_deref(), error.offset);
-                let problem = Problem::new(problem::json_message(&json, error)).at(position);
+                let place = |offset| position_of(&source, origins.as_ref(), offset);
+                let problem = problem::of_json(&json, error, &place);
                 Err((source, problem))
             }
         }
+    }
+
+    /// A value of this document as a document of its own, which still knows where everything was written.
+    pub fn part(&self, value: Value<'_>) -> Option<Document> {
+        let span = value.span();
+        let json = self.json.get(span.start..span.end)?.to_owned();
+        let parsed = json::Document::parse_owned(json.clone(), &Limits::CONFIG).ok()?;
+        Some(Document {
+            source: self.source.clone(),
+            json,
+            parsed,
+            origins: self.origins.clone(),
+            base: self.base + span.start,
+            odd: self.odd.clone(),
+        })
+    }
+
+    /// What a host's reader takes for something else than it looks like, with its place.
+    pub fn odd(&self) -> impl Iterator<Item = (&Odd, Position)> {
+        let own = self.base..self.base + self.json.len();
+        let all = self.odd.iter().filter(move |odd| own.contains(&odd.offset));
+        all.map(|odd| {
+            (
+                odd,
+                position_of(&self.source, self.origins.as_deref(), odd.offset),
+            )
+        })
     }
 
     /// The JSON text: a JSON file's own, to the byte.
@@ -179,15 +240,42 @@ impl Document {
 
     /// Where a value of this document was written.
     pub fn position(&self, value: Value<'_>) -> Position {
-        position_of(&self.source, self.origins.as_deref(), value.span().start)
+        let offset = self.base + value.span().start;
+        position_of(&self.source, self.origins.as_deref(), offset)
     }
 }
 
-fn position_of(
-    source: &Source,
-    origins: Option<&[(usize, Position)]>,
-    json_offset: usize,
-) -> Position {
+impl Format {
+    /// By the file's name: `.json`, `.yaml` or `.yml`; anything else that begins with `{` is JSON.
+    pub fn of(path: &Path, text: &str) -> Format {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json") => Format::Json,
+            Some("yaml" | "yml") => Format::Yaml,
+            _ if text.trim_start().starts_with('{') => Format::Json,
+            _ => Format::Yaml,
+        }
+    }
+}
+
+/// The text of a file, and what messages call it.
+///
+/// # Errors
+/// When it cannot be read, or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<(String, String), ReadError> {
+    let bytes = std::fs::read(path).map_err(ReadError::Io)?;
+    let name = path.display().to_string();
+    String::from_utf8(bytes)
+        .map(|text| (name.clone(), text))
+        .map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let source = Source::new(name, String::from_utf8_lossy(error.as_bytes()));
+            let position = source.position(valid);
+            let problem = Problem::new("the file is not UTF-8 text").at(position);
+            ReadError::Malformed { source, problem }
+        })
+}
+
+fn position_of(source: &Source, origins: Option<&yaml::Origins>, json_offset: usize) -> Position {
     let Some(origins) = origins else {
         return source.position(json_offset);
     };

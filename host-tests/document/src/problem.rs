@@ -3,6 +3,7 @@
 use toolgate_engine::config::ConfigError;
 use toolgate_engine::json::{JsonError, JsonErrorKind};
 
+use super::repeated::repeated;
 use super::source::Position;
 
 /// One thing that is wrong. Either a place in the text is known, or a pointer that leads to one.
@@ -66,8 +67,34 @@ impl From<ConfigError> for Problem {
     }
 }
 
-/// What is wrong with JSON text. Where the engine says only that it is not JSON, serde_json says what it expected.
-pub(super) fn json_message(json: &str, error: JsonError) -> String {
+/// What is wrong with JSON text, and where: `place` leads from an offset to its place in the file.
+pub(super) fn of_json(json: &str, error: JsonError, place: &dyn Fn(usize) -> Position) -> Problem {
+    match error.kind {
+        JsonErrorKind::DuplicateKey => {
+            if let Some((second, first)) = repeated(json) {
+                let key = json.get(second..).and_then(|rest| rest.split('"').nth(1));
+                let line = place(first).line;
+                let message = format!(
+                    "the key `{}` is there already, on line {line}",
+                    key.unwrap_or_default()
+                );
+                return Problem::new(message).at(place(second));
+            }
+        }
+        // The engine has read to its end.
+        JsonErrorKind::NumberRange => {
+            let before = json.get(..error.offset).unwrap_or_default();
+            let number = before
+                .trim_end_matches(|char: char| char.is_ascii_digit() || "+-.eE".contains(char));
+            return Problem::new(error.kind.message()).at(place(number.len()));
+        }
+        _ => {}
+    }
+    Problem::new(json_message(json, error)).at(place(error.offset))
+}
+
+/// Where the engine says only that it is not JSON, serde_json says what it expected.
+fn json_message(json: &str, error: JsonError) -> String {
     let clause = error.kind.message();
     let precise = (error.kind == JsonErrorKind::Syntax)
         .then(|| serde_json::from_str::<serde::de::IgnoredAny>(json).err())

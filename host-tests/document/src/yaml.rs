@@ -6,6 +6,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::problem::Problem;
 use super::source::Position;
+use super::yaml_host::{Host, read_by};
 use super::yaml_scalar::{Plain, resolve};
 
 /// Deepest nesting: the engine's own bound on configurations.
@@ -16,28 +17,79 @@ const MAX_ALIASED: usize = 100_000;
 /// Offsets in the JSON text with the places they come from, ascending.
 pub(super) type Origins = Vec<(usize, Position)>;
 
+/// A document as JSON text.
+#[derive(Debug, Default)]
+pub(super) struct Converted {
+    pub(super) json: String,
+    pub(super) origins: Origins,
+    /// For a host's file: what its reader takes for something else than it looks like.
+    pub(super) odd: Vec<Odd>,
+}
+
+/// A scalar that a host's YAML reader takes for something else than YAML 1.2 does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// Where it stands in the JSON text.
+    pub offset: usize,
+    /// As it was written.
+    pub written: String,
+    /// What the host makes of it, as JSON.
+    pub read: String,
+}
+
 /// Converts one YAML document.
-pub(super) fn to_json(text: &str) -> Result<(String, Origins), Problem> {
+pub(super) fn to_json(text: &str) -> Result<Converted, Problem> {
     let tree = Builder::default().build(text)?;
-    let mut writer = Writer {
-        tree: &tree,
-        json: String::with_capacity(text.len()),
-        origins: Vec::new(),
-        aliased: 0,
-        open: Vec::new(),
-    };
-    match tree.root {
-        Some(root) => writer.write(root, None)?,
-        None => return Err(Problem::new("the document is empty").at(Position::START)),
+    match tree.roots.first() {
+        Some(root) => Writer::new(&tree, None).converted(*root),
+        None => Err(Problem::new("the document is empty").at(Position::START)),
     }
-    Ok((writer.json, writer.origins))
+}
+
+/// Converts the documents of a host's file as the host itself reads them, which is another YAML: `NO` is false there.
+/// Documents without content are left out.
+pub(super) fn host_to_json(text: &str) -> Result<Vec<Converted>, Problem> {
+    let builder = Builder {
+        host: true,
+        ..Builder::default()
+    };
+    let tree = builder.build(text)?;
+    let filled = tree.roots.iter().filter(|root| tree.is_filled(**root));
+    let convert = |root: &usize| Writer::new(&tree, Some(tree.host(*root))).converted(*root);
+    filled.map(convert).collect()
 }
 
 /// Values by index, so that aliases share and dropping does not recurse.
 #[derive(Default)]
 struct Tree {
     nodes: Vec<Node>,
-    root: Option<usize>,
+    /// Of each document.
+    roots: Vec<usize>,
+}
+
+impl Tree {
+    fn is_filled(&self, root: usize) -> bool {
+        let node = self.nodes.get(root);
+        !node.is_some_and(
+            |node| matches!(&node.content, Content::Plain(text) if resolve(text) == Plain::Null),
+        )
+    }
+
+    /// Whose file this is: resources of Kubernetes say so themselves.
+    fn host(&self, root: usize) -> Host {
+        let has = |name: &str| {
+            let node = self.nodes.get(root);
+            let named = |(key, _): &(Key, usize)| key.json == quote(name);
+            node.is_some_and(
+                |node| matches!(&node.content, Content::Map(members) if members.iter().any(named)),
+            )
+        };
+        if has("apiVersion") && has("kind") {
+            Host::Kubernetes
+        } else {
+            Host::Envoy
+        }
+    }
 }
 
 struct Node {
@@ -46,7 +98,9 @@ struct Node {
 }
 
 enum Content {
-    /// JSON text of a scalar.
+    /// A scalar without quotes and tags, which has to be resolved.
+    Plain(String),
+    /// JSON text of any other scalar.
     Scalar(String),
     List(Vec<usize>),
     Map(Vec<(Key, usize)>),
@@ -63,6 +117,8 @@ struct Key {
 #[derive(Default)]
 struct Builder {
     tree: Tree,
+    /// Whether it is a host's file: several documents, keys of any kind, and numbers that JSON does not have.
+    host: bool,
     /// Collections that are not closed, innermost last.
     open: Vec<Open>,
     anchors: HashMap<usize, usize>,
@@ -88,7 +144,7 @@ impl Builder {
             match event {
                 Event::DocumentStart(_) => {
                     self.documents += 1;
-                    if self.documents > 1 {
+                    if self.documents > 1 && !self.host {
                         let message = "a second document; a file holds one";
                         return Err(Problem::new(message).at(at));
                     }
@@ -141,23 +197,25 @@ impl Builder {
         if !is_text {
             refuse_tag(tag, "str", at)?;
         }
-        let resolved = if style == ScalarStyle::Plain && !is_text {
-            resolve(text)
-        } else {
-            Plain::Text(text)
-        };
+        let plain = style == ScalarStyle::Plain && !is_text;
         if self.awaits_key() {
+            let resolved = if plain && !self.host {
+                resolve(text)
+            } else {
+                Plain::Text(text)
+            };
             let merge = style == ScalarStyle::Plain && text == "<<";
             return self.key(resolved, text, merge, at);
         }
-        let json = match resolved {
-            Plain::Null => "null".to_owned(),
-            Plain::Bool(value) => value.to_string(),
-            Plain::Number(text) => text.to_owned(),
-            Plain::Text(text) => quote(text),
-            Plain::NoJson(message) => return Err(Problem::new(message).at(at)),
+        let content = if plain {
+            if let (Plain::NoJson(message), false) = (resolve(text), self.host) {
+                return Err(Problem::new(message).at(at));
+            }
+            Content::Plain(text.to_owned())
+        } else {
+            Content::Scalar(quote(text))
         };
-        self.add(Content::Scalar(json), anchor, at)
+        self.add(content, anchor, at)
     }
 
     fn key(
@@ -216,7 +274,7 @@ impl Builder {
             self.anchors.insert(anchor, node);
         }
         let Some(open) = self.open.last_mut() else {
-            self.tree.root.get_or_insert(node);
+            self.tree.roots.push(node);
             return Ok(());
         };
         let key = open.key.take();
@@ -243,15 +301,63 @@ impl Builder {
 
 struct Writer<'t> {
     tree: &'t Tree,
+    /// Who reads the scalars, if not we.
+    host: Option<Host>,
     json: String,
     origins: Origins,
+    odd: Vec<Odd>,
     /// Values written because of an alias.
     aliased: usize,
     /// Collections being written, outermost first: one that contains itself is found here.
     open: Vec<usize>,
 }
 
-impl Writer<'_> {
+impl<'t> Writer<'t> {
+    fn new(tree: &'t Tree, host: Option<Host>) -> Self {
+        Self {
+            tree,
+            host,
+            json: String::new(),
+            origins: Vec::new(),
+            odd: Vec::new(),
+            aliased: 0,
+            open: Vec::new(),
+        }
+    }
+
+    fn converted(mut self, root: usize) -> Result<Converted, Problem> {
+        self.write(root, None)?;
+        Ok(Converted {
+            json: self.json,
+            origins: self.origins,
+            odd: self.odd,
+        })
+    }
+
+    fn plain(&mut self, text: &str) {
+        let ours = match resolve(text) {
+            Plain::Null => "null".to_owned(),
+            Plain::Bool(value) => value.to_string(),
+            Plain::Number(text) => text.to_owned(),
+            Plain::Text(text) => quote(text),
+            // Of a host's file alone: elsewhere it was refused.
+            Plain::NoJson(_) => quote(text),
+        };
+        let Some(host) = self.host else {
+            self.json.push_str(&ours);
+            return;
+        };
+        let theirs = read_by(host, text);
+        if theirs != ours || matches!(resolve(text), Plain::NoJson(_)) {
+            self.odd.push(Odd {
+                offset: self.json.len(),
+                written: text.to_owned(),
+                read: theirs.clone(),
+            });
+        }
+        self.json.push_str(&theirs);
+    }
+
     /// Writes a node. `alias` is where the alias stands that led here. Recursion is bounded by [`MAX_DEPTH`].
     fn write(&mut self, index: usize, alias: Option<Position>) -> Result<(), Problem> {
         let tree = self.tree;
@@ -274,6 +380,7 @@ impl Writer<'_> {
             self.origins.push((self.json.len(), node.at));
         }
         match &node.content {
+            Content::Plain(text) => self.plain(text),
             Content::Scalar(json) => self.json.push_str(json),
             Content::Alias(target) => {
                 if self.open.contains(target) {
@@ -349,6 +456,6 @@ fn refuse_tag(tag: Option<&Tag>, natural: &str, at: Position) -> Result<(), Prob
     }
 }
 
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

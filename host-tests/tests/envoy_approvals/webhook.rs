@@ -111,7 +111,7 @@ fn stat(rig: &Rig, name: &str) -> u64 {
 #[test]
 fn every_event_reaches_a_receiver_that_is_down_at_first() {
     let address = free_address();
-    let rig = Rig::with(&asking(notify()), |config| config.webhook(address).unwrap());
+    let rig = Rig::with(&asking(notify()), |config| config.second(address).unwrap());
     let call = rig.call(ALICE, "pay", &json!({"n": 1}));
     let first = rig.pending();
     rig.wait(|| stat(&rig, "failed") > 1);
@@ -154,7 +154,7 @@ fn every_event_reaches_a_receiver_that_is_down_at_first() {
 fn a_receiver_that_refuses_is_tried_again() {
     let address = free_address();
     let seen = receive(address, "500 Internal Server Error");
-    let rig = Rig::with(&asking(notify()), |config| config.webhook(address).unwrap());
+    let rig = Rig::with(&asking(notify()), |config| config.second(address).unwrap());
     let call = rig.call(ALICE, "pay", &json!({}));
     let id = rig.pending();
     let tries = || {
@@ -177,7 +177,7 @@ fn a_webhook_that_cannot_be_reached_decides_nothing() {
     let address = silent.local_addr().unwrap();
     for notify in [unknown, notify()] {
         let rig = Rig::with(&asking(notify.clone()), |config| {
-            config.webhook(address).unwrap()
+            config.second(address).unwrap()
         });
         let call = rig.call(ALICE, "pay", &json!({}));
         rig.approve(&rig.pending());

@@ -118,6 +118,24 @@ async fn claims_choose_the_policy_and_feed_it() {
     );
 }
 
+/// RFC 9110: the name of the scheme is case-insensitive.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scheme_may_be_written_in_any_case() {
+    let (rig, issuer) = start(|config| config).await;
+    let jwt = issuer.token(&claims(json!({}))).unwrap();
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        for token in [jwt.as_str(), GRANT] {
+            let client = rig
+                .client()
+                .header("authorization", &format!("{scheme} {token}"));
+            assert!(balance(&client).await.ran(), "{scheme} {token}");
+        }
+    }
+    for record in rig.upstream.records() {
+        assert_eq!(record.header("authorization"), None);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_not_right_is_unknown() {
     let (rig, issuer) = start(|config| config).await;
@@ -205,12 +223,12 @@ async fn a_token_that_is_not_right_is_unknown() {
 async fn where_no_credential_is_needed_a_token_without_a_subject_is_still_unknown() {
     let optional = |config: Config| {
         let config = config
-            .replace("require_claims: [team] ", "required: false ")
+            .replace("\"require_claims\": [\"team\"]", "\"required\": false")
             .unwrap();
         config
             .replace(
-                "company, subject: sub, policy_claim: toolgate_policy",
-                "company, policy: reader",
+                r#""company", "subject": "sub", "policy_claim": "toolgate_policy""#,
+                r#""company", "policy": "reader""#,
             )
             .unwrap()
     };

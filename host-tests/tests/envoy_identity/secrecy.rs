@@ -32,7 +32,10 @@ fn config(place: &Place, issuer: &Issuer) -> Config {
     let config = place.shipped("jwt.yaml").unwrap();
     let config = config.replace(NOBODY, &token_sha256(GRANT)).unwrap();
     let config = config
-        .replace("audit: {", "audit: {log: true, args: full, ")
+        .replace(
+            r#""audit": {"#,
+            r#""audit": { "log": true, "args": "full","#,
+        )
         .unwrap();
     config
         .replace(router, &format!("{}{router}", &injector[..end]))

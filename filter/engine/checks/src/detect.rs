@@ -4,8 +4,8 @@ use toolgate_engine::policy::{Budget, Pattern};
 use toolgate_engine::redact::detect::{DETECTORS, Detectors, Match, Rule};
 
 fn find(rules: Vec<Rule>, text: &str) -> Vec<Match> {
-    let mut budget = Budget::new(Budget::REPLY);
-    let found = Detectors::new(rules).find(text, &mut budget);
+    let budget = Budget::for_input(text.len(), rules.len());
+    let found = Detectors::new(rules).find(text, &budget);
     let found = found.expect("little work");
     let mut from = 0;
     for Match { span, .. } in &found {

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use toolgate_engine::json::{Document, Limits};
 use toolgate_engine::pins::schema::Schema;
-use toolgate_engine::policy::Pattern;
+use toolgate_engine::policy::{Budget, Pattern};
 
 /// Steps of the plain reading; beyond them it cannot tell.
 const STEPS: u32 = 20_000;
@@ -21,8 +21,13 @@ pub fn input_schemas(data: &[u8]) {
     let Ok(document) = Document::parse(value.as_bytes(), &Limits::WIRE) else {
         return;
     };
-    let told = compiled.judge(document.root());
-    assert_eq!(told, compiled.judge(document.root()), "the same twice");
+    let judge = || {
+        let value = document.root();
+        let budget = Budget::for_input(value.raw().len(), compiled.patterns());
+        compiled.judge(value, &budget)
+    };
+    let told = judge();
+    assert_eq!(told, judge(), "the same twice");
     if let Some(told) = &told {
         assert!(told.contains(" must "), "{told}");
         assert!(!told.contains(|char: char| char.is_control()), "{told:?}");
@@ -140,7 +145,7 @@ impl Plain<'_> {
             ("minLength", Value::String(text)) => text.chars().count() as i64 >= size?,
             ("maxLength", Value::String(text)) => text.chars().count() as i64 <= size?,
             ("pattern", Value::String(text)) => {
-                Pattern::new(argument.as_str()?).ok()?.is_match(text)
+                finds(&Pattern::new(argument.as_str()?).ok()?, text)
             }
             ("minItems", Value::Array(items)) => items.len() as i64 >= size?,
             ("maxItems", Value::Array(items)) => items.len() as i64 <= size?,
@@ -166,7 +171,7 @@ impl Plain<'_> {
                 let mut pairs = Vec::new();
                 for (pattern, schema) in argument.as_object()? {
                     let pattern = Pattern::new(pattern).ok()?;
-                    let matching = members.iter().filter(|(name, _)| pattern.is_match(name));
+                    let matching = members.iter().filter(|(name, _)| finds(&pattern, name));
                     pairs.extend(matching.map(|(_, member)| (schema, member)));
                 }
                 self.all(pairs.into_iter(), depth)?
@@ -181,7 +186,7 @@ impl Plain<'_> {
                     .collect();
                 let others = members.iter().filter(|(name, _)| {
                     !named.is_some_and(|named| named.contains_key(*name))
-                        && !patterns.iter().any(|pattern| pattern.is_match(name))
+                        && !patterns.iter().any(|pattern| finds(pattern, name))
                 });
                 self.all(others.map(|(_, member)| (argument, member)), depth)?
             }
@@ -222,6 +227,10 @@ impl Plain<'_> {
             _ => true,
         })
     }
+}
+
+fn finds(pattern: &Pattern, text: &str) -> bool {
+    pattern.is_match(text, &Budget::for_input(text.len(), 1)) == Ok(true)
 }
 
 fn is(name: &Value, value: &Value) -> bool {

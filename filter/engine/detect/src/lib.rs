@@ -9,7 +9,6 @@
     )
 )]
 
-mod budget;
 mod detectors;
 mod domain;
 mod number;
@@ -18,7 +17,7 @@ mod scan;
 mod text;
 mod token;
 
-pub use budget::{Budget, TooMuchWork};
 pub use detectors::{DETECTORS, Detector};
 pub use plain_url::UrlTest;
 pub use scan::{LOOKS_PER_BYTE, Match, SCHEMA_HOST, Scanner, join};
+pub use toolgate_pattern::{Budget, TooMuchWork};

@@ -8,6 +8,8 @@ use crate::text::{DIGIT, Text, WORD, is};
 
 /// Most groups of digits that are read together: an IPv4 address and the beginning of another.
 const GROUPS: usize = 6;
+/// Fewest digits of anything that is looked for: an IPv4 address.
+const FEWEST: usize = 4;
 /// Most digits that are read together: more than the longest card has.
 const DIGITS: usize = 24;
 
@@ -17,11 +19,23 @@ pub(crate) struct Number {
     pub(crate) start: usize,
     /// Its first digit.
     pub(crate) first: u8,
-    groups: [Group; GROUPS],
+    groups: [Packed; GROUPS],
     len: usize,
     digits: [u8; DIGITS],
     /// A digit follows that was not read.
     pub(crate) more: bool,
+    /// The separator between the first two groups joins something before them, too.
+    joined: bool,
+}
+
+/// A group as it is kept: a number is made for every digit that begins a word, and has to be small.
+#[derive(Clone, Copy, Default)]
+struct Packed {
+    separator: u8,
+    len: u8,
+    digits: u8,
+    /// From where the number begins: groups and what stands between them take fewer than 64 bytes.
+    end: u8,
 }
 
 /// Digits without anything between them.
@@ -99,21 +113,32 @@ impl Number {
         if is(text.at(place), DIGIT) {
             let before = text.before(place, 1);
             let part = before == b'.' && is(text.before(place, 2), DIGIT);
-            return (!part && !is(before, WORD)).then(|| Number::read(text, place));
+            // Most are a digit or two, with nothing behind them.
+            let next = text.at(place.saturating_add(1));
+            let goes_on =
+                is(next, DIGIT) || matches!(next, b' ' | b'-' | b'.' | b'/' | b'(' | 0xc2 | 0xe2);
+            if part || is(before, WORD) || !goes_on {
+                return None;
+            }
+        } else {
+            let next = text.at(place.saturating_add(1));
+            if !(is(next, DIGIT) || (next == b'(' && text.at(place) == b'+')) {
+                return None;
+            }
         }
-        let next = text.at(place.saturating_add(1));
-        let begins = is(next, DIGIT) || (next == b'(' && text.at(place) == b'+');
-        begins.then(|| Number::read(text, place))
+        let number = Number::read(text, place);
+        (number.count() >= FEWEST).then_some(number)
     }
 
     fn read(text: Text<'_>, start: usize) -> Number {
         let mut all = Number {
             start,
             first: 0,
-            groups: [Group::default(); GROUPS],
+            groups: [Packed::default(); GROUPS],
             len: 0,
             digits: [0; DIGITS],
             more: false,
+            joined: false,
         };
         let mut cursor = Cursor::new(text, start);
         let plus = cursor.take(b'+');
@@ -143,13 +168,17 @@ impl Number {
                 }
                 separator = b'(';
             }
-            *group = Group {
+            let small = |number| u8::try_from(number).unwrap_or(u8::MAX);
+            *group = Packed {
                 separator,
-                len,
-                digits,
-                end: cursor.place,
+                len: small(len),
+                digits: small(digits),
+                end: small(cursor.place.saturating_sub(start)),
             };
             all.len = all.len.saturating_add(1);
+            if all.len == 2 {
+                all.joined = joined(text, start, separator);
+            }
             if !plus && !all.may_go_on() {
                 break;
             }
@@ -168,7 +197,9 @@ impl Number {
         let [first, second, third, ..] = self.groups.map(|group| group.len);
         let dotted = self.len < 2 || self.group(1).separator == b'.';
         match first {
+            // In a row of numbers none is a telephone number.
             _ if self.digits.first() == Some(&b'0')
+                && !self.joined
                 && self.group(self.len.saturating_sub(1)).len > 1 =>
             {
                 true
@@ -200,7 +231,12 @@ impl Number {
 
     pub(crate) fn group(&self, index: usize) -> Group {
         let known = self.groups.get(..self.len).unwrap_or_default();
-        known.get(index).copied().unwrap_or_default()
+        known.get(index).map_or_else(Group::default, |group| Group {
+            separator: group.separator,
+            len: usize::from(group.len),
+            digits: usize::from(group.digits),
+            end: self.start.saturating_add(usize::from(group.end)),
+        })
     }
 
     /// What stands behind the group of this index: its separator, if another one follows.
@@ -211,7 +247,11 @@ impl Number {
     /// Whether the lengths of the first groups are these.
     pub(crate) fn begin(&self, lens: &[usize]) -> bool {
         let known = self.groups.get(..self.len).unwrap_or_default();
-        known.len() >= lens.len() && known.iter().zip(lens).all(|(group, len)| group.len == *len)
+        known.len() >= lens.len()
+            && known
+                .iter()
+                .zip(lens)
+                .all(|(group, len)| usize::from(group.len) == *len)
     }
 
     /// The digits of so many places as a number.
@@ -231,12 +271,7 @@ impl Number {
     /// Whether the same kind of separator joins something before these groups, or a digit behind the last of them.
     pub(crate) fn continued(&self, text: Text<'_>, groups: usize) -> bool {
         let kind = self.group(1).separator;
-        let before = text.before(self.start, 1);
-        let joined = before == kind
-            && is(
-                text.before(self.start, 2),
-                if kind == b' ' { DIGIT } else { WORD },
-            );
+        let joined = joined(text, self.start, kind);
         let last = groups.saturating_sub(1);
         joined || (kind != 0 && self.next(last) == kind) || (groups == self.len && self.more)
     }
@@ -246,4 +281,10 @@ impl Number {
         let end = self.group(groups.checked_sub(1)?).end;
         (!is(text.at(end), WORD)).then_some(self.start..end)
     }
+}
+
+/// Whether this kind of separator joins something before this place.
+fn joined(text: Text<'_>, place: usize, kind: u8) -> bool {
+    let classes = if kind == b' ' { DIGIT } else { WORD };
+    text.before(place, 1) == kind && is(text.before(place, 2), classes)
 }

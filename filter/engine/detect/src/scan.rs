@@ -4,11 +4,11 @@ use std::cell::{Cell, OnceCell};
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::budget::{Budget, TooMuchWork};
 use crate::detectors::Detector;
 use crate::number::Number;
 use crate::plain_url::Hosts;
 use crate::text::{DIGIT, Text, is};
+use crate::{Budget, TooMuchWork};
 
 /// How often all detectors together look at a byte, at most, on the average of any text: a budget of so many units for each byte
 /// of a text, and as many once more, is always enough. Ordinary prose takes two to three.

@@ -11,8 +11,6 @@
 //!
 //! The result is a flat tape over the text, read through [`Value`] cursors. The same type serves request
 //! bodies, replies, configurations and the literals in policies, so they all compare alike.
-//!
-//! A crate of its own, because it is compiled for speed and the rest of the filter for size.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

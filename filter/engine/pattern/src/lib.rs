@@ -1,8 +1,16 @@
-//! Regular expressions as policy authors write them: RE2 as in Go, unanchored search.
+//! Patterns as policy authors write them: RE2 as in Go, unanchored search, within a budget.
 //!
-//! A pattern is checked and brought into a plain form, compiled to a small program, and run by a machine that takes a bounded
-//! number of steps for each byte. What RE2 does not have, or reads differently from what people expect, is refused by name.
-//! `(?i)` folds ASCII letters only.
+//! A pattern is checked and brought into a plain form ([`translate`]), then compiled by `regex-automata` to two automata that
+//! work out their states when a text asks for them. What RE2 does not have, or reads differently from what people expect, is
+//! refused by name. `(?i)` folds ASCII letters only; `\b`, `\w` and `\d` are ASCII, as in Go.
+//!
+//! Whoever writes a text that is searched may be an attacker, so every byte that is looked at is paid for from a [`Budget`], and so
+//! is every state that has to be worked out. What a search costs beyond its bytes therefore depends on what the pattern has seen
+//! before: a text that is refused as too much work may be less work another time. Texts that are not made for it do not come near.
+//!
+//! Memory is bounded, too. A pattern takes at most 1 MiB as compiled, and as much again for finding where matches begin; common ones
+//! take a few KiB. While it is searched it works out at most 1 MiB of states in each direction, of which it keeps 64 KiB for the
+//! next text, beside room for sets of states by its own size.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -14,25 +22,28 @@
     )
 )]
 
-mod compile;
+mod automaton;
+mod begin;
+mod budget;
+mod class;
 mod search;
 mod translate;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-use compile::Program;
-use search::Search;
+use regex_syntax::ParserBuilder;
 
-/// Largest repetition count, as in Go.
-const MAX_REPEAT: u32 = 1000;
+pub use budget::{Budget, TooMuchWork};
+use search::Machine;
+pub use translate::translate;
 
-/// A compiled pattern.
-#[derive(Clone, Debug)]
+/// A compiled pattern. Copies share what they have worked out.
+#[derive(Clone)]
 pub struct Pattern {
     source: Box<str>,
-    translated: Box<str>,
-    program: Program,
+    machine: Arc<Machine>,
 }
 
 /// Why a pattern is refused.
@@ -41,60 +52,23 @@ pub struct PatternError(String);
 
 type Result<T> = std::result::Result<T, PatternError>;
 
+impl PatternError {
+    fn new(what: &str) -> PatternError {
+        PatternError(what.to_owned())
+    }
+}
+
 impl fmt::Display for PatternError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
     }
 }
 
-/// How many steps patterns may still take. A step is a state of a pattern that is looked at; where nothing a pattern begins
-/// with is near, it takes none.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    left: u64,
-}
+impl std::error::Error for PatternError {}
 
-/// A text could not be searched within its budget: it must not reach anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMuchWork;
-
-impl Budget {
-    /// For one reply, whatever its size.
-    pub const REPLY: u64 = 24_000_000;
-
-    /// So many steps.
-    pub fn new(left: u64) -> Budget {
-        Budget { left }
-    }
-
-    /// How many steps are left.
-    pub fn left(&self) -> u64 {
-        self.left
-    }
-
-    /// Takes so many steps.
-    ///
-    /// # Errors
-    /// There are not so many left: then none are.
-    pub fn spend(&mut self, steps: u64) -> std::result::Result<(), TooMuchWork> {
-        let left = self.left.checked_sub(steps);
-        self.left = left.unwrap_or_default();
-        left.map(|_| ()).ok_or(TooMuchWork)
-    }
-
-    /// Whether a pattern is found anywhere in `text`.
-    ///
-    /// # Errors
-    /// It would take more than is left.
-    pub fn is_match(
-        &mut self,
-        pattern: &Pattern,
-        text: &str,
-    ) -> std::result::Result<bool, TooMuchWork> {
-        let mut search = Search::new(&pattern.program, text, self.left);
-        let found = search.find(0, true);
-        self.left = search.left();
-        Ok(found?.is_some())
+impl fmt::Debug for Pattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Pattern").field(&self.source).finish()
     }
 }
 
@@ -104,65 +78,55 @@ impl Pattern {
     /// # Errors
     /// The construct that is not supported, or what is wrong.
     pub fn new(pattern: &str) -> Result<Pattern> {
-        let translated = translate::translate(pattern)?;
+        let plain = translate(pattern)?;
+        let mut parser = ParserBuilder::new().utf8(true).unicode(true).build();
+        let hir = parser.parse(&plain).map_err(|error| {
+            PatternError::new(&format!("the pattern cannot be read: {}", kind(&error)))
+        })?;
         Ok(Pattern {
             source: pattern.into(),
-            program: Program::new(&translated)?,
-            translated: translated.into(),
+            machine: Arc::new(Machine::new(hir)?),
         })
     }
 
-    /// Whether the pattern is found anywhere in `text`. What it costs at most is [`Self::work`].
-    pub fn is_match(&self, text: &str) -> bool {
-        let mut search = Search::new(&self.program, text, u64::MAX);
-        search.find(0, true).is_ok_and(|found| found.is_some())
+    /// Whether the pattern is found anywhere in `text`.
+    ///
+    /// # Errors
+    /// To tell takes more than is left of the budget.
+    pub fn is_match(&self, text: &str, budget: &Budget) -> std::result::Result<bool, TooMuchWork> {
+        self.machine.is_match(text, budget)
     }
 
     /// Everything it finds in `text`, from left to right, without empty matches. Where it matches in several ways, the first
     /// one in the order of the pattern counts, as in Go.
     ///
     /// # Errors
-    /// It takes more than the budget has.
+    /// It takes more than is left of the budget.
     pub fn find_all(
         &self,
         text: &str,
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> std::result::Result<Vec<Range<usize>>, TooMuchWork> {
-        let mut search = Search::new(&self.program, text, budget.left);
-        let (mut all, mut from) = (Vec::new(), 0);
-        let outcome = loop {
-            match search.find(from, false) {
-                Ok(Some(found)) if found.is_empty() => match search.behind(found.end) {
-                    Some(next) => from = next,
-                    None => break Ok(all),
-                },
-                Ok(Some(found)) => {
-                    from = found.end;
-                    all.push(found);
-                }
-                Ok(None) => break Ok(all),
-                Err(error) => break Err(error),
-            }
-        };
-        budget.left = search.left();
-        outcome
-    }
-
-    /// The pattern in the plain form it is compiled from: the same meaning, in a syntax other engines read too.
-    pub fn translated(&self) -> &str {
-        &self.translated
-    }
-
-    /// What searching a text once costs at most, in states times bytes.
-    pub fn work(&self, text: &str) -> u64 {
-        u64::try_from(text.len())
-            .unwrap_or(u64::MAX)
-            .saturating_mul(self.program.states())
+        self.machine.find_all(text, budget)
     }
 
     /// The pattern as written.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Bytes it takes: as compiled, and what it keeps of what earlier searches worked out.
+    pub fn bytes(&self) -> usize {
+        self.machine.bytes()
+    }
+}
+
+/// What is wrong, without the excerpt: it would show the plain form, which nobody wrote.
+fn kind(error: &regex_syntax::Error) -> String {
+    match error {
+        regex_syntax::Error::Parse(error) => error.kind().to_string(),
+        regex_syntax::Error::Translate(error) => error.kind().to_string(),
+        _ => "it is not understood".to_owned(),
     }
 }
 
@@ -213,13 +177,13 @@ mod tests {
                 Pattern::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
             for text in *found {
                 assert!(
-                    compiled.is_match(text),
+                    compiled.is_match(text, &Budget::new(10_000)) == Ok(true),
                     "{pattern} should be found in {text:?}"
                 );
             }
             for text in *not_found {
                 assert!(
-                    !compiled.is_match(text),
+                    compiled.is_match(text, &Budget::new(10_000)) == Ok(false),
                     "{pattern} should not be found in {text:?}"
                 );
             }

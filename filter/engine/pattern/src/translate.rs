@@ -1,8 +1,16 @@
-//! Go's syntax, checked and rewritten into the few constructs that [`compile`](super::compile) reads.
+//! Go's syntax, checked and rewritten into the few constructs that are compiled.
 
-use super::{MAX_REPEAT, PatternError, Result};
+use super::class::Class;
+use super::{PatternError, Result};
 
-/// A pattern in the syntax that is compiled, which other engines read alike.
+/// Largest repetition count, as in Go.
+const MAX_REPEAT: u32 = 1000;
+
+/// Deepest nesting of groups. What is compiled from them is walked recursively.
+const MAX_DEPTH: usize = 50;
+
+/// The plain form of a pattern: the same meaning in constructs that every engine of Perl's family reads alike. Classes are written
+/// out, `(?i)` with them, so that nothing depends on what an engine takes for a letter; word boundaries are marked as ASCII.
 ///
 /// # Errors
 /// The construct that is not supported, or what is wrong.
@@ -10,17 +18,32 @@ pub fn translate(pattern: &str) -> Result<String> {
     Translator {
         rest: pattern,
         out: String::with_capacity(pattern.len()),
+        fold: false,
+        outer: Vec::new(),
     }
     .translate()
+}
+
+/// Adds a character that stands for itself, spelled so that no engine takes it for anything else.
+pub(crate) fn push_literal(out: &mut String, char: char) {
+    if char.is_ascii_alphanumeric() || !char.is_ascii() {
+        out.push(char);
+    } else {
+        out.push_str(&format!("\\x{{{:X}}}", u32::from(char)));
+    }
 }
 
 struct Translator<'p> {
     rest: &'p str,
     out: String,
+    /// Whether `(?i)` holds.
+    fold: bool,
+    /// Whether it held in front of each open group.
+    outer: Vec<bool>,
 }
 
 fn unsupported(construct: &str, why: &str) -> PatternError {
-    PatternError(format!("`{construct}` is not supported: {why}"))
+    PatternError::new(&format!("`{construct}` is not supported: {why}"))
 }
 
 impl Translator<'_> {
@@ -57,7 +80,11 @@ impl Translator<'_> {
                     self.out.push('|');
                     false
                 }
-                '^' | '$' | '.' | ')' => {
+                ')' => {
+                    self.close()?;
+                    true
+                }
+                '^' | '$' | '.' => {
                     self.out.push(char);
                     true
                 }
@@ -67,7 +94,11 @@ impl Translator<'_> {
                 }
             };
         }
-        Ok(self.out)
+        if self.outer.is_empty() {
+            Ok(self.out)
+        } else {
+            Err(PatternError::new("there is a `(` without its `)`"))
+        }
     }
 
     fn next(&mut self) -> Option<char> {
@@ -84,12 +115,14 @@ impl Translator<'_> {
         })
     }
 
-    /// A character that stands for itself, spelled so that no engine takes it for anything else.
+    /// A character that stands for itself, or for itself and its other case.
     fn literal(&mut self, char: char) {
-        if char.is_ascii_alphanumeric() || !char.is_ascii() {
-            self.out.push(char);
+        if self.fold && char.is_ascii_alphabetic() {
+            let mut class = Class::default();
+            class.add(char, char);
+            class.folded().write(false, &mut self.out);
         } else {
-            self.out.push_str(&format!("\\x{{{:X}}}", u32::from(char)));
+            push_literal(&mut self.out, char);
         }
     }
 
@@ -128,14 +161,43 @@ impl Translator<'_> {
                 "a repetition count is at most 1000",
             ));
         }
+        let count = |text: &str| text.parse::<u32>().ok();
+        if high
+            .and_then(count)
+            .is_some_and(|high| Some(high) < count(low))
+        {
+            return Err(unsupported(
+                &format!("{{{counts}}}"),
+                "the first count is higher than the second",
+            ));
+        }
         self.rest = rest;
         Ok(Some(format!("{{{counts}}}")))
     }
 
-    /// Returns whether the group opened something, so that a repetition may not follow at once.
+    fn open(&mut self, spelling: &str) -> Result<()> {
+        if self.outer.len() >= MAX_DEPTH {
+            return Err(PatternError::new("groups are nested too deeply"));
+        }
+        self.outer.push(self.fold);
+        self.out.push_str(spelling);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let Some(fold) = self.outer.pop() else {
+            return Err(PatternError::new("there is a `)` without its `(`"));
+        };
+        self.fold = fold;
+        self.out.push(')');
+        Ok(())
+    }
+
+    /// A group, or flags for the rest of this one; its `(` has been read. Neither can be repeated before it is closed.
     fn group(&mut self) -> Result<bool> {
+        // Groups capture nothing: a search asks where, not what.
         if !self.eat("?") {
-            self.out.push('(');
+            self.open("(?:")?;
             return Ok(false);
         }
         for (look, name) in [("=", "(?="), ("!", "(?!"), ("<=", "(?<="), ("<!", "(?<!")] {
@@ -157,28 +219,54 @@ impl Translator<'_> {
                     "a group name is made of letters, digits and `_`",
                 ));
             }
-            // Names mean nothing to a search.
             self.rest = rest;
-            self.out.push('(');
+            self.open("(?:")?;
             return Ok(false);
         }
+        self.flags()?;
+        Ok(false)
+    }
+
+    /// The flags of a group, and whether it goes on; its `(?` has been read.
+    fn flags(&mut self) -> Result<()> {
         let end = self.rest.find([':', ')']).unwrap_or(self.rest.len());
         let (flags, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
-        if !flags
-            .chars()
-            .all(|flag| matches!(flag, 'i' | 'm' | 's' | 'U' | '-'))
-        {
-            return Err(unsupported(
-                &format!("(?{flags}"),
-                "the flags are i, m, s and U",
-            ));
+        let wrong = |why: &str| Err(unsupported(&format!("(?{flags}"), why));
+        // `i` is written out, so it does not go on.
+        let (mut fold, mut kept) = (self.fold, [("m", None), ("s", None), ("U", None)]);
+        let (on, off) = flags.split_once('-').unwrap_or((flags, ""));
+        for (flags, value) in [(on, true), (off, false)] {
+            for flag in flags.chars() {
+                match flag {
+                    'i' => fold = value,
+                    _ => match kept.iter_mut().find(|(name, _)| name.starts_with(flag)) {
+                        Some((_, kept)) => *kept = Some(value),
+                        None => return wrong("the flags are i, m, s and U"),
+                    },
+                }
+            }
         }
-        self.out.push_str("(?");
-        self.out.push_str(flags);
+        if flags.ends_with('-') {
+            return wrong("there is no flag after `-`");
+        }
+        let with = |value: bool| {
+            let chosen = kept.iter().filter(move |(_, kept)| *kept == Some(value));
+            chosen.map(|(name, _)| *name).collect::<String>()
+        };
+        let mut spelling = with(true);
+        if kept.iter().any(|(_, kept)| *kept == Some(false)) {
+            spelling = format!("{spelling}-{}", with(false));
+        }
         self.rest = rest;
-        let end = self.next();
-        self.out.extend(end);
-        Ok(false)
+        match self.next() {
+            Some(':') => self.open(&format!("(?{spelling}:"))?,
+            Some(_) if flags.is_empty() => return wrong("there is no flag"),
+            Some(_) if spelling.is_empty() => {}
+            Some(_) => self.out.push_str(&format!("(?{spelling})")),
+            None => return Err(PatternError::new("there is a `(` without its `)`")),
+        }
+        self.fold = fold;
+        Ok(())
     }
 
     /// Returns whether what was escaped can be repeated.
@@ -187,9 +275,8 @@ impl Translator<'_> {
             return Err(unsupported("\\", "the pattern ends in a backslash"));
         };
         match char {
-            's' => self.out.push_str(r"[\t\n\f\r\x{20}]"),
-            'S' => self.out.push_str(r"[^\t\n\f\r\x{20}]"),
-            'd' | 'D' | 'w' | 'W' | 'b' | 'B' | 'A' | 'z' => {
+            'b' | 'B' => self.out.push_str(&format!("(?-u:\\{char})")),
+            'A' | 'z' => {
                 self.out.push('\\');
                 self.out.push(char);
             }
@@ -203,10 +290,13 @@ impl Translator<'_> {
                 }
                 self.rest = rest;
             }
-            _ => {
-                let char = self.character(char)?;
-                self.literal(char);
-            }
+            _ => match Class::perl(char) {
+                Some(class) => class.write(false, &mut self.out),
+                None => {
+                    let char = self.character(char)?;
+                    self.literal(char);
+                }
+            },
         }
         Ok(true)
     }
@@ -261,56 +351,57 @@ impl Translator<'_> {
             .ok_or_else(|| unsupported("\\x", "write `\\x7F` or `\\x{10FFFF}`"))
     }
 
+    /// A class; its `[` has been read.
     fn class(&mut self) -> Result<()> {
-        self.out.push('[');
-        if self.eat("^") {
-            self.out.push('^');
-        }
+        let negated = self.eat("^");
+        let mut class = Class::default();
         let mut first = true;
         loop {
             let Some(char) = self.next() else {
                 return Err(unsupported("[", "the class has no `]`"));
             };
-            match char {
-                ']' if !first => break,
-                '[' if self.rest.starts_with(':') => self.posix()?,
-                '\\' if self.rest.starts_with(['d', 'D', 'w', 'W', 's', 'S']) => {
-                    match self.next() {
-                        Some('s') => self.out.push_str(r"\t\n\f\r\x{20}"),
-                        Some('S') => {
-                            self.out
-                                .push_str(r"\x{0}-\x{8}\x{B}\x{E}-\x{1F}\x{21}-\x{10FFFF}");
-                        }
-                        Some(class) => {
-                            self.out.push('\\');
-                            self.out.push(class);
-                        }
-                        None => {}
-                    }
-                }
-                _ => self.range(char)?,
+            if char == ']' && !first {
+                break;
             }
             first = false;
+            let part = match char {
+                '[' => self.posix()?,
+                '\\' => self.perl(),
+                _ => None,
+            };
+            match part {
+                Some(part) => class.add_all(part),
+                None => self.range(char, &mut class)?,
+            }
         }
-        self.out.push(']');
+        if self.fold {
+            class = class.folded();
+        }
+        class.write(negated, &mut self.out);
         Ok(())
     }
 
-    fn range(&mut self, char: char) -> Result<()> {
+    /// `\w` and its like inside a class; its backslash has been read.
+    fn perl(&mut self) -> Option<Class> {
+        let class = self.rest.chars().next().and_then(Class::perl)?;
+        self.next();
+        Some(class)
+    }
+
+    fn range(&mut self, char: char, class: &mut Class) -> Result<()> {
         let low = self.class_character(char)?;
-        self.literal(low);
+        let mut high = low;
         if self.rest.starts_with('-') && !self.rest.starts_with("-]") {
             self.rest = self.rest.strip_prefix('-').unwrap_or_default();
-            let high = self
+            let char = self
                 .next()
                 .ok_or_else(|| unsupported("[", "the class has no `]`"))?;
-            let high = self.class_character(high)?;
+            high = self.class_character(char)?;
             if high < low {
                 return Err(unsupported(&format!("{low}-{high}"), "the range is empty"));
             }
-            self.out.push('-');
-            self.literal(high);
         }
+        class.add(low, high);
         Ok(())
     }
 
@@ -325,27 +416,29 @@ impl Translator<'_> {
     }
 
     /// `[:alpha:]` inside a class; its `[` has been read.
-    fn posix(&mut self) -> Result<()> {
-        const NAMES: [&str; 14] = [
-            "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print",
-            "punct", "space", "upper", "word", "xdigit",
-        ];
+    fn posix(&mut self) -> Result<Option<Class>> {
         let Some((name, rest)) = self
             .rest
             .strip_prefix(':')
             .and_then(|rest| rest.split_once(":]"))
         else {
-            self.literal('[');
-            return Ok(());
+            return Ok(None);
         };
-        if !NAMES.contains(&name.strip_prefix('^').unwrap_or(name)) {
+        let plain = name.strip_prefix('^');
+        let Some(mut class) = Class::posix(plain.unwrap_or(name)) else {
             return Err(unsupported(
                 &format!("[:{name}:]"),
                 "there is no such class",
             ));
-        }
-        self.out.push_str(&format!("[:{name}:]"));
+        };
         self.rest = rest;
-        Ok(())
+        if plain.is_some() {
+            // Both cases are taken out, as in Go: `(?i)[[:^lower:]]` has no letters.
+            if self.fold {
+                class = class.folded();
+            }
+            class = class.complement();
+        }
+        Ok(Some(class))
     }
 }

@@ -242,10 +242,12 @@ fn read_grants(
             continue;
         };
         if ids.insert(&grant.id, ()).is_some() {
-            reader.error(&at, format!("two grants have the id `{}`", grant.id));
+            let message = format!("two grants have the id `{}`", grant.id);
+            reader.error(&format!("{at}/id"), message);
         }
         if !grants.insert(token, grant) {
-            reader.error(&at, "two grants have the same token");
+            let message = "two grants have the same token";
+            reader.error(&format!("{at}/token_sha256"), message);
         }
     }
     grants

@@ -61,8 +61,6 @@ pub(super) fn ask(
             opinion.verdict = Verdict::Allow {
                 charges: Vec::new(),
                 shadow: ask.shadow,
-                tool: ask.tool,
-                task: ask.task,
             };
             let caller = (&subject.caller.principal, session);
             return forward(gate, caller, vec![opinion], *settled, false);
@@ -82,7 +80,7 @@ pub(super) fn ask(
                 expires: subject.caller.expires,
                 modern,
                 id: id.token().to_owned(),
-                tool_result: ask.tool && !ask.task,
+                tool_result: opinion.tool_result,
                 rule: rule.clone(),
                 record: record.clone(),
             };
@@ -98,7 +96,7 @@ pub(super) fn ask(
     if outcome == Outcome::Hold {
         record.reason = Some(rule.reason.to_string());
     }
-    let answer = pep::refusal(id, denial, ask.tool, ask.task);
+    let answer = pep::refusal(id, denial, opinion.tool_result);
     let prefix = &gate.http.denial_prefix;
     Judged {
         ruling: Ruling::Refuse(pep::single(&answer, prefix, modern)),

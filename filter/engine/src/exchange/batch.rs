@@ -33,14 +33,10 @@ pub(super) fn conclude(
         }
     }
     for opinion in &mut opinions {
-        if let (Verdict::Ask(ask), Some(id), Some(record)) =
-            (&opinion.verdict, opinion.id, &mut opinion.record)
-        {
+        if let Verdict::Ask(ask) = &opinion.verdict {
             let mut denial = Denial::by(&ask.approval.rule);
             denial.reason.push_str(NOT_IN_A_BATCH);
-            record.refuse(Outcome::Hold, &denial);
-            let answer = pep::refusal(id, denial, ask.tool, ask.task);
-            opinion.verdict = Verdict::Refuse(answer);
+            opinion.refuse(Outcome::Hold, denial);
         }
     }
     let refused = opinions
@@ -61,14 +57,8 @@ pub(super) fn conclude(
                 return forward(gate, (principal, session), opinions, settled, is_batch);
             }
             Err((index, denial)) => {
-                if let Some(opinion) = opinions.get_mut(index)
-                    && let (Verdict::Allow { tool, task, .. }, Some(id)) =
-                        (&opinion.verdict, opinion.id)
-                {
-                    if let Some(record) = &mut opinion.record {
-                        record.refuse(Outcome::Deny, &denial);
-                    }
-                    opinion.verdict = Verdict::Refuse(pep::refusal(id, denial, *tool, *task));
+                if let Some(opinion) = opinions.get_mut(index) {
+                    opinion.refuse(Outcome::Deny, denial);
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! The body of a request: every message in it is judged, and all of them together forwarded or refused.
 
 use super::batch::conclude;
-use super::call::{Hearing, opinion};
+use super::call::opinion;
 use super::context::Context;
+use super::decision::Hearing;
 use super::head::RequestHead;
 use super::verdict::{Judged, Ruling, Subject};
 use super::{mrtr, record};

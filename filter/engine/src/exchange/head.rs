@@ -47,6 +47,12 @@ const OVERRIDES: [&str; 3] = [
 
 type Refused = (Rejection, String);
 
+/// How much a body may be, and the key that says so.
+pub(super) fn largest(gate: &Gate) -> String {
+    let bytes = gate.http.max_body_bytes;
+    format!("at most {bytes} bytes (`http.max_body_bytes`)")
+}
+
 fn refused(rejection: Rejection, detail: &str) -> Refused {
     (rejection, detail.to_owned())
 }
@@ -113,10 +119,7 @@ impl RequestHead {
                 .parse()
                 .is_ok_and(|length: usize| length <= gate.http.max_body_bytes);
             if !fits {
-                return Err(refused(
-                    Rejection::Size,
-                    &format!("at most {} bytes", gate.http.max_body_bytes),
-                ));
+                return Err(refused(Rejection::Size, &largest(gate)));
             }
         }
         // A version nobody can place by its date might be a modern one to the server.

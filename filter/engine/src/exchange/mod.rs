@@ -5,11 +5,13 @@
 //! body, the end.
 
 mod ask;
+mod asked;
 mod batch;
 mod body;
 mod call;
 mod caller;
 mod context;
+mod decision;
 mod early;
 mod forward;
 mod head;
@@ -128,7 +130,7 @@ impl Exchange {
     /// How much of the request body has arrived, in bytes.
     pub fn request_size(&mut self, cx: &mut Context<'_>, size: usize) -> Step {
         if size > cx.gate.http.max_body_bytes {
-            let limit = format!("at most {} bytes", cx.gate.http.max_body_bytes);
+            let limit = head::largest(cx.gate);
             return self.reject(cx, None, Rejection::Size, Id::NULL, &limit);
         }
         Step::Buffer

@@ -7,13 +7,13 @@ use super::reply::ReplyPlan;
 use super::waiting::Waiting;
 use super::watch::Watch;
 use crate::approvals::Binding;
-use crate::audit::Record;
+use crate::audit::{Outcome, Record};
 use crate::identity::Caller;
 use crate::mcp::List;
 use crate::pdp::{Permit, Planned, Target};
-use crate::pep::{Answer, Reply};
+use crate::pep::{self, Answer, Reply};
 use crate::policy::{Approval, ResultRules};
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Rejection};
 use crate::rpc::Id;
 use crate::time::Timestamp;
 
@@ -59,7 +59,46 @@ pub(super) struct Opinion<'d, 'p> {
     pub(super) record: Option<Record>,
     /// What its answer is, and what applies to that.
     pub(super) answer: Awaited,
+    /// A refusal is a tool result; an error otherwise.
+    pub(super) tool_result: bool,
     pub(super) verdict: Verdict<'d, 'p>,
+}
+
+impl<'d> Opinion<'d, '_> {
+    /// Of a message that passes and leaves no record.
+    pub(super) fn unrecorded() -> Self {
+        Opinion {
+            id: None,
+            record: None,
+            answer: Awaited::default(),
+            tool_result: false,
+            verdict: Verdict::Pass,
+        }
+    }
+
+    /// Of a message whose method is not known, or not one of its kind.
+    pub(super) fn unknown_method(
+        id: Option<Id<'d>>,
+        mut record: Record,
+        rejection: Rejection,
+    ) -> Self {
+        record.reject(rejection, "");
+        Opinion {
+            id,
+            record: Some(record),
+            verdict: Verdict::Refuse(id.map_or(Answer::Silence, Answer::UnknownMethod)),
+            ..Opinion::unrecorded()
+        }
+    }
+
+    /// Turns it into a refusal, which its record tells of.
+    pub(super) fn refuse(&mut self, outcome: Outcome, denial: Denial) {
+        if let Some(record) = &mut self.record {
+            record.refuse(outcome, &denial);
+        }
+        let refusal = |id| pep::refusal(id, denial, self.tool_result);
+        self.verdict = Verdict::Refuse(self.id.map_or(Answer::Silence, refusal));
+    }
 }
 
 /// What the answer to a request is by the policy's terms.
@@ -79,8 +118,6 @@ pub(super) enum Verdict<'d, 'p> {
     Allow {
         charges: Vec<Planned<'p>>,
         shadow: Option<Denial>,
-        tool: bool,
-        task: bool,
     },
     /// Permitted, if a person agrees.
     Ask(Box<Ask<'p>>),
@@ -106,7 +143,4 @@ pub(super) struct Ask<'p> {
     pub(super) arguments: String,
     /// The state of the upstream's own that it carries.
     pub(super) state: Option<String>,
-    /// Whether it expects a tool result, and whether as a task.
-    pub(super) tool: bool,
-    pub(super) task: bool,
 }

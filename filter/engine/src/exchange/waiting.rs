@@ -10,7 +10,7 @@ use crate::control;
 use crate::counters::StoreLost;
 use crate::identity::Stranger;
 use crate::json::{Document, Limits};
-use crate::pep::{self, Answer, Reply};
+use crate::pep::{self, Reply};
 use crate::policy::Rule;
 use crate::refusal::Denial;
 use crate::rpc::{self, Id};
@@ -161,11 +161,7 @@ impl Waiting {
         let document = Document::parse(self.id.as_bytes(), &Limits::WIRE);
         let id = document.as_ref().ok().map(Document::root);
         let id = id.and_then(rpc::read_id).unwrap_or(Id::NULL);
-        let answer = if self.tool_result {
-            Answer::ToolError(id, denial)
-        } else {
-            Answer::RpcError(id, denial)
-        };
+        let answer = pep::refusal(id, denial, self.tool_result);
         pep::single(&answer, &cx.gate.http.denial_prefix, self.modern)
     }
 

@@ -1,7 +1,5 @@
 //! One call against one policy, in the documented order; the first refusal wins.
 
-use std::cell::Cell;
-
 use super::charge::charge;
 use super::decision::{Decision, Planned};
 use super::request::{AccessRequest, Target};
@@ -9,8 +7,8 @@ use crate::identity::Principal;
 use crate::json::{Value, is_unprintable};
 use crate::mcp::List;
 use crate::policy::{
-    Approval, Block, Catalog, Condition, Entry, Facts, Policy, Posture, Quantifier, Requirement,
-    Rule, Truth,
+    Approval, Block, Budget, Catalog, Condition, Entry, Facts, Policy, Posture, Quantifier,
+    Requirement, Rule, Truth,
 };
 use crate::refusal::Denial;
 
@@ -53,7 +51,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .map(|entry| (entry, own_shadow || entry.shadow)),
     ];
     let groups = || groups.into_iter().flatten();
-    let budget = Cell::new(Facts::BUDGET);
+    let budget = budget(request, groups().map(|(entry, _)| entry));
     let facts = Facts {
         args: request.arguments,
         identity: request
@@ -75,7 +73,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         // What the policy says of the tool itself goes first, what it says of arguments only of those that fit the tool.
         if let (1, Some(pinned)) = (index, &request.pinned) {
             let drifted = pinned.drifted();
-            let misfit = || pinned.misfit(request.arguments);
+            let misfit = || pinned.misfit(request.arguments, &budget);
             let denial = drifted
                 .and_then(|denial| refuse(denial, own_shadow || pinned.is_observed()))
                 .or_else(|| misfit().and_then(|denial| refuse(denial, own_shadow)));
@@ -136,6 +134,20 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
     }
 }
 
+/// What judging a call may cost: by the size of what it brings, and the patterns that are held against it.
+pub(super) fn budget<'p>(
+    request: &AccessRequest<'_>,
+    entries: impl Iterator<Item = &'p Entry>,
+) -> Budget {
+    let arguments = request.arguments.map_or(0, |value| value.raw().len());
+    let bytes = arguments.saturating_add(request.name.raw().len());
+    let pinned = request.pinned.map_or(0, |pinned| pinned.patterns());
+    let patterns = entries
+        .map(Entry::patterns)
+        .fold(pinned, usize::saturating_add);
+    Budget::for_input(bytes, patterns)
+}
+
 /// Whether a list shows this entry: it is not certain that every call of it is refused, whatever the
 /// arguments. `entry` is the name, URI or URI template.
 pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'_>) -> bool {
@@ -155,7 +167,10 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     if outright(catalog, target, name).is_some() {
         return false;
     }
-    let budget = Cell::new(Facts::BUDGET);
+    let own = catalog.entry(name);
+    let applying = own.into_iter().chain(&catalog.wildcard);
+    let patterns = applying.map(Entry::patterns).sum();
+    let budget = Budget::for_input(text.len(), patterns);
     let facts = Facts {
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
@@ -164,7 +179,6 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
         counters: None,
         budget: &budget,
     };
-    let own = catalog.entry(name);
     if own.is_some_and(|entry| entry.shadow) {
         return true;
     }

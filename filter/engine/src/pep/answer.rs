@@ -79,8 +79,8 @@ struct ErrorObject<'a> {
 }
 
 /// The refusal of a call in the shape its caller expects.
-pub fn refusal(id: Id<'_>, denial: Denial, tool: bool, task: bool) -> Answer<'_> {
-    if tool && !task {
+pub fn refusal(id: Id<'_>, denial: Denial, tool_result: bool) -> Answer<'_> {
+    if tool_result {
         Answer::ToolError(id, denial)
     } else {
         Answer::RpcError(id, denial)

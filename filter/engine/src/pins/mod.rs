@@ -17,6 +17,7 @@ pub use pin::Pin;
 use crate::counters::Store;
 use crate::json::{Document, Limits, Value};
 use crate::names::NameMap;
+use crate::policy::Budget;
 use crate::refusal::Denial;
 use drift::Drift;
 
@@ -175,15 +176,21 @@ impl Pinned<'_> {
         self.pin.is_some_and(|pin| pin.schema.is_some())
     }
 
+    /// How many patterns the schema holds.
+    pub fn patterns(&self) -> usize {
+        let schema = self.pin.and_then(|pin| pin.schema.as_ref());
+        schema.map_or(0, |schema| schema.patterns())
+    }
+
     /// Why it may not be called with these arguments. A call without any has none: `{}`.
-    pub fn misfit(&self, arguments: Option<Value<'_>>) -> Option<Denial> {
+    pub fn misfit(&self, arguments: Option<Value<'_>>, budget: &Budget) -> Option<Denial> {
         let pin = self.pin?;
         let schema = pin.schema.as_ref()?;
         let misfit = match arguments {
-            Some(arguments) => schema.judge(arguments),
+            Some(arguments) => schema.judge(arguments, budget),
             None => {
                 let empty = Document::parse(b"{}", &Limits::WIRE).ok()?;
-                schema.judge(empty.root())
+                schema.judge(empty.root(), budget)
             }
         }?;
         let mut pointer = pin.pointer();

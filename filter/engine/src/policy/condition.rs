@@ -215,8 +215,10 @@ impl Condition {
             (Test::Exists(expected), _) => truth(value.is_null() != *expected),
             (Test::In(list, negated), _) => truth(list.contains(value) != *negated),
             (Test::Regex(pattern), _) => match value.as_str() {
-                Some(text) if facts.spend(pattern.work(&text)) => truth(pattern.is_match(&text)),
-                _ => Truth::WrongType,
+                Some(text) => pattern
+                    .is_match(&text, facts.budget)
+                    .map_or(Truth::WrongType, truth),
+                None => Truth::WrongType,
             },
             (Test::Url(url), _) => match value.as_str().and_then(|text| url.matches(&text)) {
                 Some(matches) => truth(matches),

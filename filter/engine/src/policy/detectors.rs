@@ -117,7 +117,7 @@ impl Detectors {
     ///
     /// # Errors
     /// The own patterns would take more work than the budget allows.
-    pub fn find(&self, text: &str, budget: &mut Budget) -> Result<Vec<Match>, TooMuchWork> {
+    pub fn find(&self, text: &str, budget: &Budget) -> Result<Vec<Match>, TooMuchWork> {
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let looks = bytes.saturating_add(1).saturating_mul(LOOKS_PER_BYTE);
         let looks = toolgate_detect::Budget::new(looks);

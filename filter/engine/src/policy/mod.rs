@@ -175,6 +175,13 @@ impl Entry {
             || self.deny_if.iter().any(Block::ignores_arguments)
     }
 
+    /// How many patterns its conditions hold.
+    pub fn patterns(&self) -> usize {
+        let patterns = self.conditions();
+        let patterns = patterns.filter(|condition| matches!(condition.test, Test::Regex(_)));
+        patterns.count()
+    }
+
     /// Every condition of the entry.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let required = self

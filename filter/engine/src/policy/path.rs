@@ -1,8 +1,8 @@
 //! Paths into a call: `args.a.b`, `args["key.with.dot"]`, `args.items[0].price`, `args.items[*].price`.
 
-use std::cell::Cell;
 use std::fmt;
 
+use super::Budget;
 use crate::json::{Kind, Value};
 use crate::protobuf::holds_rounded;
 
@@ -64,27 +64,14 @@ pub struct Facts<'a> {
     pub rounded: bool,
     /// What counters hold, as an object; those the rules at hand read.
     pub counters: Option<Value<'a>>,
-    /// What may still be spent on patterns, in states times bytes.
-    pub budget: &'a Cell<u64>,
+    /// What evaluating may still cost. Beyond it a pattern cannot be evaluated.
+    pub budget: &'a Budget,
 }
 
 impl Facts<'_> {
     /// Whether a claim holds a number that came as a double and may have been another.
     pub(super) fn is_rounded(&self, claim: Value<'_>) -> bool {
         self.rounded && holds_rounded(claim)
-    }
-
-    /// What patterns may cost a call, in states times bytes: tens of milliseconds at the worst. Beyond it a pattern
-    /// cannot be evaluated.
-    pub const BUDGET: u64 = 2_000_000;
-
-    /// Spends some of the budget; false if there is not that much left.
-    pub fn spend(&self, work: u64) -> bool {
-        let left = self.budget.get().checked_sub(work);
-        if let Some(left) = left {
-            self.budget.set(left);
-        }
-        left.is_some()
     }
 }
 

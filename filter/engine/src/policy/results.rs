@@ -138,6 +138,8 @@ pub struct RuleSet {
     pub max_bytes: Option<MaxBytes>,
     /// Definitions of tools are redacted wherever something is found.
     pub definitions: bool,
+    /// How many patterns each text is searched for.
+    pub patterns: usize,
 }
 
 impl ResultRules {
@@ -203,6 +205,11 @@ impl RuleSet {
                 set.max_bytes.clone_from(&spec.max_bytes);
             }
         }
+        let own = redact.iter();
+        let own = own.filter(|rule| matches!(rule.target, Target::Own(_)));
+        let denying = set.deny_if.iter();
+        let denying = denying.filter(|deny| matches!(deny.what, Forbidden::Pattern(_)));
+        set.patterns = own.count().saturating_add(denying.count());
         set.detectors = Detectors::new(redact);
         set
     }
@@ -215,11 +222,11 @@ impl RuleSet {
         &self,
         text: &str,
         before: usize,
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> Result<Option<usize>, TooMuchWork> {
         for (index, deny) in self.deny_if.iter().enumerate().take(before) {
             let holds = match &deny.what {
-                Forbidden::Pattern(pattern) => budget.is_match(pattern, text)?,
+                Forbidden::Pattern(pattern) => pattern.is_match(text, budget)?,
                 Forbidden::Text(forbidden) => text.contains(&**forbidden),
             };
             if holds {
@@ -233,7 +240,7 @@ impl RuleSet {
     ///
     /// # Errors
     /// It would take too much work to tell.
-    pub fn denies(&self, text: &str, budget: &mut Budget) -> Result<Option<&Rule>, TooMuchWork> {
+    pub fn denies(&self, text: &str, budget: &Budget) -> Result<Option<&Rule>, TooMuchWork> {
         let index = self.forbids(text, usize::MAX, budget)?;
         Ok(index.and_then(|index| Some(&self.deny_if.get(index)?.rule)))
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::walk::escaped;
+use super::written::escaped;
 use crate::json::{Document, Kind, Limits, Value, is_case_variant};
 use crate::policy::{KeyRule, StandIn};
 

@@ -11,72 +11,14 @@
 //! A definition in a list of tools is redacted in its description alone: a schema in which something stands in the place of
 //! something else is another schema. What must not be shown is looked for in all of it.
 
+use super::findings::{Findings, Tally, Uninspected};
 use super::keys;
 use super::room::Room;
 use super::walk::{ENVELOPE, Walk};
 use crate::json::{Edits, Value};
-use crate::policy::detectors::{Budget, TooMuchWork};
-use crate::policy::{Over, Rule, RuleSet, Step};
+use crate::policy::detectors::Budget;
+use crate::policy::{Over, RuleSet, Step};
 use crate::rpc;
-
-/// How often what was found, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally(pub Vec<(Box<str>, u64)>);
-
-impl Tally {
-    /// Counts one more.
-    pub fn add(&mut self, name: &str, more: u64) {
-        match self.0.iter_mut().find(|(known, _)| **known == *name) {
-            Some((_, count)) => *count = count.saturating_add(more),
-            None => self.0.push((name.into(), more)),
-        }
-    }
-
-    /// Counts everything of another.
-    pub fn merge(&mut self, other: &Tally) {
-        for (name, count) in &other.0 {
-            self.add(name, *count);
-        }
-    }
-
-    /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How much was found.
-    pub fn total(&self) -> u64 {
-        self.0
-            .iter()
-            .fold(0, |sum, (_, count)| sum.saturating_add(*count))
-    }
-}
-
-/// What rules make of a message.
-#[derive(Debug, Default)]
-pub struct Findings<'r> {
-    /// What has to be replaced, by place in the document.
-    pub edits: Edits,
-    /// How much of it.
-    pub tally: Tally,
-    /// The rule by which the message must not be shown.
-    pub denied: Option<&'r Rule>,
-}
-
-/// A message cannot be inspected, so it must not be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uninspected {
-    /// Clients might read it in more than one way, or two keys of an object would become one.
-    Ambiguous,
-    /// It would take too much work.
-    TooMuchWork,
-}
-
-impl From<TooMuchWork> for Uninspected {
-    fn from(_: TooMuchWork) -> Self {
-        Uninspected::TooMuchWork
-    }
-}
 
 /// Inspects one message of a document. `is_result` tells that its size is limited as well.
 ///
@@ -86,7 +28,7 @@ pub fn message<'r>(
     rules: &'r RuleSet,
     message: Value<'_>,
     is_result: bool,
-    budget: &mut Budget,
+    budget: &Budget,
     room: &mut Room,
 ) -> Result<Findings<'r>, Uninspected> {
     if rules.is_empty() {
@@ -134,7 +76,7 @@ pub fn message<'r>(
 pub fn text(
     rules: &RuleSet,
     text: &str,
-    budget: &mut Budget,
+    budget: &Budget,
     room: &mut Room,
     tally: &mut Tally,
 ) -> Result<Option<String>, Uninspected> {

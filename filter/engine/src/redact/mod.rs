@@ -15,6 +15,7 @@
 //! is JSON or base64 inside a string is text like any other: it is not decoded once more, but for keys, in a text that is JSON
 //! as a whole.
 
+mod findings;
 mod keys;
 mod message;
 mod room;
@@ -22,8 +23,10 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod written;
 
 pub use crate::policy::detectors as detect;
-pub use message::{Findings, Tally, Uninspected, message, text};
+pub use findings::{Findings, Tally, Uninspected};
+pub use message::{message, text};
 pub use room::{Room, SURE_ROOM, has_room};
 pub use shape::{Shape, Shaped};

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::walk::escaped;
+use super::written::escaped;
 use crate::json::{Document, Edits, Kind, Limits, Value};
 
 /// What stands behind the last text that is shown. An agent has to be able to tell that there was more.

@@ -17,9 +17,9 @@ const RULES: &str = r#"{"version": "1", "results": {
 fn judge(text: &str) -> Result<String, String> {
     let gate = Gate::from_json(RULES.as_bytes(), false).unwrap();
     let document = Document::parse(text.as_bytes(), &Limits::REPLY).unwrap();
-    let mut budget = Budget::new(Budget::REPLY);
     let rules = &gate.results.rules.enforced;
-    match message(rules, document.root(), true, &mut budget, &mut Room::of(0)) {
+    let budget = Budget::for_input(text.len(), rules.patterns);
+    match message(rules, document.root(), true, &budget, &mut Room::of(0)) {
         Err(Uninspected::Ambiguous) => Err("ambiguous".to_owned()),
         Err(Uninspected::TooMuchWork) => Err("work".to_owned()),
         Ok(found) => match found.denied {
@@ -165,13 +165,14 @@ fn sizes_are_of_results() {
 
 #[test]
 fn work_is_bounded() {
-    let gate = r#"{"version":"1","results":{"redact":[{"regex":"[a-z]{900}[0-9]"}]}}"#;
+    let gate = r#"{"version":"1","results":{"redact":[{"regex":"(?s)x.*y|x"}]}}"#;
     let gate = Gate::from_json(gate.as_bytes(), false).unwrap();
-    let text = format!(r#"{{"result":"{}"}}"#, "a".repeat(1 << 20));
+    // Behind each match the whole rest is looked at.
+    let text = format!(r#"{{"result":"{}"}}"#, "x".repeat(1 << 20));
     let document = Document::parse(text.as_bytes(), &Limits::REPLY).unwrap();
-    let mut budget = Budget::new(Budget::REPLY);
     let rules = &gate.results.rules.enforced;
-    let found = message(rules, document.root(), true, &mut budget, &mut Room::of(0));
+    let budget = Budget::for_input(text.len(), rules.patterns);
+    let found = message(rules, document.root(), true, &budget, &mut Room::of(0));
     assert_eq!(found.err(), Some(Uninspected::TooMuchWork));
 }
 
@@ -298,7 +299,7 @@ fn detectors_and_own_patterns_are_one_list() {
     rules.push(Rule::own(Pattern::new("x*").unwrap(), Some("y")));
     let rules = Detectors::new(rules);
     let text = "to ana@example.com, xx@ 10.0.0.1 xxx";
-    let mut budget = Budget::new(Budget::REPLY);
+    let budget = Budget::new(Budget::FLOOR);
     let found = rules.find(text, &mut budget).unwrap();
     let found: Vec<_> = found
         .iter()

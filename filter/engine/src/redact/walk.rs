@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::findings::{Findings, Uninspected};
 use super::keys::{self, Found};
-use super::message::{Findings, Uninspected};
 use super::room::{Mask, Room};
+use super::written::escaped;
 use crate::json::{Edits, Kind, Text, Value};
 use crate::order;
 use crate::policy::detectors::{Budget, Detectors};
@@ -65,7 +66,7 @@ impl Place {
 /// A message on its way.
 pub(super) struct Walk<'r, 'b> {
     rules: &'r RuleSet,
-    budget: &'b mut Budget,
+    budget: &'b Budget,
     room: &'b mut Room,
     findings: Findings<'r>,
     /// The first of `deny_if` that holds, by its index.
@@ -89,7 +90,7 @@ struct Mark<'r> {
 }
 
 impl<'r, 'b> Walk<'r, 'b> {
-    pub(super) fn new(rules: &'r RuleSet, budget: &'b mut Budget, room: &'b mut Room) -> Self {
+    pub(super) fn new(rules: &'r RuleSet, budget: &'b Budget, room: &'b mut Room) -> Self {
         Walk {
             rules,
             budget,
@@ -334,13 +335,4 @@ fn shown(text: &str, masks: &[Masked]) -> Option<String> {
 fn inner(value: Value<'_>) -> Range<usize> {
     let span = value.span();
     span.start.saturating_add(1)..span.end.saturating_sub(1)
-}
-
-/// A text as it stands between the quotes of a JSON string.
-pub(super) fn escaped(text: &str) -> String {
-    let quoted = serde_json::to_string(text).unwrap_or_default();
-    let inner = quoted
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    inner.unwrap_or_default().to_owned()
 }

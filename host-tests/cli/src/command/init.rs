@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::output::Files;
+use super::render::needs_a_person;
 use super::scan::{Server, ask, bridge, origin, summary};
 use super::{Outcome, failure, library};
 use crate::init::{self, Entry, Listed, Place};
-use crate::render::{Code, DEFAULT_CA, Request, Upstream, envoy};
+use crate::render::{Code, Console, DEFAULT_CA, Request, Upstream, envoy};
 use crate::scan::{self, Command, Era, Pins, Target};
 use crate::terminal::Paint;
 use crate::text::one_line;
@@ -234,6 +235,15 @@ fn directories(out: &Path, listed: &[Listed]) -> Vec<PathBuf> {
     found
 }
 
+/// A console where the policy needs a person: for each gate its own, 100 ports above it.
+fn console(policy: &str, gate: SocketAddr) -> Option<Console> {
+    let port = gate.port().saturating_add(100);
+    needs_a_person(policy).then(|| Console {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        token_sha256: None,
+    })
+}
+
 struct Gate<'o> {
     listed: &'o Listed,
     directory: &'o Path,
@@ -265,6 +275,9 @@ impl Gate<'_> {
             admin: self.admin,
             code: Code::File(self.wasm.display().to_string()),
             ca: DEFAULT_CA.to_owned(),
+            console: console(document.json(), self.listen),
+            past: Vec::new(),
+            watch: None,
         };
         let envoy = envoy(&request).map_err(|error| format!("{error:#}"))?;
         let mut files = Files::default();

@@ -6,6 +6,7 @@ pub mod console;
 mod diagnostic;
 pub mod explain;
 pub mod grant;
+pub mod image;
 pub mod init;
 mod junit;
 mod library;

@@ -3,10 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use toolgate_engine::config::Gate;
+
 use super::output::Files;
 use super::{Outcome, check, failure};
 use crate::module;
-use crate::render::{Code, DEFAULT_CA, Request, Upstream, envoy, envoy_gateway, istio};
+use crate::render::{
+    Code, Console, DEFAULT_CA, Request, Upstream, ecds, envoy, envoy_gateway, istio,
+};
 use crate::terminal::Paint;
 use toolgate_document::Document;
 
@@ -15,6 +19,8 @@ use toolgate_document::Document;
 pub enum Host {
     /// An Envoy of its own.
     Envoy,
+    /// The file that an Envoy watches for the filter and its policy.
+    Ecds,
     /// Istio.
     Istio,
     /// Envoy Gateway.
@@ -40,6 +46,16 @@ pub struct Options {
     pub image: Option<String>,
     /// The certificates to hold a TLS upstream's against.
     pub ca: String,
+    /// Where people decide, if the policy needs one.
+    pub console: SocketAddr,
+    /// The SHA-256 of the approver's token.
+    pub approver: Option<String>,
+    /// Leave the console out.
+    pub no_console: bool,
+    /// Paths of the server that go past the gate.
+    pub past: Vec<String>,
+    /// The file that Envoy is to watch for the filter and its policy.
+    pub watch: Option<PathBuf>,
     /// Where to write; without it, to stdout.
     pub out: Option<PathBuf>,
     /// Overwrite.
@@ -60,6 +76,11 @@ impl Options {
             wasm: None,
             image: None,
             ca: DEFAULT_CA.to_owned(),
+            console: SocketAddr::from((Ipv4Addr::LOCALHOST, 10001)),
+            approver: None,
+            no_console: false,
+            past: Vec::new(),
+            watch: None,
             out: None,
             force: false,
             paint: Paint::PLAIN,
@@ -69,38 +90,55 @@ impl Options {
 
 /// Renders.
 pub fn run(options: &Options) -> Outcome {
-    let mut files = Files::default();
-    if let Some(out) = &options.out {
-        files.add(out, "");
-    }
-    if let Some(message) = files.in_the_way(options.force) {
+    let watched = options.watch.as_deref().map(from_root);
+    let paths = options.out.iter().chain(watched.iter());
+    let mut taken = Files::default();
+    paths.for_each(|path| taken.add(path, ""));
+    if let Some(message) = taken.in_the_way(options.force) {
         return failure(message);
     }
     let policy = match policy(&options.policy, options.paint) {
         Ok(policy) => policy,
         Err(outcome) => return outcome,
     };
-    let text = match text(options, policy) {
-        Ok(text) => text,
+    let rendered = request(options, policy, watched.as_deref()).and_then(|request| {
+        let filter = watched.is_some().then(|| ecds(&request)).transpose()?;
+        Ok((text(options.host, &request)?, filter))
+    });
+    let (text, filter) = match rendered {
+        Ok(rendered) => rendered,
         Err(error) => return failure(format!("error: {error:#}\n")),
     };
-    let Some(out) = &options.out else {
-        return Outcome {
-            output: text,
-            ..Outcome::default()
-        };
-    };
     let mut files = Files::default();
-    files.add(out, text);
+    // What is watched first: Envoy may be started as soon as the other is there.
+    if let (Some(path), Some(filter)) = (&watched, filter) {
+        files.add(path, filter);
+    }
+    let output = match &options.out {
+        Some(out) => {
+            files.add(out, text);
+            String::new()
+        }
+        None => text,
+    };
     if let Err(message) = files.write() {
         return failure(message);
     }
+    let Some(out) = &options.out else {
+        return Outcome {
+            output,
+            ..Outcome::default()
+        };
+    };
     let next = match options.host {
-        Host::Envoy => format!("envoy -c {}", out.display()),
-        Host::Istio | Host::EnvoyGateway => format!("kubectl apply -f {}", out.display()),
+        Host::Envoy => format!("next:\n  envoy -c {}\n", out.display()),
+        Host::Ecds => "an Envoy that watches it has it now\n".to_owned(),
+        Host::Istio | Host::EnvoyGateway => {
+            format!("next:\n  kubectl apply -f {}\n", out.display())
+        }
     };
     Outcome {
-        output: format!("written:\n{}\nnext:\n  {next}\n", files.list()),
+        output: format!("written:\n{}\n{next}", files.list()),
         ..Outcome::default()
     }
 }
@@ -125,15 +163,25 @@ fn policy(path: &Path, paint: Paint) -> Result<String, Outcome> {
     }
 }
 
-fn text(options: &Options, policy: String) -> anyhow::Result<String> {
-    let code = match (&options.image, &options.wasm, options.host) {
-        (Some(image), _, _) => Code::Image(image.clone()),
-        (None, Some(path), Host::Envoy) => Code::File(absolute(path).display().to_string()),
-        (None, Some(path), _) => Code::File(path.display().to_string()),
-        (None, None, Host::Envoy) => Code::File(module::file(None)?.display().to_string()),
-        (None, None, _) => Code::File("/var/lib/toolgate/toolgate.wasm".to_owned()),
+fn request(options: &Options, policy: String, watch: Option<&Path>) -> anyhow::Result<Request> {
+    anyhow::ensure!(
+        options.host == Host::Envoy || (options.past.is_empty() && watch.is_none()),
+        "--past and --watch are for an Envoy of its own"
+    );
+    let own = matches!(options.host, Host::Envoy | Host::Ecds);
+    let code = match (&options.image, &options.wasm) {
+        (Some(image), _) => Code::Image(image.clone()),
+        (None, Some(path)) if own => Code::File(absolute(path).display().to_string()),
+        (None, Some(path)) => Code::File(path.display().to_string()),
+        (None, None) if own => Code::File(module::file(None)?.display().to_string()),
+        (None, None) => Code::File("/var/lib/toolgate/toolgate.wasm".to_owned()),
     };
-    let request = Request {
+    let console = Console {
+        listen: options.console,
+        token_sha256: options.approver.clone(),
+    };
+    let asks = needs_a_person(&policy) && !options.no_console;
+    Ok(Request {
         policy,
         policy_name: options.policy.display().to_string(),
         upstream: Upstream::parse(&options.upstream)?,
@@ -141,12 +189,29 @@ fn text(options: &Options, policy: String) -> anyhow::Result<String> {
         admin: options.admin,
         code,
         ca: options.ca.clone(),
-    };
-    match options.host {
-        Host::Envoy => Ok(envoy(&request)?.as_str().to_owned()),
-        Host::Istio => istio(&request),
-        Host::EnvoyGateway => envoy_gateway(&request),
+        console: asks.then_some(console),
+        past: options.past.clone(),
+        watch: watch.map(|path| path.display().to_string()),
+    })
+}
+
+fn text(host: Host, request: &Request) -> anyhow::Result<String> {
+    match host {
+        Host::Envoy => Ok(envoy(request)?.as_str().to_owned()),
+        Host::Ecds => ecds(request),
+        Host::Istio => istio(request),
+        Host::EnvoyGateway => envoy_gateway(request),
     }
+}
+
+/// Whether a rule of the policy waits for a person.
+pub(super) fn needs_a_person(policy: &str) -> bool {
+    Gate::from_json(policy.as_bytes(), false).is_ok_and(|gate| gate.approvals.used)
+}
+
+/// A path from the root: Envoy may be started elsewhere.
+fn from_root(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The path from the root if the file is there: Envoy may be started elsewhere.

@@ -14,7 +14,7 @@ const WASM: &str = "target/wasm32-wasip1/release/toolgate.wasm";
 const UPSTREAM: &str = "{address: 127.0.0.1, port_value: 3000}";
 const LISTENER: &str = "{address: 127.0.0.1, port_value: 10000}";
 const CONSOLE: &str = "{address: 127.0.0.1, port_value: 10001}";
-const WEBHOOK: &str = "{address: 127.0.0.1, port_value: 3001}";
+const SECOND: &str = "{address: 127.0.0.1, port_value: 3001}";
 const ADMIN: &str = "{address: 127.0.0.1, port_value: 9901}";
 const ANY_PORT: &str = "{address: 127.0.0.1, port_value: 0}";
 const ACCESS_LOG: &str = "/dev/stdout";
@@ -52,7 +52,12 @@ impl From<String> for Config {
 impl Config {
     /// `envoy/envoy.yaml`, the configuration for production.
     pub fn production() -> Result<Self> {
-        Ok(read("envoy/envoy.yaml")?.into())
+        Self::shipped("envoy/envoy.yaml")
+    }
+
+    /// A configuration of one file, by its path from the repository's root.
+    pub fn shipped(path: &str) -> Result<Self> {
+        Ok(read(path)?.into())
     }
 
     /// `envoy/ecds/`: the same with the filter in a file that Envoy watches.
@@ -83,9 +88,9 @@ impl Config {
         self.replace(UPSTREAM, &socket(address))
     }
 
-    /// Announces approvals to this address.
-    pub fn webhook(self, address: SocketAddr) -> Result<Self> {
-        self.replace(WEBHOOK, &socket(address))
+    /// Sends to this address what goes to the second server: announcements of approvals, or other traffic.
+    pub fn second(self, address: SocketAddr) -> Result<Self> {
+        self.replace(SECOND, &socket(address))
     }
 
     /// Listens here, not on a free port.
@@ -243,6 +248,19 @@ mod tests {
             format!("{before}{after}")
         };
         assert_eq!(rest("envoy/envoy.yaml"), rest("envoy/ecds/envoy.yaml"));
+
+        // Other traffic has routes and a server of its own, and nothing else.
+        let outside = |name: &str| {
+            let text = rest(name);
+            let (before, after) = text.split_once("              routes:\n").unwrap();
+            let (_, after) = after.split_once("          http_filters:\n").unwrap();
+            let after = after.split("  - name: web_server\n").next().unwrap();
+            format!("{before}{after}")
+        };
+        assert_eq!(
+            outside("envoy/envoy.yaml"),
+            outside("envoy/other-traffic.yaml")
+        );
 
         // Taken out of the one with a console, the console leaves the other.
         let text = read("envoy/approvals/envoy.yaml").unwrap();

@@ -1,11 +1,13 @@
 //! Envoy Gateway: a Gateway with a route to the server, the filter in its listener.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
-use super::kubernetes::{MOUNT, Names, access_log_fields, config_map, filter, head};
+use super::kubernetes::{
+    MOUNT, Names, access_log_fields, code, config_map, filter, head, without_dash,
+};
 use super::pretty::pretty;
 use super::template::{indented, setting, template};
-use super::{Code, Request};
+use super::{Code, Console, Request};
 use crate::text::json;
 
 const NEEDS: &str = "\
@@ -40,6 +42,9 @@ pub fn envoy_gateway(request: &Request) -> Result<String> {
     match &request.code {
         Code::File(_) => out.push_str(&inserted(request, &names)?),
         Code::Image(_) => out.push_str(&extended(request, &names)?),
+    }
+    if let Some(console) = &request.console {
+        out.push_str(&with_console(console, request, &names)?);
     }
     Ok(out)
 }
@@ -144,12 +149,16 @@ spec:
   - {{group: gateway.networking.k8s.io, kind: Gateway, name: toolgate}}
   # What the gate may hold: more than `http.max_body_bytes` and `results.max_json_bytes`.
   connection: {{bufferLimit: 8Mi}}
+  http2: {{initialStreamWindowSize: 8Mi, initialConnectionWindowSize: 16Mi, maxConcurrentStreams: {}}}
+  # Servers that turn headers into variables read `x_user` as `x-user`.
+  headers: {{withUnderscoresAction: RejectRequest}}
   # One spelling of each path.
   path: {{escapedSlashesAction: RejectRequest, disableMergeSlashes: false}}
   # A client that stops half way through its request does not keep the gate's buffer.
   timeout: {{http: {{requestReceivedTimeout: {}}}}}
 ",
         names.namespace,
+        setting(template, "max_concurrent_streams")?,
         setting(template, "request_timeout")?
     ))
 }
@@ -183,12 +192,49 @@ spec:
     ))
 }
 
+/// The console as a listener of its own, at the loopback of each proxy.
+fn with_console(console: &Console, request: &Request, names: &Names) -> Result<String> {
+    let namespace = &names.namespace;
+    ensure!(
+        matches!(request.code, Code::File(_)),
+        "the policy needs a person, and the console is a listener of its own, for which Envoy Gateway fetches no image: give the \
+         filter as a file, with --wasm"
+    );
+    Ok(format!(
+        "---
+# The console, in the same process: what people decide lives in its memory, so each proxy has its own.
+# Reach it with:  kubectl -n envoy-gateway-system port-forward POD {}
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyPatchPolicy
+metadata:
+  name: toolgate-console
+  namespace: {namespace}
+spec:
+  targetRef: {{group: gateway.networking.k8s.io, kind: Gateway, name: toolgate}}
+  type: JSONPatch
+  jsonPatches:
+  - type: type.googleapis.com/envoy.config.listener.v3.Listener
+    name: console
+    operation:
+      op: add
+      path: \"\"
+      value:
+{}",
+        console.listen.port(),
+        without_dash(&console.listener(&code(request), 6)?),
+    ))
+}
+
 /// The filter as an image: Envoy Gateway fetches it, and a patch sets what its resource has no field for.
 fn extended(request: &Request, names: &Names) -> Result<String> {
     let Names {
         service, namespace, ..
     } = names;
     let policy = pretty(&request.policy).context("the policy is not JSON")?;
+    let text = format!(
+        "\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: |\n{}",
+        indented(&policy, 10).trim_end()
+    );
     let at = format!(
         "..http_filters[?(@.name=='envoy.filters.http.wasm/envoyextensionpolicy/{namespace}/toolgate/wasm/0')].typed_config.config"
     );
@@ -207,7 +253,8 @@ fn extended(request: &Request, names: &Names) -> Result<String> {
     };
     Ok(format!(
         "---
-# The filter, with the policy as JSON. Kubernetes reads its numbers as doubles: write amounts that need more digits in quotes.
+# The filter, with a policy that refuses everything. The real one comes by the patch below, as text: values here would go through
+# Kubernetes' YAML reader, which takes `NO` for false and numbers for doubles.
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyExtensionPolicy
 metadata:
@@ -223,10 +270,10 @@ spec:
       type: Image
       image:
         url: {}
-    config:
-{}---
-# What EnvoyExtensionPolicy has no field for. Until this is applied each call hangs and is answered with an error: nothing
-# passes unjudged.
+    config: {{version: \"1\", default: deny, stopped: true}}
+---
+# What EnvoyExtensionPolicy has no field for, and the policy. Until this is applied each call hangs and is answered with an
+# error: nothing passes unjudged.
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyPatchPolicy
 metadata:
@@ -238,10 +285,11 @@ spec:
   jsonPatches:
   # Holds a request's headers until its body is judged.
 {}  # After a fault the worker has a new VM about a second later, in place of answering 503 for good.
+{}  # JSON text keeps the policy exactly as written.
 {}",
         json(request.code.image().unwrap_or_default()),
-        indented(&policy, 6),
         patch("allow_on_headers_stop_iteration", "true"),
         patch("failure_policy", "FAIL_RELOAD"),
+        patch("configuration", &text),
     ))
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::kubernetes::{MOUNT, Names, access_log, config_map, filter, head};
+use super::kubernetes::{MOUNT, Names, access_log, code, config_map, filter, head, without_dash};
 use super::template::{setting, template};
 use super::{Code, Request};
 
@@ -116,6 +116,10 @@ spec:
           normalize_path: {}
           merge_slashes: {}
           path_with_escaped_slashes_action: {}
+          common_http_protocol_options: {}
+          http2_protocol_options:
+            initial_stream_window_size: {}
+            initial_connection_window_size: {}
           request_headers_timeout: {}
           request_timeout: {}
           stream_idle_timeout: {}
@@ -124,6 +128,9 @@ spec:
         setting(template, "normalize_path")?,
         setting(template, "merge_slashes")?,
         setting(template, "path_with_escaped_slashes_action")?,
+        setting(template, "common_http_protocol_options")?,
+        setting(template, "initial_stream_window_size")?,
+        setting(template, "initial_connection_window_size")?,
         setting(template, "request_headers_timeout")?,
         setting(template, "request_timeout")?,
         setting(template, "stream_idle_timeout")?,
@@ -143,5 +150,20 @@ spec:
 ",
         setting(template, "per_connection_buffer_limit_bytes")?,
     ));
+    if let Some(console) = &request.console {
+        out.push_str(&format!(
+            "  # The console, in the same process: what people decide lives in its memory, so each pod has its own.
+  # Reach it with:  kubectl -n {namespace} port-forward POD {}
+  - applyTo: LISTENER
+    match:
+      context: SIDECAR_INBOUND
+    patch:
+      operation: ADD
+      value:
+{}",
+            console.listen.port(),
+            without_dash(&console.listener(&code(request), 6)?),
+        ));
+    }
     Ok(out)
 }

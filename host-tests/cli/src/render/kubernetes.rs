@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, Result, bail};
 
+use super::console::{apart, local};
 use super::pretty::pretty;
 use super::template::{WASM, block, template};
-use super::{Code, Request};
+use super::{Code, Config, Request};
 use crate::text::{json, one_line};
 
 /// Where the filter's file is mounted, unless it comes as an image.
@@ -45,8 +46,23 @@ impl Names {
 
 /// The `typed_config` of the filter's entry.
 pub(super) fn filter(request: &Request, indent: usize) -> Result<String> {
-    let code = match &request.code {
-        Code::File(path) => format!("{{local: {{filename: {}}}}}", json(path)),
+    let code = code(request);
+    let policy = pretty(&request.policy).context("the policy is not JSON")?;
+    let config = Config::from(apart(template().as_str(), request)).replace(WASM, &code)?;
+    let config = config.policy_json(&policy)?;
+    let entry = block(
+        config.as_str(),
+        "- name: toolgate",
+        "- name: envoy.filters.http.router",
+        indent,
+    )?;
+    Ok(entry)
+}
+
+/// Where the proxy finds the filter.
+pub(super) fn code(request: &Request) -> String {
+    match &request.code {
+        Code::File(path) => local(path),
         // The proxy's agent fetches it. `nil` is its word for a digest that is not given; the cluster is not used.
         Code::Image(_) => {
             let image = format!("oci://{}", request.code.image().unwrap_or_default());
@@ -55,16 +71,7 @@ pub(super) fn filter(request: &Request, indent: usize) -> Result<String> {
                 json(&image)
             )
         }
-    };
-    let policy = pretty(&request.policy).context("the policy is not JSON")?;
-    let config = template().replace(WASM, &code)?.policy_json(&policy)?;
-    let entry = block(
-        config.as_str(),
-        "- name: toolgate",
-        "- name: envoy.filters.http.router",
-        indent,
-    )?;
-    Ok(entry)
+    }
 }
 
 /// The access log's settings, audit record included.
@@ -75,6 +82,13 @@ pub(super) fn access_log(indent: usize) -> Result<String> {
 /// The fields of the access log's JSON.
 pub(super) fn access_log_fields(indent: usize) -> Result<String> {
     block(template().as_str(), "json_format:", "route_config:", indent)
+}
+
+/// An item of a list as the value itself.
+pub(super) fn without_dash(item: &str) -> String {
+    let at = item.find("- name: ").unwrap_or(0);
+    let (before, rest) = item.split_at(at);
+    format!("{before}  {}", rest.strip_prefix("- ").unwrap_or(rest))
 }
 
 /// The first lines of a file.

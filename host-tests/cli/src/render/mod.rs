@@ -4,6 +4,7 @@
 //! Envoy Gateway is cut out of it: the filter's entry, the access log, the limits.
 
 mod config;
+mod console;
 mod envoy;
 mod envoy_gateway;
 mod istio;
@@ -13,7 +14,8 @@ mod template;
 mod upstream;
 
 pub use config::{Config, publish};
-pub use envoy::envoy;
+pub use console::Console;
+pub use envoy::{ecds, envoy};
 pub use envoy_gateway::envoy_gateway;
 pub use istio::istio;
 pub use kubernetes::Names;
@@ -39,6 +41,12 @@ pub struct Request {
     pub code: Code,
     /// The certificates to hold a TLS upstream's against.
     pub ca: String,
+    /// The console, where the policy needs a person.
+    pub console: Option<Console>,
+    /// Whole paths of the server that go past the gate, such as `/token`.
+    pub past: Vec<String>,
+    /// For an Envoy of its own: the file that it watches for the filter and its policy.
+    pub watch: Option<String>,
 }
 
 /// Where the proxy finds the filter.

@@ -98,11 +98,11 @@ fn the_shipped_configurations_start_as_they_stand() {
         };
         assert_eq!(updates(), [1, 0], "{version}");
 
-        let changed = ecds.replace("max: 1000", "max: 2000").unwrap();
+        let changed = ecds.replace("\"max\": 1000", "\"max\": 2000").unwrap();
         envoy.publish(changed.filter().unwrap()).unwrap();
         wait_for(|| updates() == [2, 0], &envoy);
         let broken = changed
-            .replace("default: deny", "default: sometimes")
+            .replace("\"default\": \"deny\"", "\"default\": \"sometimes\"")
             .unwrap();
         envoy.publish(broken.filter().unwrap()).unwrap();
         wait_for(|| updates() == [2, 1], &envoy);

@@ -126,8 +126,8 @@ pub struct Upstream {
     shared: Arc<Shared>,
 }
 
-/// A position in the record.
-#[derive(Debug, Clone, Copy)]
+/// A position in the record; the default is its beginning.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Mark(usize);
 
 impl Mark {

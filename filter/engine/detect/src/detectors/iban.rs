@@ -23,7 +23,7 @@ pub(super) fn find(look: &Look<'_>) -> Option<Range<usize>> {
         return None;
     }
     let len = length(country.to_ascii_uppercase().first_chunk()?)?;
-    let (mut end, mut count, mut remainder, mut head) = (start, 0_usize, 0_u32, 0_u32);
+    let (mut end, mut count, mut remainder, mut head) = (start, 0_usize, 0_u64, 0_u64);
     let mut separator = None;
     while count < len {
         if count > 0 && count % 4 == 0 {
@@ -39,11 +39,15 @@ pub(super) fn find(look: &Look<'_>) -> Option<Range<usize>> {
         }
         let byte = text.at(end);
         let (value, places) = match byte {
-            b'0'..=b'9' => (u32::from(byte & 15), 10),
-            b'A'..=b'Z' | b'a'..=b'z' => (u32::from(byte & 31).wrapping_add(9), 100),
+            b'0'..=b'9' => (u64::from(byte & 15), 10),
+            b'A'..=b'Z' | b'a'..=b'z' => (u64::from(byte & 31).wrapping_add(9), 100),
             _ => return None,
         };
-        remainder = remainder.wrapping_mul(places).wrapping_add(value) % 97;
+        remainder = remainder.wrapping_mul(places).wrapping_add(value);
+        // Rarely, for it takes longer than everything else here.
+        if remainder > 1 << 50 {
+            remainder %= 97;
+        }
         count = count.saturating_add(1);
         end = end.saturating_add(1);
         if count == 4 {

@@ -109,7 +109,9 @@ fn leak(scope: &Scope<'_, '_>, condition: &Condition<'_>) -> Option<(&'static Li
     } else {
         None
     };
-    let url = about(&URL_WORDS) || text.contains("://");
+    // A SPIFFE ID is a name that nobody opens.
+    let named = text.starts_with("spiffe://");
+    let url = (about(&URL_WORDS) || text.contains("://")) && !named;
     if (url || about(&HOST_WORDS) || about(&MAIL_WORDS))
         && let Some(example) = other_host(op, &text, shape.as_ref(), url)
     {
@@ -176,7 +178,7 @@ fn other_host(op: &str, text: &str, shape: Option<&Shape>, url: bool) -> Option<
         _ => return None,
     };
     let passes = |probe: &str| match shape {
-        Some(shape) => shape.pattern.is_match(probe),
+        Some(shape) => shape.finds(probe),
         None => probe.starts_with(text),
     };
     for sample in samples {
@@ -221,7 +223,7 @@ fn is_denied(scope: &Scope<'_, '_>, path: &str, probe: &str) -> bool {
     single.into_iter().any(|condition| {
         let text = condition.text().unwrap_or_default();
         match condition.op.as_str() {
-            "regex" => Shape::of(&text).is_some_and(|shape| shape.pattern.is_match(probe)),
+            "regex" => Shape::of(&text).is_some_and(|shape| shape.finds(probe)),
             "contains" => !text.is_empty() && probe.contains(&text),
             _ => false,
         }

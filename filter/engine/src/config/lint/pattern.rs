@@ -2,14 +2,14 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-use crate::policy::Pattern;
+use crate::policy::{Budget, Pattern};
 
 /// Most texts made from one pattern.
 const MOST_SAMPLES: usize = 64;
 
 /// A pattern and its syntax tree.
 pub(super) struct Shape {
-    pub(super) pattern: Pattern,
+    pattern: Pattern,
     hir: Hir,
 }
 
@@ -17,8 +17,14 @@ impl Shape {
     /// Of a pattern that compiles.
     pub(super) fn of(source: &str) -> Option<Shape> {
         let pattern = Pattern::new(source).ok()?;
-        let hir = regex_syntax::parse(pattern.translated()).ok()?;
+        let hir = regex_syntax::parse(&toolgate_pattern::translate(source).ok()?).ok()?;
         Some(Shape { pattern, hir })
+    }
+
+    /// Whether it is found in a text.
+    pub(super) fn finds(&self, text: &str) -> bool {
+        let budget = Budget::for_input(text.len(), 1);
+        self.pattern.is_match(text, &budget) == Ok(true)
     }
 
     /// Whether a match may begin after the beginning of the text.

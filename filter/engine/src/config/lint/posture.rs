@@ -36,7 +36,9 @@ pub(super) fn policy(policy: &Policy<'_>, document: Value<'_>, found: &mut Found
         .catalogs
         .iter()
         .all(|catalog| catalog.entries.is_empty() && !catalog.default_allow);
-    if default.is_some() && empty {
+    // Who stops everything means it.
+    let stopped = document.flag_at("stopped");
+    if default.is_some() && empty && !stopped {
         let at = format!("{}/default", policy.at);
         found.add(&NOTHING_ALLOWED, &at, "every call is refused");
     }

@@ -37,7 +37,7 @@ impl Forwarded {
         room: &mut Room,
     ) -> Result<Ruling, Withheld> {
         let (is_array, messages) = rpc::messages(document);
-        let mut budget = Budget::new(Budget::REPLY);
+        let budget = Budget::for_input(0, 0);
         let mut edits = Edits::default();
         for message in messages {
             let expected = self.plan.answered(message);
@@ -46,7 +46,7 @@ impl Forwarded {
                 id,
                 records,
                 (document, message, expected),
-                &mut budget,
+                &budget,
                 room,
             )? {
                 Fate::Shown(more) => edits.append(more),
@@ -79,7 +79,7 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
-        budget: &mut Budget,
+        budget: &Budget,
         room: &mut Room,
     ) -> Result<Fate, Withheld> {
         let is_response = message.get("method").is_none();
@@ -95,17 +95,19 @@ impl Forwarded {
                 .and_then(|params| params.get("result"))
         });
         let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
+        let bytes = message.raw().len();
+        budget.add_input(bytes, rules.enforced.patterns);
         let Findings {
             mut edits,
             mut tally,
             denied,
         } = redact::message(&rules.enforced, message, is_result, budget, room)?;
-        let mut apart = Budget::new(Budget::REPLY);
+        let apart = Budget::for_input(bytes, rules.observed.patterns);
         let observed = redact::message(
             &rules.observed,
             message,
             is_result,
-            &mut apart,
+            &apart,
             &mut Room::of(0),
         );
         let record = expected.map_or(0, |expected| expected.record);
@@ -237,17 +239,17 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         text: &str,
-        budget: &mut Budget,
+        budget: &Budget,
         room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
         let rules = self.plan.ambient();
         let (mut tally, mut observed) = (Tally::default(), Tally::default());
         let redacted = redact::text(&rules.enforced, text, budget, room, &mut tally)?;
-        let mut apart = Budget::new(Budget::REPLY);
+        let apart = Budget::for_input(text.len(), rules.observed.patterns);
         let _only_recorded = redact::text(
             &rules.observed,
             text,
-            &mut apart,
+            &apart,
             &mut Room::of(0),
             &mut observed,
         );

@@ -241,12 +241,13 @@ impl Forwarded {
             return Ok(Ruling::Pass);
         }
         let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
-        let mut budget = Budget::new(Budget::REPLY);
-        let denied = self.plan.ambient().enforced.denies(text, &mut budget);
+        let rules = &self.plan.ambient().enforced;
+        let budget = Budget::for_input(text.len(), rules.patterns);
+        let denied = rules.denies(text, &budget);
         if let Some(rule) = denied.map_err(Uninspected::from)? {
             return Err(Withheld(Denial::by(rule)));
         }
-        let redacted = self.redact_text(cx, id, records, text, &mut budget, room)?;
+        let redacted = self.redact_text(cx, id, records, text, &budget, room)?;
         Ok(redacted.map_or(Ruling::Pass, Ruling::Replace))
     }
 
@@ -260,10 +261,11 @@ impl Forwarded {
         payload: Option<&str>,
         room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
-        let mut budget = Budget::new(Budget::REPLY);
+        let budget = Budget::for_input(0, 0);
         let mut failed = None;
         let edited = event.edited(payload, &mut |text| {
-            let redacted = self.redact_text(cx, id, records, text, &mut budget, room);
+            budget.add_input(text.len(), self.plan.ambient().enforced.patterns);
+            let redacted = self.redact_text(cx, id, records, text, &budget, room);
             redacted.unwrap_or_else(|withheld| {
                 failed = Some(withheld);
                 None

@@ -7,7 +7,7 @@ use super::step::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, Tr
 use crate::counters::{Counters, Store};
 use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};
-use crate::pdp::decide::{decide, entries};
+use crate::pdp::decide::{budget, decide, entries};
 use crate::pdp::decision::{Decision, Planned};
 use crate::pdp::request::AccessRequest;
 use crate::pdp::settle::{COUNTERS_LOST, peek};
@@ -42,7 +42,7 @@ pub(super) fn walk<'p>(
     let lost = read.is_err() && !counters.allow_on_store_error;
     let read = read.unwrap_or_default();
     let empty = Document::parse_owned("{}".to_owned(), &Limits::WIRE).ok();
-    let budget = std::cell::Cell::new(Facts::BUDGET);
+    let budget = budget(request, entries(policy, request.target, &name));
     let facts = Facts {
         args: match known.arguments {
             KnownArguments::All => request.arguments,
@@ -196,7 +196,9 @@ impl Walk<'_> {
         step(self, pinned.drifted(), observed, true);
         if pinned.has_schema() {
             let is_known = matches!(self.known.arguments, KnownArguments::All);
-            let misfit = pinned.misfit(request.arguments).filter(|_| is_known);
+            let misfit = pinned
+                .misfit(request.arguments, self.facts.budget)
+                .filter(|_| is_known);
             step(self, misfit, shadow, is_known);
         }
     }

@@ -91,6 +91,7 @@ impl Schema {
         let (nodes, gaps) = (compiler.nodes, compiler.gaps);
         Ok(Schema {
             document,
+            patterns: nodes.iter().flatten().map(Check::patterns).sum(),
             nodes,
             gaps,
         })

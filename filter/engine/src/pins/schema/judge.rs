@@ -5,10 +5,7 @@ use crate::json::is_unprintable;
 use crate::json::{Kind, Text, Value, canonical};
 use crate::names::NameMap;
 use crate::order;
-
-/// What a call may cost, in steps: a check, a comparison of short texts, a state times byte of a pattern. Tens of
-/// milliseconds at the worst.
-const STEPS: u64 = 2_000_000;
+use crate::policy::{Budget, Pattern};
 
 /// Deepest nesting of schemas that are applied to each other and to values in values.
 const DEPTH: usize = 128;
@@ -17,11 +14,12 @@ const DEPTH: usize = 128;
 const LONG: usize = 200;
 
 impl Schema {
-    /// What does not fit, as a clause that names its place; `None` if everything does.
-    pub fn judge(&self, value: Value<'_>) -> Option<String> {
+    /// What does not fit, as a clause that names its place; `None` if everything does. A check costs a unit of the budget, a
+    /// comparison of short texts and a step of a pattern, too; beyond it nothing fits.
+    pub fn judge(&self, value: Value<'_>, budget: &Budget) -> Option<String> {
         let mut judge = Judge {
             schema: self,
-            left: STEPS,
+            budget,
             path: Vec::new(),
             depth: 0,
         };
@@ -64,8 +62,8 @@ impl Failure {
 
 struct Judge<'s, 'v> {
     schema: &'s Schema,
-    /// Steps that may still be made.
-    left: u64,
+    /// What may still be spent.
+    budget: &'s Budget,
     /// Where the value at hand stands.
     path: Vec<Step<'v>>,
     /// How many schemas are being applied.
@@ -92,18 +90,14 @@ impl<'v> Judge<'_, 'v> {
         }
     }
 
-    fn spend(&mut self, steps: usize) -> Outcome {
-        let steps = u64::try_from(steps).unwrap_or(u64::MAX);
-        match self.left.checked_sub(steps) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                self.left = 0;
-                Err(self.too("large"))
-            }
-        }
+    fn spend(&self, steps: usize) -> Outcome {
+        let spent = self.budget.spend_bytes(steps);
+        spent.map_err(|_| self.too("large"))
+    }
+
+    fn finds(&self, pattern: &Pattern, text: &str) -> Result<bool, Failure> {
+        let found = pattern.is_match(text, self.budget);
+        found.map_err(|_| self.too("large"))
     }
 
     fn too(&self, what: &str) -> Failure {
@@ -209,8 +203,8 @@ impl<'v> Judge<'_, 'v> {
                 let Some(text) = value.as_str() else {
                     return Ok(());
                 };
-                self.spend(usize::try_from(pattern.work(&text)).unwrap_or(usize::MAX))?;
-                self.demand(pattern.is_match(&text), || {
+                let found = self.finds(pattern, &text)?;
+                self.demand(found, || {
                     let mut must = String::from("match the pattern ");
                     push_excerpt(&mut must, pattern.source());
                     must
@@ -246,8 +240,7 @@ impl<'v> Judge<'_, 'v> {
                         self.enter(step, *node, member)?;
                     }
                     for (pattern, node) in matching {
-                        self.spend(usize::try_from(pattern.work(&name)).unwrap_or(usize::MAX))?;
-                        if pattern.is_match(&name) {
+                        if self.finds(pattern, &name)? {
                             is_other = false;
                             self.enter(step, *node, member)?;
                         }

@@ -8,7 +8,7 @@
 //! nothing. What else a schema says is a [`Gap`]: it is not enforced here, the server still may, and `toolgate check`
 //! names it. Numbers are exact, texts are counted in code points, equality is deep.
 //!
-//! Work is bounded: a call may cost so many steps, and so many levels of schemas, beyond which it does not fit.
+//! Work is bounded: by the budget of the call, and by levels of schemas; what is beyond either does not fit.
 
 mod compile;
 mod judge;
@@ -27,6 +27,8 @@ pub struct Schema {
     nodes: Vec<Vec<Check>>,
     /// What is not enforced.
     gaps: Vec<Gap>,
+    /// How many patterns there are among the checks.
+    patterns: usize,
 }
 
 /// Something a schema says that is not enforced.
@@ -102,6 +104,17 @@ enum Check {
     Not(NodeId),
 }
 
+impl Check {
+    /// How many patterns it holds.
+    fn patterns(&self) -> usize {
+        match self {
+            Check::Pattern(_) => 1,
+            Check::Members { matching, .. } => matching.len(),
+            _ => 0,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
     AtLeast,
@@ -142,6 +155,11 @@ impl Schema {
     /// What of the schema is not enforced. Keywords that are not looked at are among it with the feature `lint` only.
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
+    }
+
+    /// How many patterns it holds.
+    pub fn patterns(&self) -> usize {
+        self.patterns
     }
 }
 

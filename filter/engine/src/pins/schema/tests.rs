@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::json::Limits;
+use crate::policy::Budget;
 
 fn judge(schema: &str, value: &str) -> Option<String> {
     let schema = Schema::compile(schema.to_owned()).unwrap();
     let document = Document::parse(value.as_bytes(), &Limits::WIRE).unwrap();
-    schema.judge(document.root())
+    let budget = Budget::for_input(value.len(), schema.patterns());
+    schema.judge(document.root(), &budget)
 }
 
 /// A schema, values that fit, values that do not with what is told.
@@ -375,6 +377,17 @@ fn work_is_bounded() {
     let long = format!("\"{}\"", "a".repeat(1 << 20));
     assert_eq!(
         judge(r#"{"pattern":"(a|b)*c"}"#, &long).as_deref(),
+        Some("the arguments must match the pattern (a|b)*c")
+    );
+    // Each byte leads to a state that has not been seen before.
+    let mut random = 1_u32;
+    let scattered = (0..1 << 18).map(|_| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'a' + u8::from(random >> 31 == 1))
+    });
+    let scattered = format!("\"{}\"", scattered.collect::<String>());
+    assert_eq!(
+        judge(r#"{"pattern":"a[ab]{60}c"}"#, &scattered).as_deref(),
         Some("the arguments must not be so large that it cannot be checked")
     );
 }

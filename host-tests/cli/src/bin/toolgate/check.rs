@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 use toolgate_cli::command::check::{self, Options};
 use toolgate_cli::command::{Outcome, Paint};
 
-/// Validate policies and warn about what is legal but leaky
+/// Validate policies, and hosts' files with policies in them; warn about what is legal but leaky
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
-    /// Policies, JSON or YAML; of a directory every policy.json, policy.yaml and policy.yml below it
+    /// Policies, Envoy's files, resources of Istio and Envoy Gateway; of a directory all of them below it
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -36,6 +36,7 @@ Exit codes: 0 valid, 1 errors (or warnings under --deny-warnings), 2 a file cann
 
 Examples:
   toolgate check policy.yaml
+  toolgate check envoy.yaml                      the policies in it, which routes are judged, what it may hold
   toolgate check --deny-warnings examples        in CI
   toolgate check --format json policy.yaml | jq '.files[].diagnostics'";
 

@@ -6,6 +6,7 @@ mod check;
 mod console;
 mod explain;
 mod grant;
+mod image;
 mod init;
 mod pin;
 mod render;
@@ -41,6 +42,7 @@ enum Command {
     Stop(approvals::Stop),
     Resume(approvals::Resume),
     Render(render::Arguments),
+    Image(image::Arguments),
     Test(test::Arguments),
     Replay(replay::Arguments),
     Schema(schema::Arguments),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Stop(arguments) => approvals::stop(arguments),
         Command::Resume(arguments) => approvals::resume(arguments),
         Command::Render(arguments) => render::run(arguments),
+        Command::Image(arguments) => image::run(arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),

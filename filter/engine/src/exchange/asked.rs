@@ -1,0 +1,87 @@
+//! What a call asks for, by its parameters.
+
+use super::verdict::Subject;
+use crate::approvals::{Binding, Bound};
+use crate::json::{Kind, Value, canonical};
+use crate::mcp::{Asks, Method, is_normal};
+use crate::pdp::Target;
+use crate::rpc::Call;
+
+/// What a call asks for.
+pub(super) struct Asked<'d> {
+    pub(super) target: Target,
+    /// Its name or URI, a string.
+    pub(super) name: Value<'d>,
+    pub(super) arguments: Option<Value<'d>>,
+    /// It only asks how an argument may go on: nothing runs, and there are no arguments of its own to judge.
+    pub(super) is_completion: bool,
+    /// A tool result is expected. Where the client asked for a task (2025-11-25) it expects one, and chokes on a tool
+    /// result.
+    pub(super) tool_result: bool,
+}
+
+impl<'d> Asked<'d> {
+    /// Reads the parameters of a call; `None` where its method names nothing a policy speaks of.
+    ///
+    /// # Errors
+    /// What is wrong with them, where there is more to say than that something is.
+    pub(super) fn read(
+        call: &Call<'d>,
+        method: &Method,
+        modern: bool,
+    ) -> Result<Option<Self>, &'static str> {
+        let (target, name) = match method.asks {
+            Asks::Protocol | Asks::List(_) => return Ok(None),
+            Asks::Tool => (Target::Tool, text_param(call, "name")),
+            Asks::Prompt => (Target::Prompt, text_param(call, "name")),
+            Asks::Resource => (Target::Resource, text_param(call, "uri")),
+            Asks::Completion => completion_target(call).ok_or("")?,
+        };
+        let name = name.ok_or("")?;
+        if target == Target::Resource && !name.as_str().is_some_and(|uri| is_normal(&uri)) {
+            return Err("the URI is not in normal form, and may not mean what it says");
+        }
+        let is_completion = method.asks == Asks::Completion;
+        let arguments = call.param("arguments").filter(|_| !is_completion);
+        if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
+            return Err("");
+        }
+        let is_task = call.param("task").is_some() && !modern;
+        Ok(Some(Asked {
+            target,
+            name,
+            arguments,
+            is_completion,
+            tool_result: method.asks == Asks::Tool && !is_task,
+        }))
+    }
+
+    /// What tells this call from others.
+    pub(super) fn binding(&self, subject: &Subject<'_>) -> Binding {
+        Binding::of_call(&Bound {
+            principal: &subject.caller.principal,
+            server: subject.caller.server.as_deref().unwrap_or_default(),
+            kind: self.target.key(),
+            target: &self.name.as_str().unwrap_or_default(),
+            // No arguments are the same as an empty object.
+            arguments: &self.arguments.map_or_else(|| "{}".to_owned(), canonical),
+        })
+    }
+}
+
+fn text_param<'d>(call: &Call<'d>, key: &str) -> Option<Value<'d>> {
+    call.param(key).filter(|value| value.as_text().is_some())
+}
+
+/// `params.ref` of `completion/complete`: `{type: "ref/prompt", name}` or `{type: "ref/resource", uri}`.
+fn completion_target<'d>(call: &Call<'d>) -> Option<(Target, Option<Value<'d>>)> {
+    let reference = call.param("ref")?;
+    let kind = reference.get("type")?.as_str()?;
+    let (target, key) = match &*kind {
+        "ref/prompt" => (Target::Prompt, "name"),
+        "ref/resource" => (Target::Resource, "uri"),
+        _ => return None,
+    };
+    let name = reference.get(key).filter(|value| value.as_text().is_some());
+    Some((target, name))
+}

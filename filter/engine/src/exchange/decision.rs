@@ -1,0 +1,178 @@
+//! What the policy, the stop switch and the questions to people say of one call, and what follows.
+
+use std::borrow::Cow;
+
+use super::asked::Asked;
+use super::context::Context;
+use super::verdict::{Ask, Opinion, Subject, Verdict};
+use crate::approvals::Ticket;
+use crate::audit::Outcome;
+use crate::control;
+use crate::gate::Mode;
+use crate::json::{Document, legible};
+use crate::mcp::List;
+use crate::pdp::{self, AccessRequest, Decision, Target};
+use crate::refusal::Denial;
+use crate::rpc::Call;
+
+/// What is known of all messages of a body.
+pub(super) struct Hearing<'h> {
+    pub(super) subject: &'h Subject<'h>,
+    /// The session, where counters need it.
+    pub(super) session: Option<&'h str>,
+    pub(super) modern: bool,
+    /// The gate's own state that the body carried; `None` in it if it only looked like one.
+    pub(super) state: Option<&'h Option<Ticket>>,
+    /// What the stop switch says, once it was looked at: one switch for all messages of a body.
+    pub(super) stop: Option<Option<Denial>>,
+}
+
+/// Said where the gate's own state comes back with another call, changed, or too late.
+const BAD_STATE: &str = "The `requestState` of this call was not given out for it, or its time is over. Make the call again without it.";
+
+/// What is decided on a call: by the stop switch, by the gate's own state in it, by the policy.
+pub(super) fn decision_of<'p>(
+    cx: &mut Context<'p>,
+    hearing: &mut Hearing<'_>,
+    asked: &Asked<'_>,
+) -> Decision<'p> {
+    let stop = match &hearing.stop {
+        Some(known) => known.clone(),
+        None => hearing
+            .stop
+            .insert(control::denial(cx.gate, cx.store))
+            .clone(),
+    };
+    if let Some(denial) = stop {
+        return Decision::Deny(denial);
+    }
+    if !state_is_good(cx, hearing, asked) {
+        return Decision::Deny(Denial::new("/approvals/state", BAD_STATE));
+    }
+    match asked.is_completion {
+        true => decide_completion(cx, hearing.subject, asked),
+        false => decide(cx, hearing.subject, hearing.session, asked),
+    }
+}
+
+/// Whether the state that the call carried, if the gate gave it out, was given out for this call.
+fn state_is_good(cx: &Context<'_>, hearing: &Hearing<'_>, asked: &Asked<'_>) -> bool {
+    let Some(ticket) = hearing.state else {
+        return true;
+    };
+    let key = cx.gate.approvals.key.as_deref().unwrap_or_default();
+    let call = asked.binding(hearing.subject);
+    ticket
+        .as_ref()
+        .is_some_and(|ticket| ticket.is_good(key, call, cx.now))
+}
+
+/// Asks the policy, with the counters its rules read.
+fn decide<'p>(
+    cx: &mut Context<'p>,
+    subject: &Subject<'_>,
+    session: Option<&str>,
+    asked: &Asked<'_>,
+) -> Decision<'p> {
+    let gate = cx.gate;
+    let principal = &subject.caller.principal;
+    let Some(policy) = gate.policy_of(principal) else {
+        return Decision::Deny(Denial::new(
+            "/no-policy",
+            "No policy allows this caller anything.",
+        ));
+    };
+    let name = asked.name.as_str().unwrap_or_default();
+    let entries = pdp::entries(policy, asked.target, &name);
+    let table = &gate.counters.table;
+    let counters =
+        match pdp::read_counters(policy, entries, principal, session, table, cx.store, cx.now) {
+            Ok(counters) => counters,
+            Err(_) if gate.counters.allow_on_store_error => None,
+            Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
+        };
+    let pins = gate.pins.as_ref().filter(|_| asked.target == Target::Tool);
+    let server = subject.caller.server.as_deref();
+    let request = AccessRequest {
+        principal,
+        target: asked.target,
+        name: asked.name,
+        arguments: asked.arguments,
+        counters: counters.as_ref().map(Document::root),
+        session,
+        pinned: pins.map(|pins| pins.of(server).look(cx.store, &name)),
+    };
+    pdp::decide(policy, &request, gate.mode == Mode::Shadow)
+}
+
+/// A completion is for what the caller's lists may show; it runs nothing and costs nothing.
+fn decide_completion<'p>(
+    cx: &mut Context<'p>,
+    subject: &Subject<'_>,
+    asked: &Asked<'_>,
+) -> Decision<'p> {
+    let gate = cx.gate;
+    let principal = &subject.caller.principal;
+    let list = match asked.target {
+        Target::Prompt => List::Prompts,
+        _ => List::Templates,
+    };
+    let listed = gate
+        .policy_of(principal)
+        .is_some_and(|policy| pdp::listed(policy, principal, list, asked.name));
+    if listed || (gate.mode == Mode::Shadow && principal.policy.is_some()) {
+        return Decision::Allow {
+            charges: Vec::new(),
+            shadow: None,
+        };
+    }
+    match decide(cx, subject, None, asked) {
+        denied @ Decision::Deny(_) => denied,
+        _ => Decision::Deny(Denial::new(
+            "/default",
+            "Nothing is completed for what the caller may not use.",
+        )),
+    }
+}
+
+/// What follows from a decision. A refusal by a limit goes before a question: what would be refused anyway is not worth a
+/// person's time.
+pub(super) fn follow<'p>(
+    cx: &mut Context<'p>,
+    subject: &Subject<'_>,
+    (call, asked): (&Call<'_>, &Asked<'_>),
+    decision: Decision<'p>,
+    opinion: &mut Opinion<'_, 'p>,
+) {
+    match decision {
+        Decision::Allow { charges, shadow } => {
+            opinion.verdict = Verdict::Allow { charges, shadow };
+        }
+        Decision::Hold {
+            charges,
+            approval,
+            approvers,
+            shadow,
+        } => match pdp::peek(&cx.gate.counters, cx.store, cx.now, &charges) {
+            Ok(()) => {
+                let state = call.param("requestState").and_then(|state| state.as_str());
+                opinion.verdict = Verdict::Ask(Box::new(Ask {
+                    charges,
+                    shadow,
+                    approval,
+                    approvers,
+                    call: asked.binding(subject),
+                    kind: asked.target,
+                    arguments: asked.arguments.map_or_else(|| "{}".to_owned(), legible),
+                    state: state.map(Cow::into_owned),
+                }));
+            }
+            Err(denial) => opinion.refuse(Outcome::Deny, denial),
+        },
+        Decision::Uncountable { charges, denial } => {
+            let earlier = pdp::peek(&cx.gate.counters, cx.store, cx.now, &charges);
+            opinion.refuse(Outcome::Deny, earlier.err().unwrap_or(denial));
+        }
+        Decision::Deny(denial) => opinion.refuse(Outcome::Deny, denial),
+    }
+}
