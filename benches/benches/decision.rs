@@ -1,16 +1,15 @@
-//! One decision: beside its peers, as policies and bodies grow, and on bodies made to be expensive.
+//! One decision: its parts, as policies and bodies grow, and on bodies made to be expensive. Beside other engines it stands in
+//! `peers`.
 
 mod common;
-mod peers;
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use benches::clock::{Runner, compare, once};
+use benches::clock::{Runner, compare, once, ratio, show};
 use benches::{Memory, NOW_NANOS, exchange, gate, headers, input};
-use common::{CpuTime, criterion, is_measuring, ratio, show};
-use criterion::{BenchmarkId, Criterion, Throughput};
-use peers::{Cedar, Regorus};
+use common::{CpuTime, criterion, is_measuring};
+use criterion::{Criterion, Throughput};
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange};
 use toolgate_engine::identity::Principal;
@@ -19,13 +18,8 @@ use toolgate_engine::pdp::{self, AccessRequest, Decision, Target};
 use toolgate_engine::rpc::{self, Message};
 use toolgate_engine::time::Timestamp;
 
-/// Small calls and large ones.
-const SIZES: [usize; 2] = [300, 65_536];
-
 fn main() {
-    peers::agree();
     let mut criterion = criterion();
-    beside_peers(&mut criterion);
     stages(&mut criterion);
     growth(&mut criterion);
     parsing(&mut criterion);
@@ -41,28 +35,6 @@ fn toolgate(policy: &str, body: Vec<u8>) -> impl FnMut() + use<> {
     let gate = gate(policy);
     let (mut store, headers) = (Memory::default(), headers(body.len()));
     move || assert!(exchange(&gate, &mut store, &headers, black_box(&body)))
-}
-
-fn beside_peers(criterion: &mut Criterion<CpuTime>) {
-    let mut group = criterion.benchmark_group("decision");
-    for size in SIZES {
-        let body = input::call(size);
-        let id = |name| BenchmarkId::new(name, size);
-        let mut ours = toolgate(&input::policy(20, 20), body.clone());
-        group.bench_function(id("toolgate"), |bencher| bencher.iter(&mut ours));
-        let cedar = Cedar::new();
-        group.bench_function(id("cedar-policy"), |bencher| {
-            bencher.iter(|| cedar.permits(black_box(&body)))
-        });
-        let mut regorus = Regorus::new();
-        group.bench_function(id("regorus"), |bencher| {
-            bencher.iter(|| regorus.permits(black_box(&body)))
-        });
-        group.bench_function(id("regorus bytecode"), |bencher| {
-            bencher.iter(|| regorus.permits_bytecode(black_box(&body)))
-        });
-    }
-    group.finish();
 }
 
 /// What the whole decision is made of, each part with all before it.
@@ -174,44 +146,6 @@ fn parsing(criterion: &mut Criterion<CpuTime>) {
 fn print_ratios() {
     const TURNS: usize = 15;
     const SLICE: Duration = Duration::from_millis(20);
-    println!("\nOne call, 20 rules, one counter, CPU time, in turns\n");
-    println!("{:>8} {:>18} {:>12} {:>9}", "body", "", "per call", "ratio");
-    for size in SIZES {
-        let body = input::call(size);
-        let (cedar, regorus, bytecode) = (Cedar::new(), Regorus::new(), Regorus::new());
-        let (mut regorus, mut bytecode) = (regorus, bytecode);
-        let body = &body;
-        let (ours, mut store) = (gate(&input::policy(20, 20)), Memory::default());
-        let mut runners: Vec<Runner<'_>> = vec![
-            (
-                "toolgate",
-                Box::new(toolgate(&input::policy(20, 20), body.clone())),
-            ),
-            (
-                "without record",
-                Box::new(move || assert!(decide(&ours, black_box(body), Some(&mut store)))),
-            ),
-            (
-                "cedar-policy",
-                Box::new(move || assert!(cedar.permits(black_box(body)))),
-            ),
-            (
-                "regorus",
-                Box::new(move || assert!(regorus.permits(black_box(body)))),
-            ),
-            (
-                "regorus bytecode",
-                Box::new(move || assert!(bytecode.permits_bytecode(black_box(body)))),
-            ),
-        ];
-        let times = compare(&mut runners, TURNS, SLICE);
-        let first = times.first().copied().unwrap_or_default();
-        for ((name, _), time) in runners.iter().zip(&times) {
-            let ratio = ratio(*time, first);
-            println!("{size:>8} {name:>18} {:>12} {ratio:>8.1}×", show(*time));
-        }
-    }
-
     println!("\nGrowth, against the first of its kind\n");
     let tools = [10, 10_000].map(|tools| (format!("{tools} tools"), input::policy(tools, 20)));
     let rules = [20, 1000].map(|rules| (format!("{rules} rules"), input::policy(20, rules)));

@@ -6,12 +6,12 @@ mod common;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use benches::clock::{Runner, compare, once};
+use benches::clock::{Runner, compare, once, ratio, show};
+use benches::grants::{policy, token};
 use benches::{Memory, exchange, gate, headers, input};
-use common::{CpuTime, criterion, is_measuring, ratio, show};
+use common::{CpuTime, criterion, is_measuring};
 use criterion::{BenchmarkId, Criterion};
 use toolgate_host::{Message, Module, Vm, VmOptions};
-use toolgate_rig::identity::token_sha256;
 
 const COUNTS: [usize; 2] = [10, 100_000];
 
@@ -23,24 +23,6 @@ fn main() {
         print_natively();
         print_wasm();
     }
-}
-
-fn token(number: usize) -> String {
-    format!("tgk_{number:043}")
-}
-
-/// The bench policy with so many grants.
-fn policy(grants: usize) -> String {
-    let grant = |number| {
-        let hash = token_sha256(&token(number));
-        format!(
-            r#"{{"id":"bot-{number}","label":"Bot {number}","token_sha256":"{hash}","expires":"2030-01-01T00:00:00Z","claims":{{"team":"payments"}}}}"#
-        )
-    };
-    let grants: Vec<String> = (0..grants).map(grant).collect();
-    let policy = input::policy(20, 20);
-    let open = policy.rfind('}').unwrap_or_default();
-    format!("{},\"grants\":[{}]}}", &policy[..open], grants.join(","))
 }
 
 /// A decision of a caller in the middle of the list, and one of a stranger.

@@ -5,9 +5,9 @@ mod common;
 use std::hint::black_box;
 use std::time::Duration;
 
-use benches::clock::{Runner, compare};
+use benches::clock::{Runner, compare, ratio, show};
 use benches::{Memory, NOW_NANOS, gate, headers, input};
-use common::{CpuTime, criterion, is_measuring, ratio, show};
+use common::{CpuTime, criterion, is_measuring};
 use criterion::{Criterion, Throughput};
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, ReplyStep, Step};

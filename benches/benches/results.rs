@@ -5,18 +5,14 @@ mod common;
 use std::hint::black_box;
 use std::time::Duration;
 
-use benches::clock::{Runner, compare};
+use benches::clock::{Runner, compare, ratio, show};
 use benches::{Memory, NOW_NANOS, gate, headers, input};
-use common::{CpuTime, criterion, is_measuring, ratio, show};
+use common::{CpuTime, criterion, is_measuring};
 use criterion::{Criterion, Throughput};
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, ReplyStep, Step};
 use toolgate_engine::time::Timestamp;
 use toolgate_host::{Message, Module, Vm, VmOptions};
-
-/// Every detector.
-const DETECTORS: &str = r#"["email","phone","credit_card","iban","ssn","ipv4","jwt","private_key","aws_key","github_token",
-    "slack_token","stripe_key","google_api_key",{"url":{"allow_hosts":[".acme.com"]}}]"#;
 
 fn main() {
     let mut criterion = criterion();
@@ -26,37 +22,6 @@ fn main() {
     if is_measuring() {
         print_growth();
     }
-}
-
-fn policy(redact: &str) -> String {
-    format!(
-        r#"{{"version":"1","default":"allow","results":{{"max_json_bytes":16777216,"redact":{redact}}}}}"#
-    )
-}
-
-/// A result of about `size` bytes of prose, code and records, with something to find every few kilobytes.
-fn result(size: usize) -> Vec<u8> {
-    const LINES: [&str; 6] = [
-        "The pump on line two stops at random after a few hours, says the night shift.\\n",
-        "    let total = items.iter().map(|item| item.price * item.count).sum::<u64>();\\n",
-        "2026-03-14T09:30:00Z INFO request 4711 done in 12.5 ms, 3 rows, 128 bytes\\n",
-        "\\\"name\\\": \\\"\\u00c5sa\\\", \\\"city\\\": \\\"Lule\\u00e5\\\", \\\"visits\\\": 17\\n",
-        "See https://docs.acme.com/manual/page/12 and the notes of version 4.12.1 below.\\n",
-        "- [ ] order filters, - [x] call the vendor, - [ ] write the report by Friday\\n",
-    ];
-    let mut body =
-        r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":""#.to_owned();
-    for index in 0.. {
-        if body.len() >= size {
-            break;
-        }
-        body.push_str(LINES[index % LINES.len()]);
-        if index % 40 == 39 {
-            body.push_str("ana@example.com 4111 1111 1111 1111\\n");
-        }
-    }
-    body.push_str("\"}]}}");
-    body.into_bytes()
 }
 
 /// The reply to a request, judged whole; how long what leaves is.
@@ -89,16 +54,16 @@ fn judged(gate: &Gate, request: &[u8], reply: &[u8]) -> usize {
 
 fn texts(criterion: &mut Criterion<CpuTime>) {
     let call = input::call(300);
-    let body = result(1 << 20);
+    let body = input::result(1 << 20);
     let mut group = criterion.benchmark_group("a text result of 1 MiB");
     group.throughput(Throughput::Bytes(body.len() as u64));
     let kinds = [
-        ("all detectors", DETECTORS),
+        ("all detectors", input::DETECTORS),
         ("email alone", r#"["email"]"#),
         ("a pattern", r#"[{"regex":"sk_live_[A-Za-z0-9]+"}]"#),
     ];
     for (name, redact) in kinds {
-        let gate = gate(&policy(redact));
+        let gate = gate(&input::redaction_policy(redact));
         let left = judged(&gate, &call, &body);
         assert!(left > body.len() / 2, "{name}: withheld");
         group.bench_function(name, |bencher| bencher.iter(|| judged(&gate, &call, &body)));
@@ -109,7 +74,7 @@ fn texts(criterion: &mut Criterion<CpuTime>) {
 fn lists(criterion: &mut Criterion<CpuTime>) {
     const ASK: &[u8] = br#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#;
     let list = input::tools_list(200).into_bytes();
-    let gate = gate(&policy(DETECTORS));
+    let gate = gate(&input::redaction_policy(input::DETECTORS));
     let mut group = criterion.benchmark_group("a list of 200 tools");
     group.throughput(Throughput::Bytes(list.len() as u64));
     group.bench_function("all detectors", |bencher| {
@@ -128,16 +93,17 @@ fn print_growth() {
         "size", "", "native", "wasm", "per MiB, wasm"
     );
     let call = input::call(300);
-    for (name, redact) in [("no rules", "[]"), ("all detectors", DETECTORS)] {
+    for (name, redact) in [("no rules", "[]"), ("all detectors", input::DETECTORS)] {
         let mut first = None;
         for mebibytes in [1_u32, 2, 4, 8] {
-            let body = result((mebibytes as usize) << 20);
-            let native = gate(&policy(redact));
+            let body = input::result((mebibytes as usize) << 20);
+            let native = gate(&input::redaction_policy(redact));
             let options = VmOptions {
                 buffer_limit: 32 << 20,
                 ..VmOptions::default()
             };
-            let vm = Vm::configured(&module, options, policy(redact).as_bytes()).expect("a gate");
+            let vm = Vm::configured(&module, options, input::redaction_policy(redact).as_bytes())
+                .expect("a gate");
             let in_wasm = || {
                 let reply = Message::response(200, "application/json", body.clone())
                     .header("content-length", body.len().to_string());

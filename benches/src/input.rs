@@ -3,8 +3,6 @@
 //! Twenty rules on one tool: twelve that must hold and eight that must not, of the kinds people write (lists, equality,
 //! ranges, prefixes, texts). The call passes all of them, which is the most work a policy can make.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use crate::TOOL;
@@ -135,21 +133,64 @@ pub fn tools_list(count: usize) -> String {
 
 /// A stream of about `size` bytes: mostly small progress notifications, some results of a few kilobytes, comments.
 pub fn event_stream(size: usize) -> (Vec<u8>, usize) {
-    let small = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":40,"total":100}}"#;
-    let text = "x".repeat(4000);
-    let large = format!(
-        r#"{{"jsonrpc":"2.0","id":9,"result":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
-    );
     let (mut stream, mut events) = (String::with_capacity(size + 5000), 0);
     while stream.len() < size {
-        let _infallible = match events % 10 {
-            9 => write!(stream, "event: message\nid: {events}\ndata: {large}\n\n"),
-            4 => write!(stream, ": keep-alive\n\ndata: {small}\n\n"),
-            _ => write!(stream, "event: message\ndata: {small}\n\n"),
-        };
+        stream.push_str(&event(events));
         events += 1;
     }
     (stream.into_bytes(), events)
+}
+
+/// The event at this place of a stream, with a comment before it where one stands there.
+pub fn event(index: usize) -> String {
+    const SMALL: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":40,"total":100}}"#;
+    match index % 10 {
+        9 => {
+            let text = "x".repeat(4000);
+            let large = format!(
+                r#"{{"jsonrpc":"2.0","id":9,"result":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+            );
+            format!("event: message\nid: {index}\ndata: {large}\n\n")
+        }
+        4 => format!(": keep-alive\n\ndata: {SMALL}\n\n"),
+        _ => format!("event: message\ndata: {SMALL}\n\n"),
+    }
+}
+
+/// Every detector of secrets and personal data.
+pub const DETECTORS: &str = r#"["email","phone","credit_card","iban","ssn","ipv4","jwt","private_key","aws_key","github_token",
+    "slack_token","stripe_key","google_api_key",{"url":{"allow_hosts":[".acme.com"]}}]"#;
+
+/// A policy that lets every call pass and looks for these in results.
+pub fn redaction_policy(redact: &str) -> String {
+    format!(
+        r#"{{"version":"1","default":"allow","results":{{"max_json_bytes":16777216,"redact":{redact}}}}}"#
+    )
+}
+
+/// A result of about `size` bytes of prose, code and records, with something to find every few kilobytes.
+pub fn result(size: usize) -> Vec<u8> {
+    const LINES: [&str; 6] = [
+        "The pump on line two stops at random after a few hours, says the night shift.\\n",
+        "    let total = items.iter().map(|item| item.price * item.count).sum::<u64>();\\n",
+        "2026-03-14T09:30:00Z INFO request 4711 done in 12.5 ms, 3 rows, 128 bytes\\n",
+        "\\\"name\\\": \\\"\\u00c5sa\\\", \\\"city\\\": \\\"Lule\\u00e5\\\", \\\"visits\\\": 17\\n",
+        "See https://docs.acme.com/manual/page/12 and the notes of version 4.12.1 below.\\n",
+        "- [ ] order filters, - [x] call the vendor, - [ ] write the report by Friday\\n",
+    ];
+    let mut body =
+        r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":""#.to_owned();
+    for index in 0.. {
+        if body.len() >= size {
+            break;
+        }
+        body.push_str(LINES[index % LINES.len()]);
+        if index % 40 == 39 {
+            body.push_str("ana@example.com 4111 1111 1111 1111\\n");
+        }
+    }
+    body.push_str("\"}]}}");
+    body.into_bytes()
 }
 
 /// Bodies of at most 1 MiB that are made to be expensive, with what they aim at.

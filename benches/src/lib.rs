@@ -2,7 +2,11 @@
 //! processes do not turn.
 
 pub mod clock;
+#[cfg(feature = "lanes")]
+pub mod grants;
 pub mod input;
+#[cfg(feature = "lanes")]
+pub mod standard;
 
 pub use toolgate_engine::counters::Memory;
 

@@ -53,18 +53,3 @@ pub fn is_measuring() -> bool {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     has("--bench") && !has("--test") && !has("--list")
 }
-
-/// A time with a unit that fits.
-pub fn show(time: Duration) -> String {
-    let nanos = time.as_nanos() as f64;
-    match nanos {
-        ..1e3 => format!("{nanos:.0} ns"),
-        ..1e6 => format!("{:.2} µs", nanos / 1e3),
-        _ => format!("{:.2} ms", nanos / 1e6),
-    }
-}
-
-/// How many times longer.
-pub fn ratio(longer: Duration, shorter: Duration) -> f64 {
-    longer.as_secs_f64() / shorter.as_secs_f64().max(1e-12)
-}

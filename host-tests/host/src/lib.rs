@@ -50,6 +50,7 @@ mod message;
 mod metrics;
 mod module;
 mod pipeline;
+pub mod profile;
 mod replies;
 mod shared;
 mod state;

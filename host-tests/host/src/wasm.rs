@@ -41,6 +41,14 @@ pub fn trapping() -> anyhow::Result<PathBuf> {
     built.clone().map_err(|error| anyhow!(error))
 }
 
+/// The artifact's code with the names of its functions, for profiles.
+pub fn with_names() -> anyhow::Result<PathBuf> {
+    static ARTIFACT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let build = || build_with(&["--profile", "named"], "named", Progress::Quiet);
+    let built = ARTIFACT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.clone().map_err(|error| anyhow!(error))
+}
+
 /// Builds the filter now and returns its path.
 pub fn build(progress: Progress) -> anyhow::Result<PathBuf> {
     build_with(&["--release"], "release", progress)

@@ -5,51 +5,116 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use benches::TOOL;
-use benches::input::{self, REQUIRED, RULES};
 use serde_json::{Value, json};
 
+use super::{lua, native};
+
 /// A listener and what stands in it.
+#[derive(Clone)]
 pub struct Lane {
     pub name: String,
     pub filter: Filter,
 }
 
 /// What stands between the client and the router.
+#[derive(Clone)]
 pub enum Filter {
     /// Nothing.
     None,
-    /// The wasm filter that only holds requests.
+    /// The wasm filter that only holds requests, or any other that needs no configuration.
     Floor(PathBuf),
-    /// The gate. `log` says whether records also go to Envoy's own log, which is the default.
-    Gate { wasm: PathBuf, log: bool },
+    /// The gate, with its configuration.
+    Gate { wasm: PathBuf, policy: String },
     /// Envoy's own filters.
     Native,
+    /// The same check in Lua.
+    Lua,
+    /// The engine in another process, asked once, at this port.
+    ExtAuthz(u16),
+    /// The engine in another process, told the headers and then the body.
+    ExtProc(u16),
 }
 
 impl Filter {
-    pub fn gate(wasm: PathBuf) -> Self {
-        Filter::Gate { wasm, log: true }
-    }
-
-    /// Whether it refuses anything.
-    pub fn enforces(&self) -> bool {
-        matches!(self, Filter::Gate { .. } | Filter::Native)
+    /// The port of the other process.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Filter::ExtAuthz(port) | Filter::ExtProc(port) => Some(*port),
+            _ => None,
+        }
     }
 
     fn http_filters(&self, lane: &str) -> Vec<Value> {
         match self {
             Filter::None => Vec::new(),
             Filter::Floor(path) => vec![wasm(lane, path, "")],
-            Filter::Gate { wasm: path, log } => {
-                let mut policy: Value =
-                    serde_json::from_str(&input::policy(20, 20)).unwrap_or_default();
-                policy["audit"] = json!({"log": log});
-                vec![wasm(lane, path, &policy.to_string())]
-            }
-            Filter::Native => vec![native_mcp(), native_rbac()],
+            Filter::Gate { wasm: path, policy } => vec![wasm(lane, path, policy)],
+            Filter::Native => native::filters(),
+            Filter::Lua => vec![lua::filter()],
+            Filter::ExtAuthz(_) => vec![ext_authz(&cluster_name(lane))],
+            Filter::ExtProc(_) => vec![ext_proc(&cluster_name(lane))],
         }
     }
+}
+
+fn cluster_name(lane: &str) -> String {
+    // It becomes the authority of the calls.
+    format!("service-{}", lane.replace(' ', "-"))
+}
+
+/// Whole bodies, as bytes, and nothing allowed that the service did not see.
+fn ext_authz(cluster: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": typed("filters.http.ext_authz.v3.ExtAuthz", json!({
+            "grpc_service": {"envoy_grpc": {"cluster_name": cluster}, "timeout": "5s"},
+            "transport_api_version": "V3",
+            "with_request_body": {
+                "max_request_bytes": 2 << 20,
+                "allow_partial_message": false,
+                "pack_as_bytes": true,
+            },
+        })),
+    })
+}
+
+/// The headers, and the body once it is whole; nothing of the reply.
+fn ext_proc(cluster: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.ext_proc",
+        "typed_config": typed("filters.http.ext_proc.v3.ExternalProcessor", json!({
+            "grpc_service": {"envoy_grpc": {"cluster_name": cluster}, "timeout": "5s"},
+            "message_timeout": "5s",
+            "processing_mode": {
+                "request_header_mode": "SEND",
+                "response_header_mode": "SKIP",
+                "request_body_mode": "BUFFERED",
+                "response_body_mode": "NONE",
+                "request_trailer_mode": "SKIP",
+                "response_trailer_mode": "SKIP",
+            },
+        })),
+    })
+}
+
+/// A cluster of one address on this machine.
+fn cluster(name: &str, port: u16, is_http2: bool) -> Value {
+    let endpoint = json!({"endpoint": {"address": address(port)}});
+    let mut cluster = json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    });
+    if is_http2 {
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
+                typed("upstreams.http.v3.HttpProtocolOptions", json!({
+                    "explicit_http_config": {"http2_protocol_options": {}},
+                })),
+        });
+    }
+    cluster
 }
 
 /// Builds the filter that only holds requests. It is a workspace of its own: only this needs it.
@@ -72,22 +137,17 @@ pub fn floor() -> Result<PathBuf> {
 /// The whole configuration. JSON is YAML.
 pub fn envoy(lanes: &[Lane], upstream: SocketAddr) -> String {
     let listeners: Vec<Value> = lanes.iter().map(listener).collect();
-    let endpoint = json!({"endpoint": {"address": address(upstream.port())}});
+    let services = lanes.iter().filter_map(|lane| {
+        let port = lane.filter.port()?;
+        Some(cluster(&cluster_name(&lane.name), port, true))
+    });
+    let clusters: Vec<Value> = std::iter::once(cluster("mcp_server", upstream.port(), false))
+        .chain(services)
+        .collect();
     json!({
         "node": {"id": "lanes", "cluster": "lanes"},
         "admin": {"address": address(0)},
-        "static_resources": {
-            "listeners": listeners,
-            "clusters": [{
-                "name": "mcp_server",
-                "type": "STATIC",
-                "connect_timeout": "5s",
-                "load_assignment": {
-                    "cluster_name": "mcp_server",
-                    "endpoints": [{"lb_endpoints": [endpoint]}],
-                },
-            }],
-        },
+        "static_resources": {"listeners": listeners, "clusters": clusters},
     })
     .to_string()
 }
@@ -150,7 +210,8 @@ fn listener(lane: &Lane) -> Value {
     })
 }
 
-fn typed(name: &str, mut config: Value) -> Value {
+/// A configuration of an extension with its type.
+pub fn typed(name: &str, mut config: Value) -> Value {
     config["@type"] = format!("type.googleapis.com/envoy.extensions.{name}").into();
     config
 }
@@ -175,88 +236,4 @@ fn wasm(lane: &str, path: &Path, configuration: &str) -> Value {
         "name": lane,
         "typed_config": typed("filters.http.wasm.v3.Wasm", json!({"config": config})),
     })
-}
-
-/// The strictest that the filter offers: it reads what the rules need, and refuses what is not MCP.
-fn native_mcp() -> Value {
-    let rules: Vec<Value> = RULES
-        .iter()
-        .map(|(key, ..)| format!("params.arguments.{key}"))
-        .chain(["params.name".to_owned()])
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .map(|path| json!({"path": path}))
-        .collect();
-    json!({
-        "name": "envoy.filters.http.mcp",
-        "typed_config": typed("filters.http.mcp.v3.Mcp", json!({
-            "traffic_mode": "REJECT_NO_MCP",
-            "max_request_body_size": 1 << 20,
-            "reject_duplicate_keys": true,
-            "parser_config": {
-                "methods": [{"method": "tools/call", "extraction_rules": rules}],
-            },
-        })),
-    })
-}
-
-/// The same twenty rules, as policies that deny.
-fn native_rbac() -> Value {
-    let at = |path: &[&str], value: Value| {
-        let path: Vec<Value> = path.iter().map(|key| json!({"key": key})).collect();
-        json!({"metadata": {"filter": "envoy.filters.http.mcp", "path": path, "value": value}})
-    };
-    let tool = at(
-        &["params", "name"],
-        json!({"string_match": {"exact": TOOL}}),
-    );
-    let policies: serde_json::Map<String, Value> = RULES
-        .iter()
-        .enumerate()
-        .map(|(index, (key, op, value))| {
-            let holds = at(&["params", "arguments", key], value_matcher(op, value));
-            let denies = if index < REQUIRED {
-                json!({"not_rule": holds})
-            } else {
-                holds
-            };
-            let policy = json!({
-                "permissions": [{"and_rules": {"rules": [tool, denies]}}],
-                "principals": [{"any": true}],
-            });
-            (format!("{key}-{op}-{index}"), policy)
-        })
-        .collect();
-    json!({
-        "name": "envoy.filters.http.rbac",
-        "typed_config": typed("filters.http.rbac.v3.RBAC", json!({
-            "rules": {"action": "DENY", "policies": policies},
-        })),
-    })
-}
-
-fn value_matcher(op: &str, value: &str) -> Value {
-    const FAR: f64 = 1e15;
-    let value: Value = serde_json::from_str(value).unwrap_or_default();
-    let number = value.as_f64().unwrap_or_default();
-    let range =
-        |start: f64, end: f64| json!({"double_match": {"range": {"start": start, "end": end}}});
-    let exact = |value: &Value| match value {
-        Value::String(text) => json!({"string_match": {"exact": text}}),
-        Value::Bool(expected) => json!({"bool_match": expected}),
-        other => json!({"double_match": {"exact": other}}),
-    };
-    match op {
-        "in" => {
-            let all: Vec<Value> = value.as_array().into_iter().flatten().map(exact).collect();
-            json!({"or_match": {"value_matchers": all}})
-        }
-        "exists" => json!({"present_match": true}),
-        // The upper end of a range is not part of it.
-        "gte" => range(number, FAR),
-        "lte" => range(-FAR, number + 0.5),
-        "gt" => range(number + 0.5, FAR),
-        "eq" => exact(&value),
-        _ => json!({"string_match": {op: value}}),
-    }
 }

@@ -39,3 +39,12 @@ fn ticks(pid: u32) -> Result<Duration> {
     let ticks: u64 = fields.get(FIELDS).unwrap_or_default().iter().sum();
     Ok(Duration::from_millis(ticks * 10))
 }
+
+/// Resident memory of a process, in bytes.
+pub fn resident(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    let kib: u64 = kib.context("no VmRSS")?.parse()?;
+    Ok(kib << 10)
+}
