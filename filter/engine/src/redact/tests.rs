@@ -300,7 +300,7 @@ fn detectors_and_own_patterns_are_one_list() {
     let rules = Detectors::new(rules);
     let text = "to ana@example.com, xx@ 10.0.0.1 xxx";
     let budget = Budget::new(Budget::FLOOR);
-    let found = rules.find(text, &mut budget).unwrap();
+    let found = rules.find(text, &budget).unwrap();
     let found: Vec<_> = found
         .iter()
         .map(|found| (rules.name(found.rule), &text[found.span.clone()]))
