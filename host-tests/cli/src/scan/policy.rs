@@ -47,7 +47,13 @@ pub fn policy(scan: &Scan, command: &str) -> String {
             write_group(risk, &group, &mut entries);
         }
     }
-    out.push_str("\ntools:\n");
+    // A key without content is an error everywhere, whatever comments stand below it.
+    let any_open = of(Risk::Read).any(|(_, verdict)| verdict.caution.is_none());
+    out.push_str(if any_open {
+        "\ntools:\n"
+    } else {
+        "\n# Take the `{}` away with the first entry that you switch on.\ntools: {}\n"
+    });
     out.push_str(entries.strip_prefix('\n').unwrap_or(&entries));
     if scan.tools.is_empty() {
         out.push_str("  # The server lists no tools.\n");
@@ -367,6 +373,11 @@ mod tests {
 
     /// The policy with every entry that is a comment.
     fn switched_on(text: &str) -> String {
+        let any = text.lines().any(|line| line.starts_with("  # "));
+        let text = match any {
+            true => text.replace("\ntools: {}\n", "\ntools:\n"),
+            false => text.to_owned(),
+        };
         text.lines()
             .map(|line| match line.strip_prefix("  # ") {
                 Some(rest) => format!("  {rest}\n"),
