@@ -463,6 +463,7 @@ pub(super) fn is_policy(root: Value<'_>) -> bool {
         "results", "console", "limits", "prompts",
     ];
     let known = KEYS.iter().filter(|key| root.get(key).is_some()).count();
-    // Tests of policies have a version and grants of their own.
-    known >= 2 && root.get("cases").is_none()
+    // Tests of policies have a version and grants of their own, and pin files a version and tools.
+    let other = ["cases", "server_version"];
+    known >= 2 && !other.iter().any(|key| root.get(key).is_some())
 }
