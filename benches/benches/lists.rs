@@ -11,7 +11,7 @@ use common::{CpuTime, criterion, is_measuring};
 use criterion::{Criterion, Throughput};
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, ReplyStep, Step};
-use toolgate_engine::sse::{Event, Rewriter, Ruling};
+use toolgate_engine::sse::{Event, Rewriter, Edit};
 use toolgate_engine::time::Timestamp;
 
 const LIST_CALL: &[u8] = br#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#;
@@ -112,8 +112,8 @@ fn lists(criterion: &mut Criterion<CpuTime>) {
 fn cut(stream: &[u8], chunk: usize) -> usize {
     let mut rewriter = Rewriter::new(1 << 20);
     let mut pass = |event: Option<Event<'_>>| match event {
-        Some(_) => Ruling::Pass,
-        None => Ruling::Drop,
+        Some(_) => Edit::Pass,
+        None => Edit::Drop,
     };
     let mut chunks = black_box(stream).chunks(chunk);
     chunks

@@ -3,7 +3,7 @@
 //! Most such replies are one value. Some servers stream one per line and never end, so nothing is held beyond the
 //! end of the value it belongs to. A value that is too large is never passed.
 
-use crate::sse::Ruling;
+use crate::sse::Edit;
 
 /// The state of one stream.
 #[derive(Debug)]
@@ -32,11 +32,7 @@ impl Splitter {
     }
 
     /// Takes the next bytes and returns what may leave. `judge` sees `None` for a value that is too large.
-    pub fn push(
-        &mut self,
-        chunk: &[u8],
-        judge: &mut dyn FnMut(Option<&[u8]>) -> Ruling,
-    ) -> Vec<u8> {
+    pub fn push(&mut self, chunk: &[u8], judge: &mut dyn FnMut(Option<&[u8]>) -> Edit) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
         for &byte in chunk {
             if self.pending.is_empty() && byte.is_ascii_whitespace() {
@@ -52,7 +48,7 @@ impl Splitter {
     }
 
     /// The stream is over: judges what is left.
-    pub fn finish(&mut self, judge: &mut dyn FnMut(Option<&[u8]>) -> Ruling) -> Vec<u8> {
+    pub fn finish(&mut self, judge: &mut dyn FnMut(Option<&[u8]>) -> Edit) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.pending.is_empty() {
             self.dispatch(judge, &mut out);
@@ -91,16 +87,13 @@ impl Splitter {
         false
     }
 
-    fn dispatch(&mut self, judge: &mut dyn FnMut(Option<&[u8]>) -> Ruling, out: &mut Vec<u8>) {
+    fn dispatch(&mut self, judge: &mut dyn FnMut(Option<&[u8]>) -> Edit, out: &mut Vec<u8>) {
         let value = (!self.oversized).then_some(self.pending.as_slice());
         match (judge(value), value) {
-            (Ruling::Pass, Some(value)) => out.extend_from_slice(value),
-            (Ruling::Pass, None) | (Ruling::Drop, _) => {}
+            (Edit::Pass, Some(value)) => out.extend_from_slice(value),
+            (Edit::Pass, None) | (Edit::Drop, _) => {}
             (
-                Ruling::Replace(text)
-                | Ruling::Rewrite(text)
-                | Ruling::Withhold(text)
-                | Ruling::End(text),
+                Edit::Replace(text) | Edit::Rewrite(text) | Edit::Withhold(text) | Edit::End(text),
                 _,
             ) => out.extend_from_slice(text.as_bytes()),
         }
@@ -115,12 +108,12 @@ mod tests {
     #[test]
     fn values_leave_when_they_are_complete() {
         let mut judge = |value: Option<&[u8]>| match value {
-            None => Ruling::Withhold("withheld".to_owned()),
-            Some(value) if value.windows(3).any(|window| window == b"bad") => Ruling::Drop,
+            None => Edit::Withhold("withheld".to_owned()),
+            Some(value) if value.windows(3).any(|window| window == b"bad") => Edit::Drop,
             Some(value) if value.windows(3).any(|window| window == b"new") => {
-                Ruling::Replace("[1]".to_owned())
+                Edit::Replace("[1]".to_owned())
             }
-            Some(_) => Ruling::Pass,
+            Some(_) => Edit::Pass,
         };
         let cases = [
             (r#"{"a":"}"}"#, r#"{"a":"}"}"#),

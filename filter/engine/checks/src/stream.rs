@@ -1,19 +1,19 @@
 //! Streams: the same bytes leave whatever the pieces they come in, and they mean what came in, less what was dropped.
 
 use toolgate_engine::ndjson::Splitter;
-use toolgate_engine::sse::{Event, Rewriter, Ruling};
+use toolgate_engine::sse::{Edit, Event, Rewriter};
 
 /// What the judge makes of a payload.
-fn rule(payload: Option<&[u8]>) -> Ruling {
+fn rule(payload: Option<&[u8]>) -> Edit {
     let holds = |word: &[u8]| {
         payload.is_some_and(|text| text.windows(word.len()).any(|window| window == word))
     };
     match payload {
-        None => Ruling::Withhold("withheld".to_owned()),
-        _ if holds(b"drop") => Ruling::Drop,
-        _ if holds(b"new") => Ruling::Replace("replaced".to_owned()),
-        _ if holds(b"end") => Ruling::End("ended".to_owned()),
-        Some(_) => Ruling::Pass,
+        None => Edit::Withhold("withheld".to_owned()),
+        _ if holds(b"drop") => Edit::Drop,
+        _ if holds(b"new") => Edit::Replace("replaced".to_owned()),
+        _ if holds(b"end") => Edit::End("ended".to_owned()),
+        Some(_) => Edit::Pass,
     }
 }
 
@@ -21,7 +21,7 @@ fn rewrite(
     input: &[u8],
     size: usize,
     limit: usize,
-    judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling,
+    judge: &mut dyn FnMut(Option<Event<'_>>) -> Edit,
 ) -> Vec<u8> {
     let mut rewriter = Rewriter::new(limit);
     let mut out = Vec::new();
@@ -53,14 +53,14 @@ pub fn sse_stream(input: &[u8]) {
         }
     }
     let readable = std::str::from_utf8(input).is_ok();
-    let passed = rewrite(input, 3, usize::MAX, &mut |_| Ruling::Pass);
+    let passed = rewrite(input, 3, usize::MAX, &mut |_| Edit::Pass);
     assert!(
         passed == input || (!readable && passed.len() < input.len()),
         "what passes is changed"
     );
     let dropped = rewrite(input, 3, usize::MAX, &mut |event| match event {
-        Some(event) if event.data().is_empty() => Ruling::Pass,
-        _ => Ruling::Drop,
+        Some(event) if event.data().is_empty() => Edit::Pass,
+        _ => Edit::Drop,
     });
     assert!(dropped.len() <= input.len());
     assert!(
@@ -72,12 +72,12 @@ pub fn sse_stream(input: &[u8]) {
         let mut expected = Vec::new();
         for (name, data) in decode(input) {
             match rule(Some(data.as_bytes())) {
-                Ruling::Replace(text) => expected.push((name, text)),
-                Ruling::End(text) => {
+                Edit::Replace(text) => expected.push((name, text)),
+                Edit::End(text) => {
                     expected.push(("error".to_owned(), text));
                     break;
                 }
-                Ruling::Drop => {}
+                Edit::Drop => {}
                 _ => expected.push((name, data)),
             }
         }
@@ -137,7 +137,7 @@ pub fn decode(input: &[u8]) -> Vec<(String, String)> {
 
 /// A stream of JSON values.
 pub fn json_stream(input: &[u8]) {
-    let split = |size: usize, limit: usize, judge: &mut dyn FnMut(Option<&[u8]>) -> Ruling| {
+    let split = |size: usize, limit: usize, judge: &mut dyn FnMut(Option<&[u8]>) -> Edit| {
         let mut splitter = Splitter::new(limit);
         let mut out = Vec::new();
         for piece in input.chunks(size.max(1)) {
@@ -157,11 +157,11 @@ pub fn json_stream(input: &[u8]) {
         }
     }
     assert_eq!(
-        split(3, usize::MAX, &mut |_| Ruling::Pass),
+        split(3, usize::MAX, &mut |_| Edit::Pass),
         input,
         "what passes is changed"
     );
-    let white = split(3, usize::MAX, &mut |_| Ruling::Drop);
+    let white = split(3, usize::MAX, &mut |_| Edit::Drop);
     assert!(
         white.iter().all(u8::is_ascii_whitespace),
         "a dropped value leaves"
@@ -179,7 +179,7 @@ pub fn json_stream(input: &[u8]) {
         let mut judged = Vec::new();
         split(1, usize::MAX, &mut |value| {
             judged.push(value.map(<[u8]>::to_vec));
-            Ruling::Pass
+            Edit::Pass
         });
         assert_eq!(judged.len(), values.len(), "values cut or joined");
     }

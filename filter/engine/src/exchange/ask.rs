@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::assessment::{Action, Ask, Assessed, Assessment, BodyDecision, Sender};
 use super::context::Context;
-use super::forward::forward;
+use super::forward::prepare_forward;
 use super::record;
 use super::told::{rejected, unavailable, waits};
-use super::verdict::{Ask, Judged, Opinion, Ruling, Subject, Verdict};
 use super::waiting::Waiting;
 use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State};
 use crate::audit::{Outcome, Record};
@@ -24,21 +24,21 @@ const ATTEMPTS: usize = 8;
 /// Asks, or takes the answer that is there. The request holds this one call.
 pub(super) fn ask(
     cx: &mut Context<'_>,
-    (subject, session, modern): (&Subject<'_>, Option<&str>, bool),
-    mut opinion: Opinion<'_, '_>,
+    (sender, session, modern): (&Sender<'_>, Option<&str>, bool),
+    mut assessed: Assessed<'_, '_>,
     ask: Ask<'_>,
-) -> Judged {
+) -> BodyDecision {
     let gate = cx.gate;
-    let id = opinion.id.unwrap_or(Id::NULL);
-    let blank = || record::of(cx, Some(subject.head), Some(subject.caller), subject.id);
-    let mut record = opinion.record.take().unwrap_or_else(blank);
-    let call = call_id(subject, id);
+    let id = assessed.id.unwrap_or(Id::NULL);
+    let blank = || record::of(cx, Some(sender.head), Some(sender.caller), sender.id);
+    let mut record = assessed.record.take().unwrap_or_else(blank);
+    let call = call_id(sender, id);
     // Read before anybody is asked, so that no cancellation is missed.
-    let mark = match subject.since {
+    let mark = match sender.since {
         Some((_, mark)) => Ok(mark),
         None => approvals::mark(cx.store, &call),
     };
-    let since = subject.since.map_or(cx.now, |(since, _)| since);
+    let since = sender.since.map_or(cx.now, |(since, _)| since);
     let can_hold = gate.http.hold_request_headers && cx.held < gate.approvals.max_held;
     let hold = if can_hold { ask.approval.hold } else { 0 };
     let until = since.seconds().saturating_add(hold);
@@ -47,7 +47,7 @@ pub(super) fn ask(
     let policy = record.policy.as_deref().unwrap_or_default();
     let binding = ask.call.under(&gate.digest, policy, &rule.pointer);
     let mut new = question(cx, &record, &ask, if holds { until } else { 0 });
-    new.label = subject.caller.principal.label.as_deref().map(clip);
+    new.label = sender.caller.principal.label.as_deref().map(clip);
     let calls = [(ask.charges, ask.shadow.is_some())];
     let found = match mark {
         Ok(_) => find_answer(cx, &calls, rule, binding, &new),
@@ -57,13 +57,13 @@ pub(super) fn ask(
         Found::Yes(question, settled) => {
             record.refuse(Outcome::Approve, &said(cx, rule, &question));
             record.reason = question.decided_reason.clone();
-            opinion.record = Some(record);
-            opinion.verdict = Verdict::Allow {
+            assessed.record = Some(record);
+            assessed.assessment = Assessment::Allow {
                 charges: Vec::new(),
                 shadow: ask.shadow,
             };
-            let caller = (&subject.caller.principal, session);
-            return forward(gate, caller, vec![opinion], *settled, false);
+            let caller = (&sender.caller.principal, session);
+            return prepare_forward(gate, caller, vec![assessed], *settled, false);
         }
         Found::Open(question) if holds => {
             record.refuse(Outcome::Hold, &said(cx, rule, &question));
@@ -76,16 +76,16 @@ pub(super) fn ask(
                 mark: mark.unwrap_or(0),
                 binding: ask.call,
                 state: ask.state,
-                grant: grant(subject),
-                expires: subject.caller.expires,
+                grant: grant(sender),
+                expires: sender.caller.expires,
                 modern,
                 id: id.token().to_owned(),
-                tool_result: opinion.tool_result,
+                tool_result: assessed.tool_result,
                 rule: rule.clone(),
                 record: record.clone(),
             };
-            return Judged {
-                ruling: Ruling::Hold(Box::new(waiting)),
+            return BodyDecision {
+                action: Action::Hold(Box::new(waiting)),
                 records: vec![record],
             };
         }
@@ -96,10 +96,10 @@ pub(super) fn ask(
     if outcome == Outcome::Hold {
         record.reason = Some(rule.reason.to_string());
     }
-    let answer = pep::refusal(id, denial, opinion.tool_result);
+    let answer = pep::refusal(id, denial, assessed.tool_result);
     let prefix = &gate.http.denial_prefix;
-    Judged {
-        ruling: Ruling::Refuse(pep::single(&answer, prefix, modern)),
+    BodyDecision {
+        action: Action::Refuse(pep::single(&answer, prefix, modern)),
         records: vec![record],
     }
 }
@@ -239,13 +239,13 @@ fn question(cx: &Context<'_>, record: &Record, ask: &Ask<'_>, held_until: i64) -
     }
 }
 
-fn grant(subject: &Subject<'_>) -> Option<Box<str>> {
-    let principal = &subject.caller.principal;
+fn grant(sender: &Sender<'_>) -> Option<Box<str>> {
+    let principal = &sender.caller.principal;
     (principal.source == "grant").then(|| principal.id.clone())
 }
 
-fn call_id(subject: &Subject<'_>, id: Id<'_>) -> CallId {
-    let session = subject.head.session.as_deref();
-    let principal = &subject.caller.principal;
+fn call_id(sender: &Sender<'_>, id: Id<'_>) -> CallId {
+    let session = sender.head.session.as_deref();
+    let principal = &sender.caller.principal;
     CallId::new(principal, session, id.token())
 }

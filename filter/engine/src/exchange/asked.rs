@@ -1,6 +1,6 @@
 //! What a call asks for, by its parameters.
 
-use super::verdict::Subject;
+use super::assessment::Sender;
 use crate::approvals::{Binding, Bound};
 use crate::json::{Kind, Value, canonical};
 use crate::mcp::{Asks, Method, is_normal};
@@ -57,10 +57,10 @@ impl<'d> Asked<'d> {
     }
 
     /// What tells this call from others.
-    pub(super) fn binding(&self, subject: &Subject<'_>) -> Binding {
+    pub(super) fn binding(&self, sender: &Sender<'_>) -> Binding {
         Binding::of_call(&Bound {
-            principal: &subject.caller.principal,
-            server: subject.caller.server.as_deref().unwrap_or_default(),
+            principal: &sender.caller.principal,
+            server: sender.caller.server.as_deref().unwrap_or_default(),
             kind: self.target.key(),
             target: &self.name.as_str().unwrap_or_default(),
             // No arguments are the same as an empty object.

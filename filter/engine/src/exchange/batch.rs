@@ -1,9 +1,9 @@
 //! All messages of a body together: everything is forwarded, or nothing.
 
 use super::ask::ask;
+use super::assessment::{Action, Assessed, Assessment, BodyDecision, Sender};
 use super::context::Context;
-use super::forward::forward;
-use super::verdict::{Judged, Opinion, Ruling, Subject, Verdict};
+use super::forward::prepare_forward;
 use crate::audit::Outcome;
 use crate::pdp::{self, Planned};
 use crate::pep::{self, Answer};
@@ -15,38 +15,38 @@ const NOT_IN_A_BATCH: &str = " A batch cannot wait for a person: make this call 
 /// All messages together: charges everything, or refuses everything.
 pub(super) fn conclude(
     cx: &mut Context<'_>,
-    (subject, session): (&Subject<'_>, Option<&str>),
-    mut opinions: Vec<Opinion<'_, '_>>,
+    (sender, session): (&Sender<'_>, Option<&str>),
+    mut assessments: Vec<Assessed<'_, '_>>,
     (is_batch, modern): (bool, bool),
-) -> Judged {
+) -> BodyDecision {
     let gate = cx.gate;
-    let principal = &subject.caller.principal;
-    if let [Opinion { verdict, .. }] = &mut opinions[..]
+    let principal = &sender.caller.principal;
+    if let [Assessed { assessment, .. }] = &mut assessments[..]
         && !is_batch
     {
-        match std::mem::replace(verdict, Verdict::Pass) {
-            Verdict::Ask(call) => {
-                let subject = (subject, session, modern);
-                return ask(cx, subject, opinions.swap_remove(0), *call);
+        match std::mem::replace(assessment, Assessment::Pass) {
+            Assessment::Ask(call) => {
+                let sender = (sender, session, modern);
+                return ask(cx, sender, assessments.swap_remove(0), *call);
             }
-            other => *verdict = other,
+            other => *assessment = other,
         }
     }
-    for opinion in &mut opinions {
-        if let Verdict::Ask(ask) = &opinion.verdict {
+    for assessed in &mut assessments {
+        if let Assessment::Ask(ask) = &assessed.assessment {
             let mut denial = Denial::by(&ask.approval.rule);
             denial.reason.push_str(NOT_IN_A_BATCH);
-            opinion.refuse(Outcome::Hold, denial);
+            assessed.refuse(Outcome::Hold, denial);
         }
     }
-    let refused = opinions
+    let refused = assessments
         .iter()
-        .any(|opinion| matches!(opinion.verdict, Verdict::Refuse(_)));
+        .any(|assessed| matches!(assessed.assessment, Assessment::Refuse(_)));
     if !refused {
-        let calls: Vec<(Vec<Planned<'_>>, bool)> = opinions
+        let calls: Vec<(Vec<Planned<'_>>, bool)> = assessments
             .iter_mut()
-            .map(|opinion| match &mut opinion.verdict {
-                Verdict::Allow {
+            .map(|assessed| match &mut assessed.assessment {
+                Assessment::Allow {
                     charges, shadow, ..
                 } => (std::mem::take(charges), shadow.is_some()),
                 _ => (Vec::new(), false),
@@ -54,20 +54,20 @@ pub(super) fn conclude(
             .collect();
         match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
             Ok(settled) => {
-                return forward(gate, (principal, session), opinions, settled, is_batch);
+                return prepare_forward(gate, (principal, session), assessments, settled, is_batch);
             }
             Err((index, denial)) => {
-                if let Some(opinion) = opinions.get_mut(index) {
-                    opinion.refuse(Outcome::Deny, denial);
+                if let Some(assessed) = assessments.get_mut(index) {
+                    assessed.refuse(Outcome::Deny, denial);
                 }
             }
         }
     }
     let mut records = Vec::new();
     let mut answers = Vec::new();
-    for opinion in opinions {
-        let innocent = !matches!(opinion.verdict, Verdict::Refuse(_));
-        if let Some(mut record) = opinion.record {
+    for assessed in assessments {
+        let innocent = !matches!(assessed.assessment, Assessment::Refuse(_));
+        if let Some(mut record) = assessed.record {
             if innocent {
                 record.reject_by(
                     Rejection::Batch.pointer(),
@@ -76,8 +76,8 @@ pub(super) fn conclude(
             }
             records.push(record);
         }
-        answers.push(match (opinion.verdict, opinion.id) {
-            (Verdict::Refuse(answer), _) => answer,
+        answers.push(match (assessed.assessment, assessed.id) {
+            (Assessment::Refuse(answer), _) => answer,
             (_, Some(id)) => Answer::Innocent(id),
             (_, None) => Answer::Silence,
         });
@@ -87,8 +87,8 @@ pub(super) fn conclude(
         [answer] if !is_batch => pep::single(answer, prefix, modern),
         answers => pep::batch(answers, prefix),
     };
-    Judged {
-        ruling: Ruling::Refuse(reply),
+    BodyDecision {
+        action: Action::Refuse(reply),
         records,
     }
 }

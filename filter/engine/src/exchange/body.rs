@@ -1,11 +1,11 @@
 //! The body of a request: every message in it is judged, and all of them together forwarded or refused.
 
+use super::assessment::{Action, BodyDecision, Sender};
 use super::batch::conclude;
-use super::call::opinion;
+use super::call::assess;
 use super::context::Context;
-use super::decision::Hearing;
+use super::decision::BodyContext;
 use super::head::RequestHead;
-use super::verdict::{Judged, Ruling, Subject};
 use super::{mrtr, record};
 use crate::approvals::{AskMode, Ticket};
 use crate::identity::Principal;
@@ -21,14 +21,14 @@ use crate::text::clip;
 const MAX_BATCH: usize = 100;
 
 /// Judges a whole body.
-pub(super) fn body(cx: &mut Context<'_>, subject: &Subject<'_>, body: &[u8]) -> Judged {
+pub(super) fn body(cx: &mut Context<'_>, sender: &Sender<'_>, body: &[u8]) -> BodyDecision {
     let signs = cx.gate.approvals.mode == AskMode::Mrtr;
     let Some((ticket, edited)) = signs.then(|| mrtr::take_off(body)).flatten() else {
-        return text(cx, subject, body, None);
+        return text(cx, sender, body, None);
     };
     // What goes upstream is the text without the gate's own state, so that is what is judged.
-    let mut judged = text(cx, subject, edited.as_bytes(), Some(ticket));
-    if let Ruling::Forward { body, .. } = &mut judged.ruling {
+    let mut judged = text(cx, sender, edited.as_bytes(), Some(ticket));
+    if let Action::Forward { body, .. } = &mut judged.action {
         *body = Some(edited.into_bytes());
     }
     judged
@@ -37,22 +37,22 @@ pub(super) fn body(cx: &mut Context<'_>, subject: &Subject<'_>, body: &[u8]) -> 
 /// Judges a body, from which `state` was taken off if the gate had put it there.
 fn text(
     cx: &mut Context<'_>,
-    subject: &Subject<'_>,
+    sender: &Sender<'_>,
     body: &[u8],
     state: Option<Option<Ticket>>,
-) -> Judged {
-    let Subject {
+) -> BodyDecision {
+    let Sender {
         head,
         caller,
         id: exchange_id,
         ..
-    } = *subject;
+    } = *sender;
     let reject = |cx: &Context<'_>, rejection: Rejection, id: Id<'_>, detail: &str| {
         let mut record = record::of(cx, Some(head), Some(caller), exchange_id);
         record.reject(rejection, detail);
         record.rpc_id = (id != Id::NULL).then(|| clip(id.token()));
-        Judged {
-            ruling: Ruling::Refuse(rejection.reply(id, detail)),
+        BodyDecision {
+            action: Action::Refuse(rejection.reply(id, detail)),
             records: vec![record],
         }
     };
@@ -110,14 +110,14 @@ fn text(
 
     let principal = &caller.principal;
     let session = known_session(cx, head, principal);
-    let mut hearing = Hearing {
-        subject,
+    let mut body_context = BodyContext {
+        sender,
         session,
         modern,
         state: state.as_ref(),
         stop: None,
     };
-    let mut opinions = Vec::with_capacity(messages.len());
+    let mut assessments = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let decision_id = if is_batch {
             format!("{exchange_id}.{index}")
@@ -125,14 +125,14 @@ fn text(
             exchange_id.to_owned()
         };
         let blank = record::of(cx, Some(head), Some(caller), &decision_id);
-        match opinion(cx, &mut hearing, blank, message) {
-            Ok(opinion) => opinions.push(opinion),
+        match assess(cx, &mut body_context, blank, message) {
+            Ok(assessed) => assessments.push(assessed),
             Err((rejection, id, detail)) => {
                 return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
             }
         }
     }
-    conclude(cx, (subject, session), opinions, (is_batch, modern))
+    conclude(cx, (sender, session), assessments, (is_batch, modern))
 }
 
 /// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.

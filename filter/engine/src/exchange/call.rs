@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::asked::Asked;
+use super::assessment::{Assessed, Assessment, Awaited, Sender};
 use super::context::Context;
-use super::decision::{Hearing, decision_of, follow};
-use super::verdict::{Awaited, Opinion, Subject, Verdict};
+use super::decision::{BodyContext, decision_of, follow};
 use crate::approvals::{self, CallId};
 use crate::audit::Record;
 use crate::gate::Gate;
@@ -19,15 +19,15 @@ use crate::text::clip;
 ///
 /// # Errors
 /// What the whole request is rejected for.
-pub(super) fn opinion<'d, 'p>(
+pub(super) fn assess<'d, 'p>(
     cx: &mut Context<'p>,
-    hearing: &mut Hearing<'_>,
+    body_context: &mut BodyContext<'_>,
     mut record: Record,
     message: &Message<'d>,
-) -> Result<Opinion<'d, 'p>, (Rejection, Id<'d>, &'static str)> {
+) -> Result<Assessed<'d, 'p>, (Rejection, Id<'d>, &'static str)> {
     let gate = cx.gate;
     let (id, call) = match *message {
-        Message::Response { .. } => return Ok(Opinion::unrecorded()),
+        Message::Response { .. } => return Ok(Assessed::unrecorded()),
         Message::Request { id, call } => (Some(id), call),
         Message::Notification(call) => (None, call),
     };
@@ -36,50 +36,56 @@ pub(super) fn opinion<'d, 'p>(
     record.rpc_id = id.map(|id| clip(id.token()));
     let method = match method_of(gate, &name, id.is_some()) {
         Ok(method) => method,
-        Err(rejection) => return Ok(Opinion::unknown_method(id, record, rejection)),
+        Err(rejection) => return Ok(Assessed::unknown_method(id, record, rejection)),
     };
-    let policy = gate.policy_of(&hearing.subject.caller.principal);
-    let passes = |id, record, any, verdict| Opinion {
+    let policy = gate.policy_of(&body_context.sender.caller.principal);
+    let passes = |id, record, any, assessment| Assessed {
         id,
         record,
         answer: housekeeping(gate, policy, &name, any),
         tool_result: false,
-        verdict,
+        assessment,
     };
     let Some(method) = method else {
         let record = id.map(|_| record);
-        return Ok(passes(id, record, true, Verdict::Pass));
+        return Ok(passes(id, record, true, Assessment::Pass));
     };
     let Some(request_id) = id else {
         if method.name == "notifications/cancelled" {
-            note_cancelled(cx, hearing.subject, &call);
+            note_cancelled(cx, body_context.sender, &call);
         }
-        return Ok(Opinion::unrecorded());
+        return Ok(Assessed::unrecorded());
     };
-    let asked = Asked::read(&call, method, hearing.modern)
+    let asked = Asked::read(&call, method, body_context.modern)
         .map_err(|detail| (Rejection::Params, request_id, detail))?;
     let Some(asked) = asked else {
         if let Asks::List(list) = method.asks {
-            return Ok(passes(id, Some(record), false, Verdict::List(list)));
+            return Ok(passes(id, Some(record), false, Assessment::List(list)));
         }
         // What a task or a subscription tells of may be the result of any target.
         let any = name.starts_with("tasks/") || name.starts_with("subscriptions/");
-        return Ok(passes(id, Some(record), any, Verdict::Pass));
+        return Ok(passes(id, Some(record), any, Assessment::Pass));
     };
     record.target = asked.name.as_str().map(|name| clip(&name));
     if let Some(arguments) = asked.arguments {
         record.set_arguments(arguments, gate.audit.args);
     }
-    let decision = decision_of(cx, hearing, &asked);
-    let mut opinion = Opinion {
+    let decision = decision_of(cx, body_context, &asked);
+    let mut assessed = Assessed {
         id,
         record: Some(record),
         answer: awaited_of(gate, policy, method, &asked),
         tool_result: asked.tool_result,
-        verdict: Verdict::Pass,
+        assessment: Assessment::Pass,
     };
-    follow(cx, hearing.subject, (&call, &asked), decision, &mut opinion);
-    Ok(opinion)
+    follow(
+        cx,
+        body_context.sender,
+        (&call, &asked),
+        decision,
+        &mut assessed,
+    );
+    Ok(assessed)
 }
 
 /// The method a message calls; `None` where it is an unknown one that the configuration lets through.
@@ -102,11 +108,11 @@ fn method_of(
 }
 
 /// A cancellation is left where the call it is about looks for it, if that is held.
-fn note_cancelled(cx: &mut Context<'_>, subject: &Subject<'_>, call: &Call<'_>) {
+fn note_cancelled(cx: &mut Context<'_>, sender: &Sender<'_>, call: &Call<'_>) {
     let id = call.param("requestId").and_then(rpc::read_id);
     if let Some(id) = id.filter(|_| cx.gate.approvals.used) {
-        let session = subject.head.session.as_deref();
-        let call = CallId::new(&subject.caller.principal, session, id.token());
+        let session = sender.head.session.as_deref();
+        let call = CallId::new(&sender.caller.principal, session, id.token());
         // A store that cannot be written cannot be read either: what is held by it is refused.
         let _refused = approvals::cancel(cx.store, &call);
     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::asked::Asked;
+use super::assessment::{Ask, Assessed, Assessment, Sender};
 use super::context::Context;
-use super::verdict::{Ask, Opinion, Subject, Verdict};
 use crate::approvals::Ticket;
 use crate::audit::Outcome;
 use crate::control;
@@ -16,8 +16,8 @@ use crate::refusal::Denial;
 use crate::rpc::Call;
 
 /// What is known of all messages of a body.
-pub(super) struct Hearing<'h> {
-    pub(super) subject: &'h Subject<'h>,
+pub(super) struct BodyContext<'h> {
+    pub(super) sender: &'h Sender<'h>,
     /// The session, where counters need it.
     pub(super) session: Option<&'h str>,
     pub(super) modern: bool,
@@ -33,12 +33,12 @@ const BAD_STATE: &str = "The `requestState` of this call was not given out for i
 /// What is decided on a call: by the stop switch, by the gate's own state in it, by the policy.
 pub(super) fn decision_of<'p>(
     cx: &mut Context<'p>,
-    hearing: &mut Hearing<'_>,
+    body_context: &mut BodyContext<'_>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
-    let stop = match &hearing.stop {
+    let stop = match &body_context.stop {
         Some(known) => known.clone(),
-        None => hearing
+        None => body_context
             .stop
             .insert(control::denial(cx.gate, cx.store))
             .clone(),
@@ -46,22 +46,22 @@ pub(super) fn decision_of<'p>(
     if let Some(denial) = stop {
         return Decision::Deny(denial);
     }
-    if !state_is_good(cx, hearing, asked) {
+    if !state_is_good(cx, body_context, asked) {
         return Decision::Deny(Denial::new("/approvals/state", BAD_STATE));
     }
     match asked.is_completion {
-        true => decide_completion(cx, hearing.subject, asked),
-        false => decide(cx, hearing.subject, hearing.session, asked),
+        true => decide_completion(cx, body_context.sender, asked),
+        false => decide(cx, body_context.sender, body_context.session, asked),
     }
 }
 
 /// Whether the state that the call carried, if the gate gave it out, was given out for this call.
-fn state_is_good(cx: &Context<'_>, hearing: &Hearing<'_>, asked: &Asked<'_>) -> bool {
-    let Some(ticket) = hearing.state else {
+fn state_is_good(cx: &Context<'_>, body_context: &BodyContext<'_>, asked: &Asked<'_>) -> bool {
+    let Some(ticket) = body_context.state else {
         return true;
     };
     let key = cx.gate.approvals.key.as_deref().unwrap_or_default();
-    let call = asked.binding(hearing.subject);
+    let call = asked.binding(body_context.sender);
     ticket
         .as_ref()
         .is_some_and(|ticket| ticket.is_good(key, call, cx.now))
@@ -70,12 +70,12 @@ fn state_is_good(cx: &Context<'_>, hearing: &Hearing<'_>, asked: &Asked<'_>) -> 
 /// Asks the policy, with the counters its rules read.
 fn decide<'p>(
     cx: &mut Context<'p>,
-    subject: &Subject<'_>,
+    sender: &Sender<'_>,
     session: Option<&str>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
     let gate = cx.gate;
-    let principal = &subject.caller.principal;
+    let principal = &sender.caller.principal;
     let Some(policy) = gate.policy_of(principal) else {
         return Decision::Deny(Denial::new(
             "/no-policy",
@@ -92,7 +92,7 @@ fn decide<'p>(
             Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
         };
     let pins = gate.pins.as_ref().filter(|_| asked.target == Target::Tool);
-    let server = subject.caller.server.as_deref();
+    let server = sender.caller.server.as_deref();
     let request = AccessRequest {
         principal,
         target: asked.target,
@@ -108,11 +108,11 @@ fn decide<'p>(
 /// A completion is for what the caller's lists may show; it runs nothing and costs nothing.
 fn decide_completion<'p>(
     cx: &mut Context<'p>,
-    subject: &Subject<'_>,
+    sender: &Sender<'_>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
     let gate = cx.gate;
-    let principal = &subject.caller.principal;
+    let principal = &sender.caller.principal;
     let list = match asked.target {
         Target::Prompt => List::Prompts,
         _ => List::Templates,
@@ -126,7 +126,7 @@ fn decide_completion<'p>(
             shadow: None,
         };
     }
-    match decide(cx, subject, None, asked) {
+    match decide(cx, sender, None, asked) {
         denied @ Decision::Deny(_) => denied,
         _ => Decision::Deny(Denial::new(
             "/default",
@@ -139,14 +139,14 @@ fn decide_completion<'p>(
 /// person's time.
 pub(super) fn follow<'p>(
     cx: &mut Context<'p>,
-    subject: &Subject<'_>,
+    sender: &Sender<'_>,
     (call, asked): (&Call<'_>, &Asked<'_>),
     decision: Decision<'p>,
-    opinion: &mut Opinion<'_, 'p>,
+    assessed: &mut Assessed<'_, 'p>,
 ) {
     match decision {
         Decision::Allow { charges, shadow } => {
-            opinion.verdict = Verdict::Allow { charges, shadow };
+            assessed.assessment = Assessment::Allow { charges, shadow };
         }
         Decision::Hold {
             charges,
@@ -156,23 +156,23 @@ pub(super) fn follow<'p>(
         } => match pdp::peek(&cx.gate.counters, cx.store, cx.now, &charges) {
             Ok(()) => {
                 let state = call.param("requestState").and_then(|state| state.as_str());
-                opinion.verdict = Verdict::Ask(Box::new(Ask {
+                assessed.assessment = Assessment::Ask(Box::new(Ask {
                     charges,
                     shadow,
                     approval,
                     approvers,
-                    call: asked.binding(subject),
+                    call: asked.binding(sender),
                     kind: asked.target,
                     arguments: asked.arguments.map_or_else(|| "{}".to_owned(), legible),
                     state: state.map(Cow::into_owned),
                 }));
             }
-            Err(denial) => opinion.refuse(Outcome::Deny, denial),
+            Err(denial) => assessed.refuse(Outcome::Deny, denial),
         },
         Decision::Uncountable { charges, denial } => {
             let earlier = pdp::peek(&cx.gate.counters, cx.store, cx.now, &charges);
-            opinion.refuse(Outcome::Deny, earlier.err().unwrap_or(denial));
+            assessed.refuse(Outcome::Deny, earlier.err().unwrap_or(denial));
         }
-        Decision::Deny(denial) => opinion.refuse(Outcome::Deny, denial),
+        Decision::Deny(denial) => assessed.refuse(Outcome::Deny, denial),
     }
 }

@@ -1,8 +1,8 @@
 //! A request that is permitted and charged goes on: what is kept of it for its reply.
 
+use super::assessment::{Action, Assessed, Assessment, Awaited, BodyDecision};
 use super::record;
 use super::reply::{Expected, ReplyPlan};
-use super::verdict::{Awaited, Judged, Opinion, Ruling, Verdict};
 use super::watch::Watch;
 use crate::audit::Outcome;
 use crate::gate::Gate;
@@ -10,31 +10,31 @@ use crate::identity::Principal;
 use crate::pdp;
 
 /// Everything is permitted and charged.
-pub(super) fn forward(
+pub(super) fn prepare_forward(
     gate: &Gate,
     (principal, session): (&Principal, Option<&str>),
-    opinions: Vec<Opinion<'_, '_>>,
+    assessments: Vec<Assessed<'_, '_>>,
     settled: pdp::Settled,
     is_batch: bool,
-) -> Judged {
+) -> BodyDecision {
     let mut records = Vec::new();
     let mut watch = Watch::default();
     let mut lists = Vec::new();
     let mut expected = Vec::new();
     let mut learns_session = false;
     let policy = gate.policy_of(principal);
-    for (opinion, (charged, observed)) in opinions.into_iter().zip(settled.calls) {
-        let shadow = match opinion.verdict {
-            Verdict::List(list) => {
+    for (assessed, (charged, observed)) in assessments.into_iter().zip(settled.calls) {
+        let shadow = match assessed.assessment {
+            Assessment::List(list) => {
                 if !lists.contains(&list) {
                     lists.push(list);
                 }
                 None
             }
-            Verdict::Allow { shadow, .. } => shadow,
+            Assessment::Allow { shadow, .. } => shadow,
             _ => None,
         };
-        if let Some(mut record) = opinion.record {
+        if let Some(mut record) = assessed.record {
             learns_session |= policy.is_some_and(|policy| policy.counts_sessions)
                 && record.method.as_deref() == Some("initialize");
             let observed = shadow.or(observed);
@@ -44,13 +44,13 @@ pub(super) fn forward(
             record.counters = charged.iter().map(record::counter).collect();
             records.push(record);
         }
-        if let Some(id) = opinion.id {
+        if let Some(id) = assessed.id {
             let record = records.len().saturating_sub(1);
             let Awaited {
                 rules,
                 is_tool,
                 is_result,
-            } = opinion.answer;
+            } = assessed.answer;
             expected.push(Expected {
                 id: id.token().to_owned(),
                 record,
@@ -62,8 +62,8 @@ pub(super) fn forward(
         }
     }
     let plan = ReplyPlan::post(gate, policy, lists, expected, is_batch);
-    Judged {
-        ruling: Ruling::Forward {
+    BodyDecision {
+        action: Action::Forward {
             permit: settled.permit,
             body: None,
             plan,

@@ -4,12 +4,12 @@
 //! the whole request is judged again from its headers and its body, which the host still has: there is one way to
 //! decide, and an approval is only found by the binding of the very call that is forwarded.
 
+use super::assessment::Sender;
 use super::body::body;
 use super::context::Context;
 use super::head::RequestHead;
 use super::told::{unavailable, waits};
-use super::verdict::Subject;
-use super::waiting::{HeldRequest, Outlook, Waiting};
+use super::waiting::{HeldRequest, Waiting, Wakeup};
 use super::{Exchange, State, Step};
 use crate::audit::Outcome;
 use crate::counters::StoreLost;
@@ -29,27 +29,27 @@ impl Exchange {
                 return self.host_failed(cx);
             }
         };
-        let outlook = match waiting.outlook(cx) {
-            Ok(outlook) => outlook,
-            Err(StoreLost) => Outlook::Refuse(Outcome::Deny, unavailable()),
+        let wakeup = match waiting.wakeup(cx) {
+            Ok(wakeup) => wakeup,
+            Err(StoreLost) => Wakeup::Refuse(Outcome::Deny, unavailable()),
         };
-        match outlook {
-            Outlook::Wait => {
+        match wakeup {
+            Wakeup::Wait => {
                 self.state = State::Held(waiting);
                 Step::Buffer
             }
-            Outlook::Again => self.judge_again(cx, &waiting, request),
-            Outlook::Cancelled => {
+            Wakeup::Again => self.judge_again(cx, &waiting, request),
+            Wakeup::Cancelled => {
                 waiting.leave(cx, true);
                 self.records = vec![waiting.end(cx, Outcome::Expire, &waiting.cancelled())];
                 Step::Reply(pep::dropped())
             }
-            Outlook::Refuse(outcome, denial) => {
+            Wakeup::Refuse(outcome, denial) => {
                 waiting.leave(cx, false);
                 self.records = vec![waiting.end(cx, outcome, &denial)];
                 Step::Reply(waiting.refusal(cx, denial))
             }
-            Outlook::TurnAway(stranger) => {
+            Wakeup::TurnAway(stranger) => {
                 waiting.leave(cx, false);
                 let mut record = waiting.record.clone();
                 record.time = cx.now.to_string();
@@ -59,7 +59,7 @@ impl Exchange {
                 let metadata = cx.gate.identity.resource_metadata.as_deref();
                 Step::Reply(pep::turned_away(stranger, metadata))
             }
-            Outlook::Later(question) => {
+            Wakeup::Later(question) => {
                 waiting.leave(cx, false);
                 let denial = waits(cx, &waiting.rule, &question);
                 self.records = vec![waiting.end(cx, Outcome::Expire, &denial)];
@@ -94,14 +94,14 @@ impl Exchange {
             return self.reject(cx, known, Rejection::Size, Id::NULL, "");
         }
         let id = self.id.clone();
-        let subject = Subject {
+        let sender = Sender {
             head: &head,
             caller: &caller,
             id: &id,
             since: Some((waiting.since, waiting.mark)),
         };
-        let judged = body(cx, &subject, &text);
-        self.conclude(judged, caller)
+        let judged = body(cx, &sender, &text);
+        self.act_on(judged, caller)
     }
 
     /// The stream of a held request is gone: nothing is forwarded, and it costs nothing. Clients of 2026-07-28 cancel a

@@ -6,6 +6,7 @@
 
 mod ask;
 mod asked;
+mod assessment;
 mod batch;
 mod body;
 mod call;
@@ -20,7 +21,6 @@ mod mrtr;
 mod record;
 mod reply;
 mod told;
-mod verdict;
 mod waiting;
 mod watch;
 
@@ -33,12 +33,12 @@ use crate::pdp::{self, Permit};
 use crate::pep::Reply;
 use crate::refusal::Rejection;
 use crate::rpc::Id;
+use assessment::{Action, BodyDecision, Sender};
 pub use context::Context;
 pub use early::{Early, OWN_DETAILS};
 use head::RequestHead;
 use reply::{Forwarded, Reading, ReplyPlan};
 pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
-use verdict::{Judged, Ruling, Subject};
 use waiting::Waiting;
 pub use waiting::{Held, HeldRequest};
 use watch::Watch;
@@ -199,21 +199,21 @@ impl Exchange {
             );
         }
         let id = self.id.clone();
-        let subject = Subject {
+        let sender = Sender {
             head: &head,
             caller: &caller,
             id: &id,
             since: None,
         };
-        let judged = body::body(cx, &subject, body);
-        self.conclude(judged, caller)
+        let judged = body::body(cx, &sender, body);
+        self.act_on(judged, caller)
     }
 
     /// What follows from a judgement.
-    fn conclude(&mut self, judged: Judged, caller: Caller) -> Step {
+    fn act_on(&mut self, judged: BodyDecision, caller: Caller) -> Step {
         self.records = judged.records;
-        match judged.ruling {
-            Ruling::Forward {
+        match judged.action {
+            Action::Forward {
                 permit,
                 body,
                 plan,
@@ -227,7 +227,7 @@ impl Exchange {
                 learns_session,
                 session,
             ),
-            Ruling::Hold(waiting) => {
+            Action::Hold(waiting) => {
                 let held = Held {
                     approval: waiting.approval.clone(),
                     until: waiting.until,
@@ -235,7 +235,7 @@ impl Exchange {
                 self.state = State::Held(waiting);
                 Step::Hold(held)
             }
-            Ruling::Refuse(reply) => {
+            Action::Refuse(reply) => {
                 self.state = State::Done;
                 Step::Reply(reply)
             }

@@ -68,7 +68,7 @@ pub(super) struct Waiting {
 }
 
 /// What becomes of a held request now.
-pub(super) enum Outlook {
+pub(super) enum Wakeup {
     /// It goes on waiting.
     Wait,
     /// It is judged again.
@@ -99,46 +99,46 @@ impl Waiting {
     }
 
     /// Looks at everything that may end the wait, what forbids the call first.
-    pub(super) fn outlook(&self, cx: &mut Context<'_>) -> Result<Outlook, StoreLost> {
+    pub(super) fn wakeup(&self, cx: &mut Context<'_>) -> Result<Wakeup, StoreLost> {
         if approvals::was_cancelled(cx.store, self.mark, &self.call)? {
-            return Ok(Outlook::Cancelled);
+            return Ok(Wakeup::Cancelled);
         }
         if cx.gate.digest != self.record.policy_digest {
-            return Ok(Outlook::Again);
+            return Ok(Wakeup::Again);
         }
         if let Some(denial) = control::denial(cx.gate, cx.store) {
-            return Ok(Outlook::Refuse(Outcome::Deny, denial));
+            return Ok(Wakeup::Refuse(Outcome::Deny, denial));
         }
         if let Some(grant) = &self.grant
             && control::is_revoked(cx.store, grant)?
         {
-            return Ok(Outlook::TurnAway(Stranger::Revoked));
+            return Ok(Wakeup::TurnAway(Stranger::Revoked));
         }
         if self.expires.is_some_and(|expires| cx.now >= expires) {
-            return Ok(Outlook::TurnAway(Stranger::Expired));
+            return Ok(Wakeup::TurnAway(Stranger::Expired));
         }
         // Used by another call like this one, whose next one has its place already: this one has to ask for itself.
         let Some(question) = approvals::look(cx.store, cx.now, &self.approval)? else {
-            return Ok(Outlook::Again);
+            return Ok(Wakeup::Again);
         };
         Ok(match question.state {
-            Answered::Approved | Answered::Used => Outlook::Again,
+            Answered::Approved | Answered::Used => Wakeup::Again,
             Answered::Rejected => {
                 approvals::close(cx.store, &self.approval)?;
-                Outlook::Refuse(Outcome::Deny, rejected(cx, &self.rule, &question))
+                Wakeup::Refuse(Outcome::Deny, rejected(cx, &self.rule, &question))
             }
             Answered::Expired => {
                 let denial = self.ended(cx, &question, "Nobody answered in time");
-                Outlook::Refuse(Outcome::Expire, denial)
+                Wakeup::Refuse(Outcome::Expire, denial)
             }
             Answered::Withdrawn => {
                 let denial = self.ended(cx, &question, "The call was cancelled");
-                Outlook::Refuse(Outcome::Expire, denial)
+                Wakeup::Refuse(Outcome::Expire, denial)
             }
             Answered::Pending if cx.now.seconds() >= self.until => {
-                Outlook::Later(Box::new(question))
+                Wakeup::Later(Box::new(question))
             }
-            Answered::Pending => Outlook::Wait,
+            Answered::Pending => Wakeup::Wait,
         })
     }
 

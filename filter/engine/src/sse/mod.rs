@@ -4,4 +4,4 @@ mod event;
 mod rewriter;
 
 pub use event::Event;
-pub use rewriter::{Rewriter, Ruling};
+pub use rewriter::{Edit, Rewriter};

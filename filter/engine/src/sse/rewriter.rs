@@ -7,7 +7,7 @@ use super::event::Event;
 
 /// What to do with an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ruling {
+pub enum Edit {
     /// Pass it byte for byte.
     Pass,
     /// Pass it with another payload.
@@ -58,7 +58,7 @@ impl Rewriter {
     pub fn push(
         &mut self,
         chunk: &[u8],
-        judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling,
+        judge: &mut dyn FnMut(Option<Event<'_>>) -> Edit,
     ) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
         let mut rest = chunk;
@@ -99,7 +99,7 @@ impl Rewriter {
     }
 
     /// The stream is over: judges what has no final blank line, which lenient clients read all the same.
-    pub fn finish(&mut self, judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling) -> Vec<u8> {
+    pub fn finish(&mut self, judge: &mut dyn FnMut(Option<Event<'_>>) -> Edit) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.ended && (!self.pending.is_empty() || self.oversized) {
             self.dispatch(judge, &mut out);
@@ -125,7 +125,7 @@ impl Rewriter {
         }
     }
 
-    fn dispatch(&mut self, judge: &mut dyn FnMut(Option<Event<'_>>) -> Ruling, out: &mut Vec<u8>) {
+    fn dispatch(&mut self, judge: &mut dyn FnMut(Option<Event<'_>>) -> Edit, out: &mut Vec<u8>) {
         let oversized = std::mem::take(&mut self.oversized);
         let event = if oversized {
             None
@@ -134,21 +134,21 @@ impl Rewriter {
         };
         self.swallow_lf = false;
         match (judge(event), event) {
-            (Ruling::Pass, Some(_)) => out.extend_from_slice(&self.pending),
-            (Ruling::Replace(payload), Some(event)) => {
+            (Edit::Pass, Some(_)) => out.extend_from_slice(&self.pending),
+            (Edit::Replace(payload), Some(event)) => {
                 out.extend_from_slice(event.with_data(&payload).as_bytes())
             }
-            (Ruling::Rewrite(text), Some(_)) => out.extend_from_slice(text.as_bytes()),
-            (Ruling::Withhold(payload), _)
-            | (Ruling::Replace(payload) | Ruling::Rewrite(payload), None) => {
+            (Edit::Rewrite(text), Some(_)) => out.extend_from_slice(text.as_bytes()),
+            (Edit::Withhold(payload), _)
+            | (Edit::Replace(payload) | Edit::Rewrite(payload), None) => {
                 self.swallow_lf = true;
                 out.extend_from_slice(format!("data: {payload}\n\n").as_bytes());
             }
-            (Ruling::End(payload), _) => {
+            (Edit::End(payload), _) => {
                 self.ended = true;
                 out.extend_from_slice(format!("event: error\ndata: {payload}\n\n").as_bytes());
             }
-            (Ruling::Pass, None) | (Ruling::Drop, _) => self.swallow_lf = true,
+            (Edit::Pass, None) | (Edit::Drop, _) => self.swallow_lf = true,
         }
         self.pending.clear();
         self.line_len = 0;
@@ -160,12 +160,12 @@ mod tests {
     use super::*;
 
     /// Passes everything but payloads with `bad` (dropped) and `new` (replaced).
-    fn ruling(event: Option<Event<'_>>) -> Ruling {
+    fn edit(event: Option<Event<'_>>) -> Edit {
         match event.map(|event| event.data().into_owned()) {
-            None => Ruling::Withhold("withheld".to_owned()),
-            Some(data) if data.contains("bad") => Ruling::Drop,
-            Some(data) if data.contains("new") => Ruling::Replace("replaced".to_owned()),
-            Some(_) => Ruling::Pass,
+            None => Edit::Withhold("withheld".to_owned()),
+            Some(data) if data.contains("bad") => Edit::Drop,
+            Some(data) if data.contains("new") => Edit::Replace("replaced".to_owned()),
+            Some(_) => Edit::Pass,
         }
     }
 
@@ -173,9 +173,9 @@ mod tests {
         let mut rewriter = Rewriter::new(limit);
         let mut out = Vec::new();
         for chunk in chunks {
-            out.extend(rewriter.push(chunk, &mut ruling));
+            out.extend(rewriter.push(chunk, &mut edit));
         }
-        out.extend(rewriter.finish(&mut ruling));
+        out.extend(rewriter.finish(&mut edit));
         String::from_utf8_lossy(&out).into_owned()
     }
 
@@ -242,7 +242,7 @@ mod tests {
         let mut rewriter = Rewriter::new(64);
         for chunk in ["data: a\n\n", ": ping\n", "\n", "data: b\r\n\r", "\n"] {
             assert_eq!(
-                rewriter.push(chunk.as_bytes(), &mut ruling),
+                rewriter.push(chunk.as_bytes(), &mut edit),
                 chunk.as_bytes(),
                 "{chunk:?}"
             );

@@ -15,7 +15,7 @@ use crate::redact::detect::Budget;
 use crate::redact::{self, Findings, Room, Shape, Shaped, Tally};
 use crate::refusal::Denial;
 use crate::rpc;
-use crate::sse::Ruling;
+use crate::sse::Edit;
 use crate::text::hex;
 
 /// What is done with one message.
@@ -35,7 +35,7 @@ impl Forwarded {
         records: &mut Vec<Record>,
         document: &Document<'_>,
         room: &mut Room,
-    ) -> Result<Ruling, Withheld> {
+    ) -> Result<Edit, Withheld> {
         let (is_array, messages) = rpc::messages(document);
         let budget = Budget::for_input(0, 0);
         let mut edits = Edits::default();
@@ -61,16 +61,16 @@ impl Forwarded {
                     None => {
                         self.touch(cx, id, records);
                         note_withheld(records, None, &denial);
-                        return Ok(Ruling::Drop);
+                        return Ok(Edit::Drop);
                     }
                 },
             }
         }
         if edits.is_empty() {
-            return Ok(Ruling::Pass);
+            return Ok(Edit::Pass);
         }
         let text = edits.apply(document.text()).ok_or_else(unreadable)?;
-        Ok(Ruling::Replace(text))
+        Ok(Edit::Replace(text))
     }
 
     fn inspect_message(

@@ -18,7 +18,7 @@ use crate::redact::detect::Budget;
 use crate::redact::{Room, Uninspected, has_room};
 use crate::refusal::Denial;
 use crate::rpc::Id;
-use crate::sse::{Event, Ruling};
+use crate::sse::{Edit, Event};
 
 /// Most messages in one array: each is compared with every request it may answer.
 const MAX_MESSAGES: usize = 1000;
@@ -47,7 +47,7 @@ impl Forwarded {
         body: &[u8],
         is_json: bool,
         success: bool,
-    ) -> Ruling {
+    ) -> Edit {
         let mut room = Room::of(body.len());
         let judged = self.judge_json(cx, id, records, body, &mut room);
         let judged = judged.or_else(|why| match why {
@@ -65,12 +65,12 @@ impl Forwarded {
         });
         match judged {
             // Somebody waits for an answer.
-            Ok(Ruling::Drop) => {
-                Ruling::Withhold(withhold(records, &self.plan, &unreadable().0, cx.gate))
+            Ok(Edit::Drop) => {
+                Edit::Withhold(withhold(records, &self.plan, &unreadable().0, cx.gate))
             }
-            Ok(ruling) => ruling,
+            Ok(edit) => edit,
             Err(Withheld(denial)) => {
-                Ruling::Withhold(withhold(records, &self.plan, &denial, cx.gate))
+                Edit::Withhold(withhold(records, &self.plan, &denial, cx.gate))
             }
         }
     }
@@ -82,12 +82,12 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         event: Option<Event<'_>>,
-    ) -> Ruling {
+    ) -> Edit {
         let Some(event) = event else {
             return if self.plan.filtered || self.plan.inspected {
                 self.withheld(cx, records, &unreadable().0, 0)
             } else {
-                Ruling::Pass
+                Edit::Pass
             };
         };
         let data = event.data();
@@ -96,12 +96,12 @@ impl Forwarded {
             let denial = sse_transport();
             records.push(refused_transport(cx, self.principal.clone(), id));
             let prefix = &cx.gate.http.denial_prefix;
-            return Ruling::End(pep::withheld(Id::NULL, false, &denial, prefix));
+            return Edit::End(pep::withheld(Id::NULL, false, &denial, prefix));
         }
         let reads = self.plan.filtered || self.plan.inspected;
         if !reads {
             self.give_back(cx, records, data.as_bytes());
-            return Ruling::Pass;
+            return Edit::Pass;
         }
         let mut room = Room::of(held);
         // A payload is written with a space before it.
@@ -109,37 +109,37 @@ impl Forwarded {
         let judged = if event.is_ambiguous() {
             self.give_back(cx, records, data.as_bytes());
             if self.may_be_text(event.bytes()) && !self.plan.inspected {
-                Ok(Ruling::Pass)
+                Ok(Edit::Pass)
             } else {
                 Err(unreadable())
             }
         } else if data.is_empty() {
-            Ok(Ruling::Pass)
+            Ok(Edit::Pass)
         } else {
             match self.judge_part(cx, id, records, data.as_bytes(), &mut room) {
                 // JSON has no line ends inside strings: those between tokens may be spaces.
-                Ok((Ruling::Replace(text), true)) => {
-                    Ok(Ruling::Replace(text.replace(['\r', '\n'], " ")))
+                Ok((Edit::Replace(text), true)) => {
+                    Ok(Edit::Replace(text.replace(['\r', '\n'], " ")))
                 }
-                judged => judged.map(|(ruling, _)| ruling),
+                judged => judged.map(|(edit, _)| edit),
             }
         };
-        let ruling = match judged {
-            Ok(ruling) => ruling,
+        let edit = match judged {
+            Ok(edit) => edit,
             Err(Withheld(denial)) => return self.withheld(cx, records, &denial, held),
         };
         if !self.plan.inspected {
-            return ruling;
+            return edit;
         }
-        let payload = match &ruling {
-            Ruling::Pass => None,
-            Ruling::Replace(payload) => Some(payload.as_str()),
-            _ => return ruling,
+        let payload = match &edit {
+            Edit::Pass => None,
+            Edit::Replace(payload) => Some(payload.as_str()),
+            _ => return edit,
         };
         match self.edit_lines(cx, id, records, &event, payload, &mut room) {
-            Ok(Some(text)) if has_room(held, text.len()) => Ruling::Rewrite(text),
+            Ok(Some(text)) if has_room(held, text.len()) => Edit::Rewrite(text),
             Ok(Some(_)) => self.withheld(cx, records, &no_room(false), held),
-            Ok(None) => Ruling::Pass,
+            Ok(None) => Edit::Pass,
             Err(Withheld(denial)) => self.withheld(cx, records, &denial, held),
         }
     }
@@ -151,17 +151,17 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         value: Option<&[u8]>,
-    ) -> Ruling {
+    ) -> Edit {
         let held = value.map_or(0, <[u8]>::len);
         let judged = match value {
             None => Err(unreadable()),
             Some(value) => self
                 .judge_part(cx, id, records, value, &mut Room::of(held))
-                .and_then(|(ruling, _)| match &ruling {
-                    Ruling::Replace(text) if !has_room(held, text.len()) => {
+                .and_then(|(edit, _)| match &edit {
+                    Edit::Replace(text) if !has_room(held, text.len()) => {
                         Err(Withheld(no_room(false)))
                     }
-                    _ => Ok(ruling),
+                    _ => Ok(edit),
                 }),
         };
         judged.unwrap_or_else(|Withheld(denial)| self.withheld(cx, records, &denial, held))
@@ -175,9 +175,9 @@ impl Forwarded {
         records: &mut Vec<Record>,
         text: &[u8],
         room: &mut Room,
-    ) -> Result<(Ruling, bool), Withheld> {
+    ) -> Result<(Edit, bool), Withheld> {
         match self.judge_json(cx, id, records, text, room) {
-            Ok(ruling) => Ok((ruling, true)),
+            Ok(edit) => Ok((edit, true)),
             Err(Unjudged::Withheld(denial)) => Err(Withheld(denial)),
             Err(Unjudged::NotJson)
                 if self.may_be_text(text) && !(self.plan.inspected && begins_json(text)) =>
@@ -196,7 +196,7 @@ impl Forwarded {
         records: &mut Vec<Record>,
         text: &[u8],
         room: &mut Room,
-    ) -> Result<Ruling, Unjudged> {
+    ) -> Result<Edit, Unjudged> {
         let document = Document::parse(text, &Limits::REPLY).map_err(|_| Unjudged::NotJson)?;
         if document.root().items().nth(MAX_MESSAGES).is_some() {
             return Err(unreadable().into());
@@ -214,7 +214,7 @@ impl Forwarded {
             Err(_) => return Err(unreadable().into()),
         };
         if !self.plan.inspected {
-            return Ok(filtered.map_or(Ruling::Pass, Ruling::Replace));
+            return Ok(filtered.map_or(Edit::Pass, Edit::Replace));
         }
         let Some(filtered) = filtered else {
             return Ok(self.inspect(cx, id, records, &document, room)?);
@@ -223,8 +223,8 @@ impl Forwarded {
             Document::parse(filtered.as_bytes(), &Limits::REPLY).map_err(|_| unreadable())?;
         room.replace(text.len(), filtered.len());
         match self.inspect(cx, id, records, &document, room)? {
-            Ruling::Pass => Ok(Ruling::Replace(filtered)),
-            ruling => Ok(ruling),
+            Edit::Pass => Ok(Edit::Replace(filtered)),
+            edit => Ok(edit),
         }
     }
 
@@ -236,9 +236,9 @@ impl Forwarded {
         records: &mut Vec<Record>,
         text: &[u8],
         room: &mut Room,
-    ) -> Result<Ruling, Withheld> {
+    ) -> Result<Edit, Withheld> {
         if !self.plan.inspected {
-            return Ok(Ruling::Pass);
+            return Ok(Edit::Pass);
         }
         let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
         let rules = &self.plan.ambient().enforced;
@@ -248,7 +248,7 @@ impl Forwarded {
             return Err(Withheld(Denial::by(rule)));
         }
         let redacted = self.redact_text(cx, id, records, text, &budget, room)?;
-        Ok(redacted.map_or(Ruling::Pass, Ruling::Replace))
+        Ok(redacted.map_or(Edit::Pass, Edit::Replace))
     }
 
     /// The event with another payload and with its other texts redacted; `None` if nothing of it changes.
@@ -293,7 +293,7 @@ impl Forwarded {
         records: &mut [Record],
         denial: &Denial,
         held: usize,
-    ) -> Ruling {
+    ) -> Edit {
         // What makes an event of a payload.
         const FRAME: usize = "data: \n\n".len();
         let mut body = withhold(records, &self.plan, denial, cx.gate);
@@ -302,9 +302,9 @@ impl Forwarded {
         }
         // On a GET nothing is owed that it could be the answer to.
         if self.plan.expected.is_empty() {
-            Ruling::Drop
+            Edit::Drop
         } else {
-            Ruling::Withhold(body)
+            Edit::Withhold(body)
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::pep;
 pub use crate::redact::{SURE_ROOM, has_room};
 use crate::refusal::Denial;
 use crate::rpc::Id;
-use crate::sse::{Event, Rewriter, Ruling};
+use crate::sse::{Edit, Event, Rewriter};
 pub(super) use forwarded::{Forwarded, Reading};
 pub(super) use plan::{Expected, ReplyPlan};
 use transport::{refused_transport, sse_transport};
@@ -201,13 +201,13 @@ impl Exchange {
         }
         let edit: ReplyEdit =
             match forwarded.judge_body(cx, &self.id, &mut self.records, body, is_json, success) {
-                Ruling::Pass => return None,
-                Ruling::Replace(text) | Ruling::Rewrite(text) => ReplyEdit {
+                Edit::Pass => return None,
+                Edit::Replace(text) | Edit::Rewrite(text) => ReplyEdit {
                     body: text.into_bytes(),
                     status: None,
                 },
-                Ruling::Withhold(text) | Ruling::End(text) => text.into(),
-                Ruling::Drop => String::new().into(),
+                Edit::Withhold(text) | Edit::End(text) => text.into(),
+                Edit::Drop => String::new().into(),
             };
         Some(self.fitted(cx, body.len(), edit))
     }
@@ -238,7 +238,7 @@ impl Exchange {
         let mut is_endpoint = None;
         Rewriter::new(ENOUGH).push(start, &mut |event| {
             is_endpoint.get_or_insert(event.is_some_and(|event| event.name() == "endpoint"));
-            Ruling::Drop
+            Edit::Drop
         });
         match is_endpoint {
             None if !end && start.len() < ENOUGH => Start::Wait,

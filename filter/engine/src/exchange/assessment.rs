@@ -1,4 +1,4 @@
-//! What is judged of a request, and what came of it: first of each message, then of all of them.
+//! The words of a decision in their order: the sender, each message assessed, and what is done with the body of all of them.
 
 use std::sync::Arc;
 
@@ -17,14 +17,15 @@ use crate::refusal::{Denial, Rejection};
 use crate::rpc::Id;
 use crate::time::Timestamp;
 
-/// What became of a request.
-pub(super) struct Judged {
-    pub(super) ruling: Ruling,
+/// What was decided of a whole body.
+pub(super) struct BodyDecision {
+    pub(super) action: Action,
     /// One record per message that was decided on.
     pub(super) records: Vec<Record>,
 }
 
-pub(super) enum Ruling {
+/// What is done with a body.
+pub(super) enum Action {
     Forward {
         permit: Permit,
         /// What goes upstream in place of the body that came; absent where that is forwarded as it is.
@@ -42,7 +43,7 @@ pub(super) enum Ruling {
 
 /// What is judged besides the body.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct Sender<'a> {
     pub(super) head: &'a RequestHead,
     pub(super) caller: &'a Caller,
     /// Names the exchange in records.
@@ -52,7 +53,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// One message after it was judged on its own.
-pub(super) struct Opinion<'d, 'p> {
+pub(super) struct Assessed<'d, 'p> {
     /// What is owed an answer; absent for notifications and for answers to servers.
     pub(super) id: Option<Id<'d>>,
     /// Absent for messages that leave no record: notifications that pass, answers to servers.
@@ -61,18 +62,18 @@ pub(super) struct Opinion<'d, 'p> {
     pub(super) answer: Awaited,
     /// A refusal is a tool result; an error otherwise.
     pub(super) tool_result: bool,
-    pub(super) verdict: Verdict<'d, 'p>,
+    pub(super) assessment: Assessment<'d, 'p>,
 }
 
-impl<'d> Opinion<'d, '_> {
+impl<'d> Assessed<'d, '_> {
     /// Of a message that passes and leaves no record.
     pub(super) fn unrecorded() -> Self {
-        Opinion {
+        Assessed {
             id: None,
             record: None,
             answer: Awaited::default(),
             tool_result: false,
-            verdict: Verdict::Pass,
+            assessment: Assessment::Pass,
         }
     }
 
@@ -83,11 +84,11 @@ impl<'d> Opinion<'d, '_> {
         rejection: Rejection,
     ) -> Self {
         record.reject(rejection, "");
-        Opinion {
+        Assessed {
             id,
             record: Some(record),
-            verdict: Verdict::Refuse(id.map_or(Answer::Silence, Answer::UnknownMethod)),
-            ..Opinion::unrecorded()
+            assessment: Assessment::Refuse(id.map_or(Answer::Silence, Answer::UnknownMethod)),
+            ..Assessed::unrecorded()
         }
     }
 
@@ -97,7 +98,7 @@ impl<'d> Opinion<'d, '_> {
             record.refuse(outcome, &denial);
         }
         let refusal = |id| pep::refusal(id, denial, self.tool_result);
-        self.verdict = Verdict::Refuse(self.id.map_or(Answer::Silence, refusal));
+        self.assessment = Assessment::Refuse(self.id.map_or(Answer::Silence, refusal));
     }
 }
 
@@ -109,7 +110,8 @@ pub(super) struct Awaited {
     pub(super) is_result: bool,
 }
 
-pub(super) enum Verdict<'d, 'p> {
+/// What a policy says of one message.
+pub(super) enum Assessment<'d, 'p> {
     /// Nothing a policy speaks of.
     Pass,
     /// As `Pass`; the reply is a list.
