@@ -2,13 +2,13 @@
 
 use super::charge::charge;
 use super::decision::{Decision, Planned};
+use super::order::{Check, Finding, asked, blocked, order, required};
 use super::request::{AccessRequest, Target};
 use crate::identity::Principal;
 use crate::json::{Value, is_unprintable};
 use crate::mcp::List;
 use crate::policy::{
-    Approval, Block, Budget, Catalog, Condition, Entry, Facts, Policy, Posture, Quantifier,
-    Requirement, Rule, Truth,
+    Approval, Budget, Condition, Entry, Facts, Policy, Quantifier, Requirement, Rule, Truth,
 };
 use crate::refusal::Denial;
 
@@ -22,36 +22,11 @@ pub fn entries<'p>(
     catalog.entry(name).into_iter().chain(&catalog.wildcard)
 }
 
-/// Decides one call. `shadow` is the gate's own mode: nothing here refuses then.
+/// Decides one call: the first check that refuses it. `shadow` is the gate's own mode: nothing here refuses then.
 pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool) -> Decision<'p> {
-    let mut observed = None;
-    let mut refuse = |denial: Denial, shadow: bool| {
-        if shadow {
-            observed.get_or_insert(denial);
-            None
-        } else {
-            Some(denial)
-        }
-    };
     let catalog = request.target.catalog(policy);
     let name = request.name.as_str().unwrap_or_default();
-    if let Some(denial) = outright(catalog, request.target, &name)
-        && let Some(denial) = refuse(denial, shadow)
-    {
-        return Decision::Deny(denial);
-    }
-    let own = catalog.entry(&name);
-    let own_shadow = shadow || own.is_some_and(|entry| entry.shadow);
-    // The target's own rules first, then those of `"*"`.
-    let groups = [
-        own.map(|entry| (entry, own_shadow)),
-        catalog
-            .wildcard
-            .as_ref()
-            .map(|entry| (entry, own_shadow || entry.shadow)),
-    ];
-    let groups = || groups.into_iter().flatten();
-    let budget = budget(request, groups().map(|(entry, _)| entry));
+    let budget = budget(request, entries(policy, request.target, &name));
     let facts = Facts {
         args: request.arguments,
         identity: request
@@ -64,73 +39,72 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         counters: request.counters,
         budget: &budget,
     };
-    let steps: [&dyn Fn(&'p Entry) -> Option<&'p Rule>; 3] = [
-        &|entry| entry.deny.as_ref(),
-        &|entry| failing_require(entry, &facts),
-        &|entry| matching_deny_if(entry, &facts),
-    ];
-    for (index, step) in steps.into_iter().enumerate() {
-        // What the policy says of the tool itself goes first, what it says of arguments only of those that fit the tool.
-        if let (1, Some(pinned)) = (index, &request.pinned) {
-            let drifted = pinned.drifted();
-            let misfit = || pinned.misfit(request.arguments, &budget);
-            let denial = drifted
-                .and_then(|denial| refuse(denial, own_shadow || pinned.is_observed()))
-                .or_else(|| misfit().and_then(|denial| refuse(denial, own_shadow)));
-            if let Some(denial) = denial {
-                return Decision::Deny(denial);
-            }
-        }
-        for (entry, shadow) in groups() {
-            let denial = step(entry)
-                .map(Denial::by)
-                .and_then(|denial| refuse(denial, shadow));
-            if let Some(denial) = denial {
-                return Decision::Deny(denial);
-            }
-        }
-    }
+    let mut observed = None;
     let mut charges = Vec::new();
-    for (entry, shadow) in groups() {
-        for limit in &entry.limits {
-            match charge(policy, limit, &facts, request) {
-                Ok(charge) => charges.push(Planned {
-                    limit,
-                    charge,
-                    shadow,
-                }),
-                Err(denial) => {
-                    if let Some(denial) = refuse(denial, shadow) {
-                        return Decision::Uncountable { charges, denial };
-                    }
+    for (check, shadow) in order(catalog, &name, request.pinned, shadow) {
+        let denial = match check {
+            Check::Limit(limit) => match charge(policy, limit, &facts, request) {
+                Ok(charge) => {
+                    charges.push(Planned {
+                        limit,
+                        charge,
+                        shadow,
+                    });
+                    continue;
                 }
-            }
+                Err(denial) => denial,
+            },
+            Check::Approval(approval) => match asks(approval, &facts) {
+                true => Denial::by(&approval.rule),
+                false => continue,
+            },
+            _ => match refusal(check, request, &name, &facts) {
+                Some(denial) => denial,
+                None => continue,
+            },
+        };
+        if shadow {
+            observed.get_or_insert(denial);
+            continue;
         }
-    }
-    for (entry, shadow) in groups() {
-        let asking = entry
-            .approvals
-            .iter()
-            .find(|approval| asks(approval, &facts));
-        if let Some(approval) = asking
-            && refuse(Denial::by(&approval.rule), shadow).is_some()
-        {
-            let named = [
-                &approval.approvers,
-                own.map_or(&approval.approvers, |own| &own.approvers),
-            ];
-            let approvers = named.into_iter().find(|groups| !groups.is_empty());
-            return Decision::Hold {
+        return match check {
+            Check::Limit(_) => Decision::Uncountable { charges, denial },
+            Check::Approval(approval) => Decision::Hold {
                 charges,
                 approval,
-                approvers: approvers.map_or(&[], Vec::as_slice),
+                approvers: approvers(approval, catalog.entry(&name)),
                 shadow: observed,
-            };
-        }
+            },
+            _ => Decision::Deny(denial),
+        };
     }
     Decision::Allow {
         charges,
         shadow: observed,
+    }
+}
+
+/// Why a check that neither charges nor asks refuses a call, if it does.
+fn refusal(
+    check: Check<'_, '_>,
+    request: &AccessRequest<'_>,
+    name: &str,
+    facts: &Facts<'_>,
+) -> Option<Denial> {
+    let evaluate = |condition: &Condition, quantifier| Some(condition.evaluate(facts, quantifier));
+    match check {
+        Check::Drift(pinned) => pinned.drifted(),
+        Check::Schema(pinned) => pinned.misfit(request.arguments, facts.budget),
+        _ => by_name(check, request.target, name)
+            .or_else(|| refusing_rule(check, evaluate).map(Denial::by)),
+    }
+}
+
+/// Groups of which one may decide: those of the approval before those of the target.
+fn approvers<'p>(approval: &'p Approval, own: Option<&'p Entry>) -> &'p [Box<str>] {
+    match (&approval.approvers[..], own) {
+        ([], Some(own)) => &own.approvers,
+        (named, _) => named,
     }
 }
 
@@ -164,9 +138,6 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     } else {
         &text
     };
-    if outright(catalog, target, name).is_some() {
-        return false;
-    }
     let own = catalog.entry(name);
     let applying = own.into_iter().chain(&catalog.wildcard);
     let patterns = applying.map(Entry::patterns).sum();
@@ -179,15 +150,16 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
         counters: None,
         budget: &budget,
     };
-    if own.is_some_and(|entry| entry.shadow) {
-        return true;
-    }
-    let enforced = own
-        .into_iter()
-        .chain(catalog.wildcard.as_ref().filter(|entry| !entry.shadow));
-    !enforced
-        .into_iter()
-        .any(|entry| certainly_denied(entry, &facts))
+    // What is compared with a claim that is not there fails whatever the call brings.
+    let certain = |condition: &Condition, quantifier| {
+        let known = !condition.needs_call()
+            || quantifier == Quantifier::Every && condition.lacks_claim(&facts);
+        known.then(|| condition.evaluate(&facts, quantifier))
+    };
+    !order(catalog, name, None, false).any(|(check, shadow)| {
+        !shadow
+            && (by_name(check, target, name).is_some() || refusing_rule(check, certain).is_some())
+    })
 }
 
 /// Whether the rules on a tool are only observed.
@@ -196,16 +168,14 @@ pub fn is_in_shadow(policy: &Policy, tool: &str) -> bool {
 }
 
 /// Refusals that look at the name alone.
-fn outright(catalog: &Catalog, target: Target, name: &str) -> Option<Denial> {
-    let said = |what: &str, rule: &str| {
-        let reason = format!("{} \"{}\" {what} by policy", target.word(), shown(name));
-        Denial::new(&format!("{}{rule}", target.base()), reason)
+pub(super) fn by_name(check: Check<'_, '_>, target: Target, name: &str) -> Option<Denial> {
+    let (what, rule) = match check {
+        Check::Hide(true) => ("is hidden", "/hide"),
+        Check::Default(true) => ("is not permitted", "/default"),
+        _ => return None,
     };
-    if catalog.hides(name) {
-        return Some(said("is hidden", "/hide"));
-    }
-    let unlisted = catalog.default == Posture::Deny && catalog.entry(name).is_none();
-    unlisted.then(|| said("is not permitted", "/default"))
+    let reason = format!("{} \"{}\" {what} by policy", target.word(), shown(name));
+    Some(Denial::new(&format!("{}{rule}", target.base()), reason))
 }
 
 /// A name as it is quoted to an agent: bounded, and no control or invisible characters.
@@ -223,74 +193,34 @@ fn shown(name: &str) -> String {
         .collect()
 }
 
-/// Whether a person has to be asked: what cannot be evaluated asks.
+/// The rule that refuses a call by its conditions alone, as far as they are known.
+fn refusing_rule<'p>(
+    check: Check<'p, '_>,
+    evaluate: impl Fn(&Condition, Quantifier) -> Option<Truth>,
+) -> Option<&'p Rule> {
+    let (block, finding) = match check {
+        Check::Deny(rule) | Check::Require(Requirement::Never(rule)) => return Some(rule),
+        Check::Require(Requirement::Block(block)) => {
+            let truths = block.each(|condition| evaluate(condition, Quantifier::Every));
+            (block, required(truths))
+        }
+        Check::DenyIf(block) => {
+            let truths = block.each(|condition| evaluate(condition, Quantifier::Some));
+            (block, blocked(truths))
+        }
+        _ => return None,
+    };
+    match finding {
+        Finding::Refuses(index) => block.conditions.get(index).map(|(_, rule)| rule),
+        Finding::Passes | Finding::Unknown => None,
+    }
+}
+
+/// Whether a person has to be asked.
 fn asks(approval: &Approval, facts: &Facts<'_>) -> bool {
-    approval
+    let truths = approval
         .when
         .iter()
-        .all(|condition| condition.evaluate(facts, Quantifier::Some) != Truth::False)
-}
-
-fn failing_require<'p>(entry: &'p Entry, facts: &Facts<'_>) -> Option<&'p Rule> {
-    entry
-        .require
-        .iter()
-        .find_map(|requirement| match requirement {
-            Requirement::Never(rule) => Some(rule),
-            Requirement::Block(block) => failing_condition(block, facts, |_| true),
-        })
-}
-
-/// The rule of the first condition, among those chosen, that is not true.
-fn failing_condition<'p>(
-    block: &'p Block,
-    facts: &Facts<'_>,
-    chosen: impl Fn(&Condition) -> bool,
-) -> Option<&'p Rule> {
-    let fails = |condition: &Condition| condition.evaluate(facts, Quantifier::Every) != Truth::True;
-    block
-        .conditions
-        .iter()
-        .find(|(condition, _)| chosen(condition) && fails(condition))
-        .map(|(_, rule)| rule)
-}
-
-fn matching_deny_if<'p>(entry: &'p Entry, facts: &Facts<'_>) -> Option<&'p Rule> {
-    let mut matching = entry
-        .deny_if
-        .iter()
-        .filter(|block| block_denies(block, facts));
-    matching
-        .next()
-        .and_then(|block| block.conditions.first())
-        .map(|(_, rule)| rule)
-}
-
-/// A block denies unless one of its conditions is false or missing: what cannot be evaluated never allows.
-fn block_denies(block: &Block, facts: &Facts<'_>) -> bool {
-    let stands = |truth: Truth| matches!(truth, Truth::True | Truth::WrongType);
-    block
-        .conditions
-        .iter()
-        .all(|(condition, _)| stands(condition.evaluate(facts, Quantifier::Some)))
-}
-
-fn certainly_denied(entry: &Entry, facts: &Facts<'_>) -> bool {
-    let known = |condition: &Condition| !condition.needs_call();
-    let fails = |requirement: &Requirement| match requirement {
-        Requirement::Never(_) => true,
-        Requirement::Block(block) => {
-            // A claim that is compared with and is not there fails whatever the call brings.
-            let certain = |condition: &Condition| known(condition) || condition.lacks_claim(facts);
-            failing_condition(block, facts, certain).is_some()
-        }
-    };
-    let denies = |block: &Block| {
-        block
-            .conditions
-            .iter()
-            .all(|(condition, _)| known(condition))
-            && block_denies(block, facts)
-    };
-    entry.deny.is_some() || entry.require.iter().any(fails) || entry.deny_if.iter().any(denies)
+        .map(|condition| Some(condition.evaluate(facts, Quantifier::Some)));
+    asked(truths) != Finding::Passes
 }

@@ -7,6 +7,7 @@
 mod charge;
 mod decide;
 mod decision;
+mod order;
 mod request;
 mod session;
 mod settle;

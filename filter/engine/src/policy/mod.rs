@@ -240,6 +240,16 @@ pub struct Block {
 }
 
 impl Block {
+    /// Looks at its conditions, one after another.
+    pub(crate) fn each<'b, T>(
+        &'b self,
+        look: impl Fn(&'b Condition) -> T + 'b,
+    ) -> impl Iterator<Item = T> + 'b {
+        self.conditions
+            .iter()
+            .map(move |(condition, _)| look(condition))
+    }
+
     fn ignores_arguments(&self) -> bool {
         self.conditions
             .iter()

@@ -7,14 +7,15 @@ use super::step::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, Tr
 use crate::counters::{Counters, Store};
 use crate::json::{Document, Limits};
 use crate::pdp::charge::{charge, read_counters};
-use crate::pdp::decide::{budget, decide, entries};
-use crate::pdp::decision::{Decision, Planned};
+use crate::pdp::decide::{budget, by_name, entries};
+use crate::pdp::decision::Planned;
+use crate::pdp::order::{Check, Finding, asked, blocked, order, required};
 use crate::pdp::request::AccessRequest;
 use crate::pdp::settle::{COUNTERS_LOST, peek};
 use crate::pins::Pinned;
 use crate::policy::{
-    Approval, Block, Condition, Cost, Entry, Facts, Limit, Max, Path, Policy, Posture, Quantifier,
-    Requirement, Root, Rule, Step, Truth,
+    Approval, Block, Condition, Cost, Facts, Limit, Max, Path, Policy, Quantifier, Requirement,
+    Root, Rule, Step,
 };
 use crate::refusal::Denial;
 use crate::time::Timestamp;
@@ -63,49 +64,27 @@ pub(super) fn walk<'p>(
     let mut walk = Walk {
         facts,
         known,
+        policy,
+        request,
+        ledger: Ledger {
+            counters,
+            store,
+            now,
+        },
         steps: Vec::new(),
+        charges: Vec::new(),
+        compared: 0,
         refused: lost.then(|| Denial::new("/counters", COUNTERS_LOST)),
+        held: None,
         observed: None,
         uncertain: false,
     };
     let catalog = request.target.catalog(policy);
-    walk.outright(policy, request, &name, shadow);
-    let own = catalog.entry(&name);
-    let own_shadow = shadow || own.is_some_and(|entry| entry.shadow);
-    let groups: Vec<(&'p Entry, bool)> = own
-        .map(|entry| (entry, own_shadow))
-        .into_iter()
-        .chain(
-            catalog
-                .wildcard
-                .as_ref()
-                .map(|entry| (entry, own_shadow || entry.shadow)),
-        )
-        .collect();
-    for (entry, shadow) in &groups {
-        if let Some(rule) = &entry.deny {
-            walk.certain(Stage::Deny, rule, *shadow);
-        }
+    for (check, shadow) in order(catalog, &name, request.pinned, shadow) {
+        walk.take(check, &name, shadow);
     }
-    if let Some(pinned) = &request.pinned {
-        walk.pins(pinned, request, own_shadow);
-    }
-    for (entry, shadow) in &groups {
-        for requirement in &entry.require {
-            match requirement {
-                Requirement::Never(rule) => walk.certain(Stage::Require, rule, *shadow),
-                Requirement::Block(block) => walk.require(block, *shadow),
-            }
-        }
-    }
-    for (entry, shadow) in &groups {
-        for block in &entry.deny_if {
-            walk.deny_if(block, *shadow);
-        }
-    }
-    let charges = walk.limits(policy, request, &groups, counters, store, now);
-    let held = walk.approvals(&groups);
-    let verdict = match (walk.refused, walk.uncertain, held) {
+    walk.compare();
+    let verdict = match (walk.refused, walk.uncertain, walk.held) {
         (Some(denial), _, _) => TraceVerdict::Deny(denial),
         (None, true, _) => TraceVerdict::Unknown,
         (None, false, Some(approval)) => TraceVerdict::Hold(Denial::by(&approval.rule)),
@@ -116,20 +95,59 @@ pub(super) fn walk<'p>(
         verdict,
         unsure: walk.uncertain,
         shadow: walk.observed,
-        charges,
+        charges: walk
+            .charges
+            .into_iter()
+            .map(|(_, planned)| planned)
+            .collect(),
     }
 }
 
-struct Walk<'w> {
+/// What limits are compared with.
+struct Ledger<'w> {
+    counters: &'w Counters,
+    store: &'w mut dyn Store,
+    now: Timestamp,
+}
+
+struct Walk<'w, 'p> {
     facts: Facts<'w>,
     known: Known<'w>,
+    policy: &'p Policy,
+    request: &'w AccessRequest<'w>,
+    ledger: Ledger<'w>,
     steps: Vec<TraceStep>,
+    /// What limits cost, each with the place of its step.
+    charges: Vec<(usize, Planned<'p>)>,
+    /// How many of them were compared with their counters.
+    compared: usize,
     refused: Option<Denial>,
+    held: Option<&'p Approval>,
     observed: Option<Denial>,
     uncertain: bool,
 }
 
-impl Walk<'_> {
+impl<'p> Walk<'_, 'p> {
+    fn take(&mut self, check: Check<'p, '_>, name: &str, shadow: bool) {
+        match check {
+            Check::Hide(_) => self.by_name(Stage::Hide, check, name, shadow),
+            Check::Default(_) => self.by_name(Stage::Default, check, name, shadow),
+            Check::Deny(rule) => self.certain(Stage::Deny, rule, shadow),
+            Check::Drift(pinned) => self.pins(pinned.drifted(), shadow, true),
+            Check::Schema(pinned) => self.schema(pinned, shadow),
+            Check::Require(Requirement::Never(rule)) => self.certain(Stage::Require, rule, shadow),
+            Check::Require(Requirement::Block(block)) => {
+                self.block(Stage::Require, block, Quantifier::Every, shadow);
+            }
+            Check::DenyIf(block) => self.block(Stage::DenyIf, block, Quantifier::Some, shadow),
+            Check::Limit(limit) => self.limit(limit, shadow),
+            Check::Approval(approval) => {
+                self.compare();
+                self.approval(approval, shadow);
+            }
+        }
+    }
+
     fn add(&mut self, stage: Stage, rule: Option<&Arc<str>>, mark: Mark, looks: Vec<Look>) {
         self.steps.push(TraceStep {
             stage,
@@ -150,24 +168,13 @@ impl Walk<'_> {
     }
 
     /// Refusals that look at the name alone.
-    fn outright(&mut self, policy: &Policy, request: &AccessRequest<'_>, name: &str, shadow: bool) {
-        let catalog = request.target.catalog(policy);
-        let hidden = catalog.hides(name);
-        let unlisted = catalog.default == Posture::Deny && catalog.entry(name).is_none();
-        for (stage, applies) in [(Stage::Hide, hidden), (Stage::Default, unlisted && !hidden)] {
-            let mark = match (self.refused.is_some(), applies) {
-                (true, _) => Mark::Skipped,
-                (false, false) => Mark::Passed,
-                // It is the first thing that is decided.
-                (false, true) => match decide(policy, request, false) {
-                    Decision::Deny(denial) => self.refuse(denial, shadow),
-                    Decision::Allow { .. }
-                    | Decision::Hold { .. }
-                    | Decision::Uncountable { .. } => Mark::Passed,
-                },
-            };
-            self.add(stage, None, mark, Vec::new());
-        }
+    fn by_name(&mut self, stage: Stage, check: Check<'_, '_>, name: &str, shadow: bool) {
+        let mark = match by_name(check, self.request.target, name) {
+            _ if self.refused.is_some() => Mark::Skipped,
+            Some(denial) => self.refuse(denial, shadow),
+            None => Mark::Passed,
+        };
+        self.add(stage, None, mark, Vec::new());
     }
 
     /// A rule that refuses whatever the call says.
@@ -180,79 +187,53 @@ impl Walk<'_> {
         self.add(stage, Some(&rule.pointer), mark, Vec::new());
     }
 
-    /// The tool's definition, and its arguments where they are held to a schema.
-    fn pins(&mut self, pinned: &Pinned<'_>, request: &AccessRequest<'_>, shadow: bool) {
-        let step = |walk: &mut Self, denial: Option<Denial>, shadow: bool, is_known: bool| {
-            let rule = denial.as_ref().map(|denial| Arc::clone(&denial.rule));
-            let mark = match denial {
-                _ if walk.refused.is_some() => Mark::Skipped,
-                _ if !is_known => walk.unsure(shadow),
-                Some(denial) => walk.refuse(denial, shadow),
-                None => Mark::Passed,
-            };
-            walk.add(Stage::Pins, rule.as_ref(), mark, Vec::new());
+    /// The tool's definition, or its arguments.
+    fn pins(&mut self, denial: Option<Denial>, shadow: bool, is_known: bool) {
+        let rule = denial.as_ref().map(|denial| Arc::clone(&denial.rule));
+        let mark = match denial {
+            _ if self.refused.is_some() => Mark::Skipped,
+            _ if !is_known => self.unsure(shadow),
+            Some(denial) => self.refuse(denial, shadow),
+            None => Mark::Passed,
         };
-        let observed = shadow || pinned.is_observed();
-        step(self, pinned.drifted(), observed, true);
+        self.add(Stage::Pins, rule.as_ref(), mark, Vec::new());
+    }
+
+    /// Arguments, where they are held to a schema.
+    fn schema(&mut self, pinned: Pinned<'_>, shadow: bool) {
         if pinned.has_schema() {
             let is_known = matches!(self.known.arguments, KnownArguments::All);
             let misfit = pinned
-                .misfit(request.arguments, self.facts.budget)
+                .misfit(self.request.arguments, self.facts.budget)
                 .filter(|_| is_known);
-            step(self, misfit, shadow, is_known);
+            self.pins(misfit, shadow, is_known);
         }
     }
 
-    fn require(&mut self, block: &Block, shadow: bool) {
+    /// Conditions of a requirement, or of a block that denies.
+    fn block(&mut self, stage: Stage, block: &Block, quantifier: Quantifier, shadow: bool) {
         let Some((_, first)) = block.conditions.first() else {
             return;
         };
         if self.refused.is_some() {
-            self.add(
-                Stage::Require,
-                Some(&first.pointer),
-                Mark::Skipped,
-                Vec::new(),
-            );
+            self.add(stage, Some(&first.pointer), Mark::Skipped, Vec::new());
             return;
         }
-        let looks = self.looks(block.conditions.iter().map(|(it, _)| it), Quantifier::Every);
-        let failing = block
-            .conditions
-            .iter()
-            .zip(&looks)
-            .find(|(_, look)| look.truth.is_some_and(|truth| truth != Truth::True));
-        let (rule, mark) = match failing {
-            Some(((_, rule), _)) => (rule, self.refuse(Denial::by(rule), shadow)),
-            None if looks.iter().any(|look| look.truth.is_none()) => (first, self.unsure(shadow)),
-            None => (first, Mark::Passed),
+        let looks = self.looks(block.conditions.iter().map(|(it, _)| it), quantifier);
+        let truths = looks.iter().map(|look| look.truth);
+        let finding = match quantifier {
+            Quantifier::Every => required(truths),
+            Quantifier::Some => blocked(truths),
         };
-        self.add(Stage::Require, Some(&rule.pointer), mark, looks);
-    }
-
-    fn deny_if(&mut self, block: &Block, shadow: bool) {
-        let Some((_, rule)) = block.conditions.first() else {
-            return;
+        let (rule, mark) = match finding {
+            Finding::Passes => (first, Mark::Passed),
+            Finding::Unknown => (first, self.unsure(shadow)),
+            Finding::Refuses(index) => {
+                let rule = block.conditions.get(index).map_or(first, |(_, rule)| rule);
+                (rule, self.refuse(Denial::by(rule), shadow))
+            }
         };
-        if self.refused.is_some() {
-            self.add(
-                Stage::DenyIf,
-                Some(&rule.pointer),
-                Mark::Skipped,
-                Vec::new(),
-            );
-            return;
-        }
-        let looks = self.looks(block.conditions.iter().map(|(it, _)| it), Quantifier::Some);
-        let spared = |look: &Look| matches!(look.truth, Some(Truth::False | Truth::Missing));
-        let mark = if looks.iter().any(spared) {
-            Mark::Passed
-        } else if looks.iter().any(|look| look.truth.is_none()) {
-            self.unsure(shadow)
-        } else {
-            self.refuse(Denial::by(rule), shadow)
-        };
-        self.add(Stage::DenyIf, Some(&rule.pointer), mark, looks);
+        self.add(stage, Some(&rule.pointer), mark, looks);
     }
 
     /// What is only observed leaves the verdict as it is.
@@ -261,53 +242,39 @@ impl Walk<'_> {
         Mark::Unknown
     }
 
-    fn limits<'p>(
-        &mut self,
-        policy: &'p Policy,
-        request: &AccessRequest<'_>,
-        groups: &[(&'p Entry, bool)],
-        counters: &Counters,
-        store: &mut dyn Store,
-        now: Timestamp,
-    ) -> Vec<Planned<'p>> {
-        let reached = self.refused.is_none();
-        let mut charges = Vec::new();
-        // First what each limit costs: a cost that cannot be told refuses before any limit is compared.
-        let mut pending = Vec::new();
-        for (entry, shadow) in groups {
-            for limit in &entry.limits {
-                let index = self.steps.len();
-                self.add(
-                    Stage::Limit,
-                    Some(&limit.rule.pointer),
-                    Mark::Skipped,
-                    Vec::new(),
-                );
-                if !reached || self.refused.is_some() {
-                    continue;
+    /// What a limit costs: a cost that cannot be told refuses before any limit is compared.
+    fn limit(&mut self, limit: &'p Limit, shadow: bool) {
+        let mark = if self.refused.is_some() {
+            Mark::Skipped
+        } else if costs(limit).any(|path| !self.knows(path)) {
+            self.unsure(shadow)
+        } else {
+            match charge(self.policy, limit, &self.facts, self.request) {
+                Ok(charge) => {
+                    let planned = Planned {
+                        limit,
+                        charge,
+                        shadow,
+                    };
+                    self.charges.push((self.steps.len(), planned));
+                    Mark::Passed
                 }
-                let mark = if self.costs(limit).any(|path| !self.knows(path)) {
-                    self.unsure(*shadow)
-                } else {
-                    match charge(policy, limit, &self.facts, request) {
-                        Ok(charge) => {
-                            let planned = Planned {
-                                limit,
-                                charge,
-                                shadow: *shadow,
-                            };
-                            charges.push(planned);
-                            pending.push((index, planned));
-                            Mark::Passed
-                        }
-                        Err(denial) => self.refuse(denial, *shadow),
-                    }
-                };
-                self.mark(index, mark);
+                Err(denial) => self.refuse(denial, shadow),
             }
-        }
-        for (index, planned) in pending {
-            let usage = usage(&planned, counters, store, now);
+        };
+        self.add(Stage::Limit, Some(&limit.rule.pointer), mark, Vec::new());
+    }
+
+    /// Compares what limits cost with what their counters hold.
+    fn compare(&mut self) {
+        while let Some(&(index, planned)) = self.charges.get(self.compared) {
+            self.compared = self.compared.saturating_add(1);
+            let Ledger {
+                counters,
+                store,
+                now,
+            } = &mut self.ledger;
+            let usage = usage(&planned, counters, *store, *now);
             let mark = if self.refused.is_some() {
                 Mark::Skipped
             } else {
@@ -316,66 +283,35 @@ impl Walk<'_> {
                     shadow: false,
                     ..planned
                 };
-                match peek(counters, store, now, &[enforced]) {
+                match peek(counters, *store, *now, &[enforced]) {
                     Ok(()) => Mark::Passed,
                     Err(denial) => self.refuse(denial, planned.shadow),
                 }
             };
-            self.mark(index, mark);
             if let Some(step) = self.steps.get_mut(index) {
+                step.mark = mark;
                 step.usage = Some(usage);
             }
         }
-        charges
     }
 
-    fn mark(&mut self, index: usize, mark: Mark) {
-        if let Some(step) = self.steps.get_mut(index) {
-            step.mark = mark;
+    fn approval(&mut self, approval: &'p Approval, shadow: bool) {
+        if self.refused.is_some() || self.held.is_some() {
+            let pointer = Some(&approval.rule.pointer);
+            self.add(Stage::Approval, pointer, Mark::Skipped, Vec::new());
+            return;
         }
-    }
-
-    /// The paths that say what a limit costs.
-    fn costs<'l>(&self, limit: &'l Limit) -> impl Iterator<Item = &'l Path> + use<'l> {
-        let amount = match &limit.cost {
-            Cost::From(path) => Some(path),
-            Cost::Fixed(_) => None,
-        };
-        let currency = match &limit.max {
-            Max::PerCurrency(path, _) => Some(path),
-            Max::Amount(_) | Max::Unlimited => None,
-        };
-        amount.into_iter().chain(currency)
-    }
-
-    fn approvals<'p>(&mut self, groups: &[(&'p Entry, bool)]) -> Option<&'p Approval> {
-        let mut held = None;
-        for (entry, shadow) in groups {
-            // An entry asks once.
-            let mut asked = false;
-            for approval in &entry.approvals {
-                let over = self.refused.is_some() || held.is_some() || asked;
-                if over {
-                    let pointer = Some(&approval.rule.pointer);
-                    self.add(Stage::Approval, pointer, Mark::Skipped, Vec::new());
-                    continue;
-                }
-                let looks = self.looks(approval.when.iter(), Quantifier::Some);
-                let mark = if looks.iter().any(|look| look.truth == Some(Truth::False)) {
-                    Mark::Passed
-                } else if looks.iter().any(|look| look.truth.is_none()) {
-                    self.unsure(*shadow)
-                } else if *shadow {
-                    asked = true;
-                    self.refuse(Denial::by(&approval.rule), true)
-                } else {
-                    held = Some(approval);
-                    Mark::Asked
-                };
-                self.add(Stage::Approval, Some(&approval.rule.pointer), mark, looks);
+        let looks = self.looks(approval.when.iter(), Quantifier::Some);
+        let mark = match asked(looks.iter().map(|look| look.truth)) {
+            Finding::Passes => Mark::Passed,
+            Finding::Unknown => self.unsure(shadow),
+            Finding::Refuses(_) if shadow => self.refuse(Denial::by(&approval.rule), true),
+            Finding::Refuses(_) => {
+                self.held = Some(approval);
+                Mark::Asked
             }
-        }
-        held
+        };
+        self.add(Stage::Approval, Some(&approval.rule.pointer), mark, looks);
     }
 
     fn looks<'c>(
@@ -413,4 +349,17 @@ impl Walk<'_> {
             (KnownArguments::Names(_) | KnownArguments::Nothing, _) => false,
         }
     }
+}
+
+/// The paths that say what a limit costs.
+fn costs(limit: &Limit) -> impl Iterator<Item = &Path> {
+    let amount = match &limit.cost {
+        Cost::From(path) => Some(path),
+        Cost::Fixed(_) => None,
+    };
+    let currency = match &limit.max {
+        Max::PerCurrency(path, _) => Some(path),
+        Max::Amount(_) | Max::Unlimited => None,
+    };
+    amount.into_iter().chain(currency)
 }
