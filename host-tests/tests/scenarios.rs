@@ -68,7 +68,7 @@ fn every_rejection_is_shown() {
     for path in files() {
         shown.push_str(&fs::read_to_string(path).expect("a scenario"));
     }
-    for rejection in Rejection::ALL {
+    for &rejection in Rejection::ALL {
         let rule = format!("rule: /protocol/{}\n", rejection.word());
         let elsewhere = matches!(
             rejection,

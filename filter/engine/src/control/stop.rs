@@ -3,7 +3,7 @@
 use crate::counters::{Store, StoreLost, change};
 use crate::gate::Gate;
 use crate::json::{Document, Limits, ObjectWriter};
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::text::clip_reason;
 use crate::time::Timestamp;
 
@@ -44,7 +44,7 @@ pub fn denial(gate: &Gate, store: &mut dyn Store) -> Option<Denial> {
             }
         }
     };
-    Some(Denial::new("/stopped", reason))
+    Some(Denial::own(Own::Stopped, reason))
 }
 
 /// Stops everything. One who stops what is stopped already takes it over.

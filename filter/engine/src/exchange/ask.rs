@@ -14,7 +14,7 @@ use crate::counters::StoreLost;
 use crate::pdp::{self, Planned, Settled};
 use crate::pep;
 use crate::policy::Rule;
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::rpc::Id;
 use crate::text::clip;
 
@@ -176,7 +176,7 @@ fn refused(error: AskError) -> Denial {
             );
             Denial {
                 retry_after: Some(retry_after),
-                ..Denial::new("/approvals/full", reason)
+                ..Denial::own(Own::ApprovalsFull, reason)
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::counters::StoreLost;
 use crate::headers::Headers;
 use crate::identity::{Caller, Stranger, TurnedAway};
 use crate::pep;
-use crate::refusal::Rejection;
+use crate::refusal::{Own, Rejection};
 use crate::rpc::Id;
 
 impl Exchange {
@@ -27,7 +27,7 @@ impl Exchange {
                 head,
                 &self.id,
                 None,
-                "/no-server",
+                Own::NoServer.pointer(),
                 pep::NO_SERVER,
             )];
             return Err(Step::Reply(pep::no_server()));

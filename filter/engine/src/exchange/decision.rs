@@ -12,7 +12,7 @@ use crate::gate::Mode;
 use crate::json::{Document, legible};
 use crate::mcp::List;
 use crate::pdp::{self, AccessRequest, Decision, Target};
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::rpc::Call;
 
 /// What is known of all messages of a body.
@@ -47,7 +47,7 @@ pub(super) fn decision_of<'p>(
         return Decision::Deny(denial);
     }
     if !state_is_good(cx, body_context, asked) {
-        return Decision::Deny(Denial::new("/approvals/state", BAD_STATE));
+        return Decision::Deny(Denial::own(Own::ApprovalsState, BAD_STATE));
     }
     match asked.is_completion {
         true => decide_completion(cx, body_context.sender, asked),
@@ -77,8 +77,8 @@ fn decide<'p>(
     let gate = cx.gate;
     let principal = &sender.caller.principal;
     let Some(policy) = gate.policy_of(principal) else {
-        return Decision::Deny(Denial::new(
-            "/no-policy",
+        return Decision::Deny(Denial::own(
+            Own::NoPolicy,
             "No policy allows this caller anything.",
         ));
     };
@@ -89,7 +89,7 @@ fn decide<'p>(
         match pdp::read_counters(policy, entries, principal, session, table, cx.store, cx.now) {
             Ok(counters) => counters,
             Err(_) if gate.counters.allow_on_store_error => None,
-            Err(_) => return Decision::Deny(Denial::new("/counters", pdp::COUNTERS_LOST)),
+            Err(_) => return Decision::Deny(Denial::own(Own::Counters, pdp::COUNTERS_LOST)),
         };
     let pins = gate.pins.as_ref().filter(|_| asked.target == Target::Tool);
     let server = sender.caller.server.as_deref();
@@ -128,8 +128,8 @@ fn decide_completion<'p>(
     }
     match decide(cx, sender, None, asked) {
         denied @ Decision::Deny(_) => denied,
-        _ => Decision::Deny(Denial::new(
-            "/default",
+        _ => Decision::Deny(Denial::own(
+            Own::Default,
             "Nothing is completed for what the caller may not use.",
         )),
     }

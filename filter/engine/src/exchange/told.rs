@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::context::Context;
 use crate::approvals::Question;
 use crate::policy::Rule;
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 
 /// Said where the table of questions cannot be reached.
 pub(super) const UNAVAILABLE: &str =
@@ -13,7 +13,7 @@ pub(super) const UNAVAILABLE: &str =
 
 /// A refusal because nobody could be asked.
 pub(super) fn unavailable() -> Denial {
-    Denial::new("/approvals/unavailable", UNAVAILABLE)
+    Denial::own(Own::ApprovalsUnavailable, UNAVAILABLE)
 }
 
 /// Told to an agent whose call is not held, or not any longer, while its question is open.

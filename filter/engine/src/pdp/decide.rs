@@ -10,7 +10,7 @@ use crate::mcp::List;
 use crate::policy::{
     Approval, Budget, Condition, Entry, Facts, Policy, Quantifier, Requirement, Rule, Truth,
 };
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 
 /// The entries whose rules apply to a target: its own, and that of `"*"`.
 pub fn entries<'p>(
@@ -169,13 +169,16 @@ pub fn is_in_shadow(policy: &Policy, tool: &str) -> bool {
 
 /// Refusals that look at the name alone.
 pub(super) fn by_name(check: Check<'_, '_>, target: Target, name: &str) -> Option<Denial> {
-    let (what, rule) = match check {
-        Check::Hide(true) => ("is hidden", "/hide"),
-        Check::Default(true) => ("is not permitted", "/default"),
+    let (what, own) = match check {
+        Check::Hide(true) => ("is hidden", Own::Hide),
+        Check::Default(true) => ("is not permitted", Own::Default),
         _ => return None,
     };
     let reason = format!("{} \"{}\" {what} by policy", target.word(), shown(name));
-    Some(Denial::new(&format!("{}{rule}", target.base()), reason))
+    Some(Denial::at(
+        &format!("{}{}", target.base(), own.pointer()),
+        reason,
+    ))
 }
 
 /// A name as it is quoted to an agent: bounded, and no control or invisible characters.

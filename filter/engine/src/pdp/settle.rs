@@ -6,7 +6,7 @@ use super::Permit;
 use super::decision::Planned;
 use crate::counters::{Charge, Counters, Receipt, ReserveError, Store};
 use crate::policy::Limit;
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::time::Timestamp;
 
 /// Said where not even the limit is known that could not be counted.
@@ -67,7 +67,7 @@ pub fn settle(
                 ReserveError::Lost => 0,
             };
             let Some((call, planned)) = all.get(index) else {
-                return Err((0, Denial::new("/counters", COUNTERS_LOST)));
+                return Err((0, Denial::own(Own::Counters, COUNTERS_LOST)));
             };
             return Err((*call, denial(planned.limit, error)));
         }
@@ -133,7 +133,7 @@ pub fn peek(
         ReserveError::Lost => 0,
     };
     Err(enforced.get(index).map_or_else(
-        || Denial::new("/counters", COUNTERS_LOST),
+        || Denial::own(Own::Counters, COUNTERS_LOST),
         |planned| denial(planned.limit, error),
     ))
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::approvals::Notice;
 use crate::identity::Stranger;
 use crate::json::ObjectWriter;
-use crate::refusal::{Denial, Rejection};
+use crate::refusal::{Denial, Own, Rejection};
 use crate::rpc::{Id, code};
 
 /// A reply the gate makes itself.
@@ -159,7 +159,7 @@ pub fn no_server() -> Reply {
             Id::NULL,
             code::INVALID_REQUEST,
             NO_SERVER,
-            Some("/no-server"),
+            Some(Own::NoServer.pointer()),
         ),
     )
 }

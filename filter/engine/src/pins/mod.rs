@@ -18,7 +18,7 @@ use crate::counters::Store;
 use crate::json::{Document, Limits, Value};
 use crate::names::NameMap;
 use crate::policy::Budget;
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use drift::Drift;
 
 /// What becomes of a tool that is not as it was pinned.
@@ -154,7 +154,7 @@ impl Pinned<'_> {
         let Some(pin) = self.pin else {
             return (!self.pins.allows_unknown()).then(|| {
                 let reason = "This tool has no pin: nobody has reviewed it. An operator can look at it with `toolgate pin` and add it to `pins` (rule /pins/unknown).";
-                Denial::new("/pins/unknown", reason)
+                Denial::own(Own::PinsUnknown, reason)
             });
         };
         let why = match self.drift {
@@ -168,7 +168,7 @@ impl Pinned<'_> {
         };
         let pointer = pin.pointer();
         let reason = [why, " (rule ", &pointer, ")."].concat();
-        Some(Denial::new(&pointer, reason))
+        Some(Denial::at(&pointer, reason))
     }
 
     /// Whether arguments are held to a schema.
@@ -197,6 +197,6 @@ impl Pinned<'_> {
         pointer.push_str("/arguments");
         let what = "The arguments do not fit the tool's input schema: ";
         let reason = [what, &misfit, " (rule ", &pointer, ")."].concat();
-        Some(Denial::new(&pointer, reason))
+        Some(Denial::at(&pointer, reason))
     }
 }

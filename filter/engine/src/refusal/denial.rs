@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Own;
 use crate::approvals::Notice;
 use crate::policy::Rule;
 
@@ -19,10 +20,15 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// A refusal that no rule of the user's wrote.
-    pub fn new(rule: &str, reason: impl Into<String>) -> Self {
+    /// A refusal of the gate's own.
+    pub fn own(own: Own, reason: impl Into<String>) -> Self {
+        Denial::at(own.pointer(), reason)
+    }
+
+    /// A refusal at a place in the configuration that says nothing of its own about it.
+    pub fn at(pointer: &str, reason: impl Into<String>) -> Self {
         Denial {
-            rule: rule.into(),
+            rule: pointer.into(),
             reason: reason.into(),
             retry_after: None,
             approval: None,

@@ -3,7 +3,9 @@
 //! What a refusal looks like on the wire is the business of [`pep`](crate::pep).
 
 mod denial;
+mod own;
 mod rejection;
 
 pub use denial::Denial;
+pub use own::Own;
 pub use rejection::Rejection;

@@ -3,156 +3,128 @@
 use crate::json::JsonErrorKind;
 use crate::rpc::{Malformed, code};
 
-/// Why a request was rejected. Its [`word`](Rejection::word) ends the rule pointer `/protocol/<word>`; the
-/// words are a closed list that dashboards may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
+macro_rules! rejections {
+    ($($(#[$doc:meta])+ $name:ident $word:literal $status:literal $code:ident $message:literal;)+) => {
+        /// Why a request was rejected. Its [`word`](Rejection::word) ends the rule pointer `/protocol/<word>`; the
+        /// words are a closed list that dashboards may rely on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Rejection {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Rejection {
+            /// All of them, for documentation and metrics.
+            pub const ALL: &[Rejection] = &[$(Rejection::$name),+];
+
+            /// The last part of the rule pointer.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Rejection::$name => $word,)+
+                }
+            }
+
+            /// What to tell whoever debugs the client.
+            pub fn message(self) -> &'static str {
+                match self {
+                    $(Rejection::$name => $message,)+
+                }
+            }
+
+            /// The HTTP status of the answer.
+            pub fn status(self) -> u32 {
+                match self {
+                    $(Rejection::$name => $status,)+
+                }
+            }
+
+            /// The JSON-RPC error code of the answer.
+            pub fn code(self) -> i32 {
+                match self {
+                    $(Rejection::$name => code::$code,)+
+                }
+            }
+        }
+    };
+}
+
+// The word, the HTTP status and the JSON-RPC code of the answer, and its text.
+rejections! {
     /// An HTTP method other than POST, GET, DELETE, OPTIONS and HEAD, or a method override.
-    HttpMethod,
+    HttpMethod "http-method" 405 INVALID_REQUEST
+        "MCP uses POST, GET and DELETE; method overrides are not accepted";
     /// An upgrade, or CONNECT.
-    Upgrade,
+    Upgrade "upgrade" 400 INVALID_REQUEST
+        "protocol upgrades are not accepted here";
     /// A header that matters came twice, or is not what it must be.
-    Header,
+    Header "header" 400 INVALID_REQUEST
+        "a request header is repeated or malformed";
     /// Not `application/json` in UTF-8.
-    ContentType,
+    ContentType "content-type" 400 INVALID_REQUEST
+        "the content type must be application/json in UTF-8";
     /// An encoded body.
-    ContentEncoding,
+    ContentEncoding "content-encoding" 400 INVALID_REQUEST
+        "encoded request bodies are not accepted";
     /// A body where none belongs.
-    UnexpectedBody,
+    UnexpectedBody "unexpected-body" 400 INVALID_REQUEST
+        "this HTTP method takes no body";
     /// No body where one is needed.
-    Empty,
+    Empty "empty" 400 PARSE_ERROR
+        "the request has no body";
     /// A body over `http.max_body_bytes`.
-    Size,
+    Size "size" 413 INVALID_REQUEST
+        "the request body is too large";
     /// Not UTF-8.
-    Utf8,
+    Utf8 "utf8" 400 PARSE_ERROR
+        "the body is not UTF-8";
     /// Not JSON, or not exactly one value.
-    Json,
+    Json "json" 400 PARSE_ERROR
+        "the body is not exactly one JSON value (RFC 8259)";
     /// A key twice.
-    DuplicateKey,
+    DuplicateKey "duplicate-key" 400 INVALID_REQUEST
+        "an object in the body has the same key twice";
     /// A key that looks like another.
-    Key,
+    Key "key" 400 INVALID_REQUEST
+        "a key in the body could be taken for another key";
     /// A number no two parsers agree on.
-    Number,
+    Number "number" 400 INVALID_REQUEST
+        "a number in the body is out of range";
     /// Nested too deeply, or too many values.
-    Depth,
+    Depth "depth" 400 INVALID_REQUEST
+        "the body is nested too deeply or holds too many values";
     /// Not JSON-RPC 2.0.
-    Envelope,
+    Envelope "envelope" 400 INVALID_REQUEST
+        "the body is not a JSON-RPC 2.0 message";
     /// An id that is no string or integer.
-    Id,
+    Id "id" 400 INVALID_REQUEST
+        "an id must be a string or an integer";
     /// Parameters of the wrong shape.
-    Params,
+    Params "params" 400 INVALID_PARAMS
+        "the parameters are not what the method takes";
     /// A batch that is empty, too long, repeats an id, or is not possible in this version.
-    Batch,
+    Batch "batch" 400 INVALID_REQUEST
+        "batches hold 1 to 100 messages with different ids, and none since 2026-07-28";
     /// A mirror header that differs from the body.
-    Mirror,
+    Mirror "mirror" 400 HEADER_MISMATCH
+        "a mirror header is missing or differs from the body";
     /// An unknown method, or one that is switched off.
-    Method,
+    Method "method" 400 METHOD_NOT_FOUND
+        "unknown method";
     /// A request without an id: nobody could be told what became of it.
-    Notification,
+    Notification "notification" 400 INVALID_REQUEST
+        "a request has no id";
     /// No part of the body came in time.
-    BodyTimeout,
+    BodyTimeout "body-timeout" 503 INVALID_REQUEST
+        "no body came in time; if this happens to every request, the filter's configuration on the proxy lacks \
+                 `allow_on_headers_stop_iteration: true` (or set `http.hold_request_headers: false`)";
     /// The server answered before the whole request was there.
-    EarlyReply,
+    EarlyReply "early-reply" 502 INVALID_REQUEST
+        "the server answered before the whole request was there";
     /// The host failed to tell what had to be known.
-    Host,
+    Host "host" 503 INVALID_REQUEST
+        "the proxy could not read the request";
 }
 
 impl Rejection {
-    /// All of them, for documentation and metrics.
-    pub const ALL: [Rejection; 24] = [
-        Rejection::HttpMethod,
-        Rejection::Upgrade,
-        Rejection::Header,
-        Rejection::ContentType,
-        Rejection::ContentEncoding,
-        Rejection::UnexpectedBody,
-        Rejection::Empty,
-        Rejection::Size,
-        Rejection::Utf8,
-        Rejection::Json,
-        Rejection::DuplicateKey,
-        Rejection::Key,
-        Rejection::Number,
-        Rejection::Depth,
-        Rejection::Envelope,
-        Rejection::Id,
-        Rejection::Params,
-        Rejection::Batch,
-        Rejection::Mirror,
-        Rejection::Method,
-        Rejection::Notification,
-        Rejection::BodyTimeout,
-        Rejection::EarlyReply,
-        Rejection::Host,
-    ];
-
-    /// The last part of the rule pointer.
-    pub fn word(self) -> &'static str {
-        match self {
-            Rejection::HttpMethod => "http-method",
-            Rejection::Upgrade => "upgrade",
-            Rejection::Header => "header",
-            Rejection::ContentType => "content-type",
-            Rejection::ContentEncoding => "content-encoding",
-            Rejection::UnexpectedBody => "unexpected-body",
-            Rejection::Empty => "empty",
-            Rejection::Size => "size",
-            Rejection::Utf8 => "utf8",
-            Rejection::Json => "json",
-            Rejection::DuplicateKey => "duplicate-key",
-            Rejection::Key => "key",
-            Rejection::Number => "number",
-            Rejection::Depth => "depth",
-            Rejection::Envelope => "envelope",
-            Rejection::Id => "id",
-            Rejection::Params => "params",
-            Rejection::Batch => "batch",
-            Rejection::Mirror => "mirror",
-            Rejection::Method => "method",
-            Rejection::Notification => "notification",
-            Rejection::BodyTimeout => "body-timeout",
-            Rejection::EarlyReply => "early-reply",
-            Rejection::Host => "host",
-        }
-    }
-
-    /// What to tell whoever debugs the client.
-    pub fn message(self) -> &'static str {
-        match self {
-            Rejection::HttpMethod => {
-                "MCP uses POST, GET and DELETE; method overrides are not accepted"
-            }
-            Rejection::Upgrade => "protocol upgrades are not accepted here",
-            Rejection::Header => "a request header is repeated or malformed",
-            Rejection::ContentType => "the content type must be application/json in UTF-8",
-            Rejection::ContentEncoding => "encoded request bodies are not accepted",
-            Rejection::UnexpectedBody => "this HTTP method takes no body",
-            Rejection::Empty => "the request has no body",
-            Rejection::Size => "the request body is too large",
-            Rejection::Utf8 => "the body is not UTF-8",
-            Rejection::Json => "the body is not exactly one JSON value (RFC 8259)",
-            Rejection::DuplicateKey => "an object in the body has the same key twice",
-            Rejection::Key => "a key in the body could be taken for another key",
-            Rejection::Number => "a number in the body is out of range",
-            Rejection::Depth => "the body is nested too deeply or holds too many values",
-            Rejection::Envelope => "the body is not a JSON-RPC 2.0 message",
-            Rejection::Id => "an id must be a string or an integer",
-            Rejection::Params => "the parameters are not what the method takes",
-            Rejection::Batch => {
-                "batches hold 1 to 100 messages with different ids, and none since 2026-07-28"
-            }
-            Rejection::Mirror => "a mirror header is missing or differs from the body",
-            Rejection::Method => "unknown method",
-            Rejection::Notification => "a request has no id",
-            Rejection::BodyTimeout => {
-                "no body came in time; if this happens to every request, the filter's configuration on the proxy lacks \
-                 `allow_on_headers_stop_iteration: true` (or set `http.hold_request_headers: false`)"
-            }
-            Rejection::EarlyReply => "the server answered before the whole request was there",
-            Rejection::Host => "the proxy could not read the request",
-        }
-    }
-
     /// The rule pointer.
     pub fn pointer(self) -> String {
         format!("/protocol/{}", self.word())
@@ -164,28 +136,6 @@ impl Rejection {
             self.message().to_owned()
         } else {
             format!("{}: {detail}", self.message())
-        }
-    }
-
-    /// The HTTP status of the answer.
-    pub fn status(self) -> u32 {
-        match self {
-            Rejection::HttpMethod => 405,
-            Rejection::Size => 413,
-            Rejection::EarlyReply => 502,
-            Rejection::Host | Rejection::BodyTimeout => 503,
-            _ => 400,
-        }
-    }
-
-    /// The JSON-RPC error code of the answer.
-    pub fn code(self) -> i32 {
-        match self {
-            Rejection::Utf8 | Rejection::Json | Rejection::Empty => code::PARSE_ERROR,
-            Rejection::Params => code::INVALID_PARAMS,
-            Rejection::Mirror => code::HEADER_MISMATCH,
-            Rejection::Method => code::METHOD_NOT_FOUND,
-            _ => code::INVALID_REQUEST,
         }
     }
 }

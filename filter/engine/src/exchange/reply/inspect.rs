@@ -225,7 +225,7 @@ impl Forwarded {
                 Ok(())
             }
             Err(_) if cx.gate.counters.allow_on_store_error => Ok(()),
-            Err(_) => Err(Denial::new(
+            Err(_) => Err(Denial::at(
                 &count.pointer,
                 "A result was withheld: it cannot be counted.",
             )),

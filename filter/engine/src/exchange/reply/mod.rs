@@ -22,7 +22,7 @@ use crate::ndjson::Splitter;
 use crate::pdp;
 use crate::pep;
 pub use crate::redact::{SURE_ROOM, has_room};
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::rpc::Id;
 use crate::sse::{Edit, Event, Rewriter};
 pub(super) use forwarded::{Forwarded, Reading};
@@ -140,7 +140,7 @@ impl Exchange {
                 let read = asked || plan.inspected;
                 let unreadable = read || (plan.must_read() && media == Media::Events);
                 let step = if unreadable {
-                    let denial = Denial::new("/results/encoding", said(asked, ENCODED));
+                    let denial = Denial::own(Own::ResultsEncoding, said(asked, ENCODED));
                     let body = withheld::withhold(&mut self.records, plan, &denial, cx.gate);
                     ReplyStep::Replace(body.into())
                 } else {
@@ -178,7 +178,7 @@ impl Exchange {
         }
         forwarded.reading = Reading::Over;
         let plan = &forwarded.plan;
-        let denial = Denial::new("/results/size", said(!plan.asked.is_empty(), TOO_LARGE));
+        let denial = Denial::own(Own::ResultsSize, said(!plan.asked.is_empty(), TOO_LARGE));
         let body = withheld::withhold(&mut self.records, plan, &denial, cx.gate);
         Some(self.fitted(cx, size, body.into()))
     }

@@ -4,12 +4,12 @@ use crate::audit::Record;
 use crate::exchange::context::Context;
 use crate::exchange::record;
 use crate::identity::Principal;
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 
 /// The refusal of the transport that Streamable HTTP replaced.
 pub(super) fn sse_transport() -> Denial {
     let reason = "The HTTP+SSE transport of 2024-11-05 is not supported here; use Streamable HTTP.";
-    Denial::new("/protocol/sse-transport", reason)
+    Denial::own(Own::SseTransport, reason)
 }
 
 /// The record of that.

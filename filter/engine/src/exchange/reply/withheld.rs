@@ -7,7 +7,7 @@ use crate::gate::Gate;
 use crate::json::{Document, Limits};
 use crate::pep;
 use crate::redact::Uninspected;
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::rpc::{self, Id};
 
 /// A reply, or a part of one, must not be shown.
@@ -19,7 +19,7 @@ impl From<Uninspected> for Withheld {
             Uninspected::Ambiguous => unreadable(),
             Uninspected::TooMuchWork => {
                 let reason = "A reply was withheld: it would take too long to inspect.";
-                Withheld(Denial::new("/results/work", reason))
+                Withheld(Denial::own(Own::ResultsWork, reason))
             }
         }
     }
@@ -27,13 +27,13 @@ impl From<Uninspected> for Withheld {
 
 pub(super) fn unreadable() -> Withheld {
     let reason = "A reply was withheld: it cannot be read safely.";
-    Withheld(Denial::new("/results/unreadable", reason))
+    Withheld(Denial::own(Own::ResultsUnreadable, reason))
 }
 
 /// What takes the place of a reply, or of a part of one, is longer than [has room](crate::redact::has_room).
 pub(super) fn no_room(is_list: bool) -> Denial {
     let what = "was withheld: what takes its place is longer than the proxy may hold.";
-    Denial::new("/results/room", said(is_list, what))
+    Denial::own(Own::ResultsRoom, said(is_list, what))
 }
 
 /// A list or a result, and what is said of it.
@@ -72,7 +72,7 @@ pub(super) fn instead(plan: &ReplyPlan, denial: &Denial, gate: &Gate) -> String 
 /// The shortest that says why nothing comes: one error for all requests, without the operator's words.
 pub(super) fn briefly(denial: &Denial) -> String {
     let reason = "A reply was withheld: there is no room to say why.";
-    let denial = Denial::new(&denial.rule, reason);
+    let denial = Denial::at(&denial.rule, reason);
     pep::withheld(Id::NULL, false, &denial, "")
 }
 

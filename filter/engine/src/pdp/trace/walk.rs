@@ -17,7 +17,7 @@ use crate::policy::{
     Approval, Block, Condition, Cost, Facts, Limit, Max, Path, Policy, Quantifier, Requirement,
     Root, Rule, Step,
 };
-use crate::refusal::Denial;
+use crate::refusal::{Denial, Own};
 use crate::time::Timestamp;
 
 /// Takes every step of one call.
@@ -74,7 +74,7 @@ pub(super) fn walk<'p>(
         steps: Vec::new(),
         charges: Vec::new(),
         compared: 0,
-        refused: lost.then(|| Denial::new("/counters", COUNTERS_LOST)),
+        refused: lost.then(|| Denial::own(Own::Counters, COUNTERS_LOST)),
         held: None,
         observed: None,
         uncertain: false,
