@@ -1,26 +1,19 @@
-//! The document as a whole: top-level keys, catalogs and counters.
+//! The document as a whole: its top-level keys, in the order they depend on each other.
 
 use sha2::{Digest, Sha256};
 
 use super::error::{ConfigError, ConfigErrors};
-use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader};
 use super::results::Shared;
-use super::{approval, approvals, console, identity, json_v1, pins, results, rules};
-use crate::audit::{Audit, AuditArgs};
+use super::{MODES, approvals, audit, catalog, console, counters, http, identity, pins, results};
 use crate::console::Console;
-use crate::counters::{Counters, Table};
-use crate::gate::{Gate, Http, Methods, Mode};
+use crate::gate::{Gate, Mode};
 use crate::identity::{Attributes, Identity, Servers, Source};
 use crate::json::{Document, Limits, canonical};
-use crate::mcp::Method;
 use crate::order;
-use crate::policy::{Catalog, Entry, Policy, Posture, Rule};
+use crate::policy::Policy;
 use crate::protobuf::struct_to_json;
-use crate::text::{escape, hex};
-
-const POSTURES: [(&str, Posture); 2] = [("allow", Posture::Allow), ("deny", Posture::Deny)];
-const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+use crate::text::hex;
 
 /// What a document configures.
 #[derive(Debug)]
@@ -99,7 +92,7 @@ fn read_console(reader: &mut Reader, mut object: Object<'_>, document: &Document
         .unwrap_or_default();
     let audit = object
         .take("audit")
-        .map(|field| read_audit(reader, field))
+        .map(|field| audit::read(reader, field))
         .unwrap_or_default();
     object.finish(reader);
     Console {
@@ -142,15 +135,15 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .unwrap_or_default();
     let methods = object
         .take("methods")
-        .map(|field| read_methods(reader, field))
+        .map(|field| http::read_methods(reader, field))
         .unwrap_or_default();
     let http = object
         .take("http")
-        .map(|field| read_http(reader, field))
+        .map(|field| http::read(reader, field))
         .unwrap_or_default();
     let counters = object
         .take("counters")
-        .map(|field| read_counters(reader, field))
+        .map(|field| counters::read(reader, field))
         .unwrap_or_default();
     let mut approvals = object
         .take("approvals")
@@ -159,7 +152,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     approvals.used = policies.iter().any(Policy::asks);
     let audit = object
         .take("audit")
-        .map(|field| read_audit(reader, field))
+        .map(|field| audit::read(reader, field))
         .unwrap_or_default();
     if let Some(field) = object.take("console") {
         // Of another listener's; it is checked, and not served here.
@@ -202,21 +195,6 @@ fn read_head(reader: &mut Reader, object: &mut Object<'_>) {
     }
 }
 
-/// The kinds of targets, and how their rules are spelled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Tools,
-    Prompts,
-    Resources,
-}
-
-/// What reading the entries of one catalog needs.
-struct CatalogReader<'r> {
-    reader: &'r mut Reader,
-    counters: &'r mut CounterBook,
-    kind: Kind,
-}
-
 /// Keys of an inline policy, which cannot stand beside `policies`.
 const INLINE: [&str; 6] = [
     "default",
@@ -235,7 +213,10 @@ fn read_policies(
     mode: Mode,
 ) -> (Vec<Policy>, bool) {
     let Some(field) = object.take("policies") else {
-        return (vec![read_policy(reader, object, "", shared, mode)], false);
+        return (
+            vec![catalog::read_policy(reader, object, "", shared, mode)],
+            false,
+        );
     };
     if let Some(key) = INLINE.into_iter().find(|key| object.has(key)) {
         reader.error(
@@ -258,7 +239,13 @@ fn read_policies(
         if let Some(field) = object.take("description") {
             reader.text(&field);
         }
-        policies.push(read_policy(reader, &mut object, &name, shared, mode));
+        policies.push(catalog::read_policy(
+            reader,
+            &mut object,
+            &name,
+            shared,
+            mode,
+        ));
         object.finish(reader);
     }
     (policies, true)
@@ -280,321 +267,4 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
         needed.push(Attributes::ROUTE);
     }
     order::distinct(needed.into_iter())
-}
-
-fn read_policy(
-    reader: &mut Reader,
-    object: &mut Object<'_>,
-    name: &str,
-    shared: &Shared,
-    mode: Mode,
-) -> Policy {
-    let mut counters = CounterBook::default();
-    let shared = shared.of_policy(reader, &mut counters);
-    let default = object
-        .take("default")
-        .and_then(|field| reader.choice(&field, &POSTURES))
-        .unwrap_or_default();
-    let empty = || Catalog {
-        default,
-        ..Catalog::default()
-    };
-    let mut tools = empty();
-    if let Some(field) = object.take("hide") {
-        read_hide(reader, &field, Kind::Tools, &mut tools);
-    }
-    let mut catalog = CatalogReader {
-        reader,
-        counters: &mut counters,
-        kind: Kind::Tools,
-    };
-    if let Some(field) = object.take("tools") {
-        catalog.entries(&field, "/tools", &mut tools);
-    }
-    if let Some(field) = object.take("all_tools") {
-        if tools.wildcard.is_some() {
-            let message = "`all_tools` is another spelling of `tools[\"*\"]`; use one of them";
-            catalog.reader.error(&field.at, message);
-        }
-        tools.wildcard = catalog.entry(field, "/all_tools", "*");
-    }
-    let prompts = catalog.section(object.take("prompts"), Kind::Prompts, empty());
-    let resources = catalog.section(object.take("resources"), Kind::Resources, empty());
-    let mut policy = Policy {
-        name: name.into(),
-        tools,
-        prompts,
-        resources,
-        ..Policy::default()
-    };
-    for catalog in [&policy.tools, &policy.prompts, &policy.resources] {
-        check_meeting(reader, catalog);
-    }
-    let catalogs = [
-        &mut policy.tools,
-        &mut policy.prompts,
-        &mut policy.resources,
-    ];
-    counters.resolve(reader, catalogs.into_iter().flat_map(Catalog::entries_mut));
-    policy.counts_sessions = counters.counts_sessions();
-    results::resolve(&mut policy, &shared, mode);
-    policy
-}
-
-impl CatalogReader<'_> {
-    /// `prompts` or `resources`: `{default, hide, items}`.
-    fn section(&mut self, field: Option<Field<'_>>, kind: Kind, mut catalog: Catalog) -> Catalog {
-        self.kind = kind;
-        let Some(field) = field else { return catalog };
-        // The policy a rule stands in is a field of its own in the audit record, not part of its pointer.
-        let base = if kind == Kind::Prompts {
-            "/prompts/items"
-        } else {
-            "/resources/items"
-        };
-        let Some(mut object) = self.reader.object(field) else {
-            return catalog;
-        };
-        if let Some(field) = object.take("default") {
-            catalog.default = self.reader.choice(&field, &POSTURES).unwrap_or_default();
-        }
-        if let Some(field) = object.take("hide") {
-            read_hide(self.reader, &field, kind, &mut catalog);
-        }
-        if let Some(field) = object.take("items") {
-            self.entries(&field, base, &mut catalog);
-        }
-        object.finish(self.reader);
-        catalog
-    }
-
-    /// Entries by name. `base` is the pointer of the map in refusals.
-    fn entries(&mut self, field: &Field<'_>, base: &str, catalog: &mut Catalog) {
-        for (name, field) in self.reader.map(field) {
-            let base = format!("{base}/{}", escape(&name));
-            let at = field.at.clone();
-            let entry = self.entry(field, &base, &name);
-            let prefix = name
-                .strip_suffix('*')
-                .filter(|_| self.kind == Kind::Resources);
-            match prefix {
-                _ if name == "*" => catalog.wildcard = entry,
-                Some(prefix) => catalog
-                    .prefixes
-                    .extend(entry.map(|entry| (prefix.into(), entry))),
-                None if name.trim().is_empty() => self.reader.error(&at, "an entry needs a name"),
-                None if name.contains('*') && self.kind != Kind::Resources => {
-                    self.reader.error(
-                        &at,
-                        format!("`{name}` is no exact name: there are no patterns, only `*` alone"),
-                    );
-                }
-                None => {
-                    if let Some(entry) = entry {
-                        catalog.entries.insert(&name, entry);
-                    }
-                }
-            }
-        }
-        let shortness = |prefix: &str| u64::MAX.saturating_sub(prefix.len() as u64);
-        let longest =
-            order::by_number(catalog.prefixes.iter().map(|(prefix, _)| shortness(prefix)));
-        catalog.prefixes = order::arrange(std::mem::take(&mut catalog.prefixes), &longest);
-    }
-
-    fn entry(&mut self, field: Field<'_>, base: &str, name: &str) -> Option<Entry> {
-        let mut entry = Entry::default();
-        let at = field.at.clone();
-        if field.value.is_null() {
-            let message = format!(
-                "nothing is written under `{name}`; write `{{}}` to allow it without rules, or remove the key"
-            );
-            self.reader.error(&at, message);
-            return None;
-        }
-        let mut object = self.reader.object(field)?;
-        if let Some(true) = object
-            .take("deny")
-            .and_then(|field| self.reader.boolean(&field))
-        {
-            let pointer = format!("{base}/deny");
-            let reason = format!("\"{name}\" is not permitted by policy (rule {pointer}).");
-            entry.deny = Some(Rule {
-                pointer: pointer.into(),
-                reason: reason.into(),
-            });
-        }
-        let mode = object
-            .take("mode")
-            .and_then(|field| self.reader.choice(&field, &MODES));
-        entry.shadow = mode == Some(Mode::Shadow);
-        if let Some(field) = object.take("result") {
-            let own = results::read_own(self.reader, self.counters, field, base);
-            entry.own_result = own.map(Box::new);
-        }
-        if let Some(field) = object.take("approval") {
-            entry
-                .approvals
-                .extend(approval::read(self.reader, field, base));
-        }
-        if let Some(field) = object.take("approvers") {
-            entry.approvers = approval::read_approvers(self.reader, &field);
-        }
-        if let Some(field) = object.take("rules") {
-            let mixed = ["require", "deny_if", "limits"]
-                .into_iter()
-                .find(|key| object.has(key));
-            if let Some(key) = mixed {
-                self.reader.error(
-                    &at,
-                    format!("`rules` and `{key}` are two dialects; use one of them for this entry"),
-                );
-            }
-            // What is not a tool has counters of its own, under a name no tool can have.
-            let owner = match self.kind {
-                Kind::Tools => name.to_owned(),
-                Kind::Prompts => format!("prompt:{name}"),
-                Kind::Resources => format!("resource:{name}"),
-            };
-            rules::entry(self.reader, self.counters, &field, &owner, base, &mut entry);
-        }
-        json_v1::entry(self.reader, self.counters, &mut object, base, &mut entry);
-        object.finish(self.reader);
-        Some(entry)
-    }
-}
-
-fn read_hide(reader: &mut Reader, field: &Field<'_>, kind: Kind, catalog: &mut Catalog) {
-    for item in reader.list(field) {
-        let Some(name) = reader.name(&item) else {
-            continue;
-        };
-        let prefix = name
-            .strip_suffix('*')
-            .filter(|_| kind == Kind::Resources && name != "*");
-        if name == "*" {
-            catalog.hide_all = true;
-        } else if let Some(prefix) = prefix {
-            catalog.hidden_prefixes.push(prefix.into());
-        } else if kind != Kind::Resources && name.contains('*') {
-            reader.expected(
-                &item,
-                "an exact name, or `*` alone for all: there are no patterns",
-            );
-        } else if catalog.hidden.insert(&name, ()).is_some() {
-            reader.error(&item.at, format!("`{name}` is hidden twice"));
-        }
-    }
-}
-
-fn read_methods(reader: &mut Reader, field: Field<'_>) -> Methods {
-    let mut methods = Methods::default();
-    let Some(mut object) = reader.object(field) else {
-        return methods;
-    };
-    if let Some(field) = object.take("allow") {
-        for item in reader.list(&field) {
-            if let Some(name) = reader.text(&item) {
-                methods.allow.insert(&name, ());
-            }
-        }
-    }
-    if let Some(field) = object.take("deny") {
-        for item in reader.list(&field) {
-            let Some(name) = reader.text(&item) else {
-                continue;
-            };
-            if Method::find(&name).is_none() {
-                reader.expected(&item, "one of MCP's methods (others are refused anyway)");
-            }
-            methods.deny.insert(&name, ());
-        }
-    }
-    object.finish(reader);
-    methods
-}
-
-fn read_http(reader: &mut Reader, field: Field<'_>) -> Http {
-    let mut http = Http::default();
-    let Some(mut object) = reader.object(field) else {
-        return http;
-    };
-    if let Some(field) = object.take("hold_request_headers") {
-        http.hold_request_headers = reader.boolean(&field).unwrap_or(true);
-    }
-    if let Some(field) = object.take("body_timeout") {
-        let seconds = approval::read_duration(reader, &field);
-        if seconds == Some(0) {
-            reader.expected(&field, "a duration of at least 1s");
-        }
-        http.body_timeout = seconds.unwrap_or(http.body_timeout);
-    }
-    if let Some(field) = object.take("max_body_bytes") {
-        http.max_body_bytes = reader
-            .integer(&field, 1, 256 << 20)
-            .unwrap_or(http.max_body_bytes);
-    }
-    if let Some(field) = object.take("denial_prefix") {
-        http.denial_prefix = reader.text(&field).unwrap_or_default();
-    }
-    object.finish(reader);
-    http
-}
-
-fn read_counters(reader: &mut Reader, field: Field<'_>) -> Counters {
-    let mut counters = Counters::default();
-    let Some(mut object) = reader.object(field) else {
-        return counters;
-    };
-    if let Some(field) = object.take("store") {
-        reader.choice(&field, &[("shared_data", ())]);
-    }
-    if let Some(field) = object.take("max_entries")
-        && let Some(entries) = reader.integer(&field, 64, 16 << 20)
-    {
-        counters.table = Table::new(entries);
-    }
-    if let Some(field) = object.take("on_store_error") {
-        let choices = [("deny", false), ("allow", true)];
-        counters.allow_on_store_error = reader.choice(&field, &choices).unwrap_or(false);
-    }
-    object.finish(reader);
-    counters
-}
-
-fn read_audit(reader: &mut Reader, field: Field<'_>) -> Audit {
-    let mut audit = Audit::default();
-    let Some(mut object) = reader.object(field) else {
-        return audit;
-    };
-    if let Some(field) = object.take("log") {
-        audit.log = reader.boolean(&field).unwrap_or(true);
-    }
-    if let Some(field) = object.take("args") {
-        let choices = [
-            ("none", AuditArgs::None),
-            ("keys", AuditArgs::Keys),
-            ("full", AuditArgs::Full),
-        ];
-        audit.args = reader.choice(&field, &choices).unwrap_or_default();
-    }
-    if let Some(field) = object.take("results") {
-        let choices = [("none", false), ("digest", true)];
-        audit.result_digest = reader.choice(&field, &choices).unwrap_or_default();
-    }
-    if let Some(field) = object.take("claims") {
-        for item in reader.list(&field) {
-            audit.claims.extend(reader.name(&item).map(Into::into));
-        }
-    }
-    if let Some(field) = object.take("recent") {
-        audit.recent = reader.integer(&field, 0, 64).unwrap_or(audit.recent);
-    }
-    if let Some(field) = object.take("max_bytes") {
-        audit.max_bytes = reader
-            .integer(&field, 1024, 1 << 20)
-            .unwrap_or(audit.max_bytes);
-    }
-    object.finish(reader);
-    audit
 }

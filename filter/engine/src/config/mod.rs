@@ -5,10 +5,15 @@
 
 mod approval;
 mod approvals;
+mod article;
+mod audit;
+mod catalog;
 mod conditions;
 mod console;
+mod counters;
 mod document;
 mod error;
+mod http;
 mod identity;
 mod json_v1;
 #[cfg(feature = "schema")]
@@ -16,10 +21,12 @@ pub mod keys;
 mod limits;
 #[cfg(feature = "lint")]
 mod lint;
+mod naming;
 mod pins;
 mod reader;
 mod redactions;
 mod results;
+mod rule_limits;
 mod rules;
 mod wording;
 
@@ -34,6 +41,8 @@ pub use document::Configured;
 pub use error::{ConfigError, ConfigErrors, nearest};
 #[cfg(feature = "lint")]
 pub use lint::{KINDS as LINT_KINDS, Lint, LintKind, lint};
+
+const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 impl Gate {
     /// As [`Configured::from_bytes`], for a gate.
