@@ -21,6 +21,9 @@ use crate::plugin::Plugin;
 use crate::store::SharedData;
 use reply::{ReplyMode, code_details};
 
+/// Names and values of headers, in order.
+type Headers = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Where the request is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Request {
@@ -39,12 +42,19 @@ enum Request {
 /// One stream. Without a plugin (a host that serves before it configures) everything is refused.
 pub struct Stream {
     context: u32,
+    /// The configuration whose root looks after it.
+    home: Option<Rc<Plugin>>,
+    /// The configuration it is judged under: a newer one, where that came before the request was complete.
     plugin: Option<Rc<Plugin>>,
     exchange: Exchange,
     request: Request,
     reply: ReplyMode,
     /// How many configurations this VM had taken when the stream began.
     epoch: u64,
+    /// The host holds its headers until they are judged, as it was told to when the stream began.
+    holds: bool,
+    /// The request headers as they came, where the host does not hold them: what is left there lacks what was taken off.
+    sent: Headers,
     /// How much of the body at hand is buffered, as the host last said.
     buffered: usize,
     /// What becomes of the piece of a reply at hand.
@@ -60,6 +70,9 @@ impl Stream {
             .unwrap_or_default();
         Stream {
             context,
+            holds: (plugin.as_ref()).is_none_or(|plugin| plugin.gate.http.hold_request_headers),
+            sent: Headers::new(),
+            home: plugin.clone(),
             plugin,
             exchange: Exchange::new(id),
             request: Request::Open,
@@ -82,19 +95,19 @@ impl Stream {
         let time = host::now();
         let now = time.unwrap_or(Timestamp::from_nanos(0));
         let mut store = SharedData;
-        let mut cx = plugin.context(now, &mut store, held::count());
+        // Headers that have gone cannot wait for a person.
+        let held = if self.holds {
+            held::count()
+        } else {
+            usize::MAX
+        };
+        let mut cx = plugin.context(now, &mut store, held);
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
         if !matches!(step, Step::Buffer) {
             plugin.publish(&self.exchange, now);
         }
         step
-    }
-
-    fn holds(&self) -> bool {
-        self.plugin
-            .as_ref()
-            .is_none_or(|plugin| plugin.gate.http.hold_request_headers)
     }
 
     /// Performs a step. `headers_here` tells that the request headers can still be changed.
@@ -129,11 +142,11 @@ impl Stream {
 
     /// The request waits for a person, and the tick looks after it.
     fn hold(&mut self) -> FilterAction {
-        if let Some(plugin) = &self.plugin {
-            plugin.hurry();
+        if let (Some(home), Some(plugin)) = (&self.home, &self.plugin) {
+            home.hurry();
             held::put(Held {
                 context: self.context,
-                home: plugin.clone(),
+                home: home.clone(),
                 plugin: plugin.clone(),
                 exchange: std::mem::replace(&mut self.exchange, Exchange::new(String::new())),
                 size: self.buffered,
@@ -165,18 +178,38 @@ impl Stream {
 
     /// The body has begun, or never will: nobody waits for it any more.
     fn body_came(&self) {
-        if let Some(plugin) = &self.plugin {
-            plugin.body_came(self.context);
+        if let Some(home) = &self.home {
+            home.body_came(self.context);
         }
+    }
+
+    /// Goes over to the newest configuration of the filter, if it came since the stream began: what the old one made of the
+    /// headers counts no more. `None` if there is no newer one.
+    fn renew(&mut self) -> Option<Step> {
+        let newer = live::newer(self.plugin.as_ref()?, self.epoch)?;
+        newer.read_attributes(&mut self.exchange);
+        self.plugin = Some(newer);
+        self.epoch = live::epoch();
+        let headers = match self.holds {
+            true => host::headers(Map::Request),
+            false => Ok(std::mem::take(&mut self.sent)),
+        };
+        Some(self.decide(|exchange, cx| {
+            let headers = headers.ok()?;
+            Some(exchange.request_headers(cx, &headers, false))
+        }))
     }
 
     /// The request is complete, whether its end came with headers, body or trailers.
     fn request_complete(&mut self) -> FilterAction {
-        let body = host::buffer(Buffer::RequestBody, self.buffered);
-        let step =
-            self.decide(|exchange, cx| body.ok().map(|body| exchange.request_end(cx, &body)));
-        let headers_here = self.holds();
-        self.perform(step, headers_here)
+        let step = match self.renew() {
+            None | Some(Step::Buffer) => {
+                let body = host::buffer(Buffer::RequestBody, self.buffered);
+                self.decide(|exchange, cx| body.ok().map(|body| exchange.request_end(cx, &body)))
+            }
+            Some(refused) => refused,
+        };
+        self.perform(step, self.holds)
     }
 }
 
@@ -189,11 +222,11 @@ impl HttpContext for Stream {
         }
         let headers = host::headers(Map::Request);
         let step = self.decide(|exchange, cx| {
-            headers
-                .ok()
-                .map(|headers| exchange.request_headers(cx, &headers, end_of_stream))
+            let headers = headers.as_ref().ok()?;
+            Some(exchange.request_headers(cx, headers, end_of_stream))
         });
-        if matches!(step, Step::Buffer) && !self.holds() {
+        if matches!(step, Step::Buffer) && !self.holds {
+            self.sent = headers.unwrap_or_default();
             // Second best: the headers go ahead, without what would keep the reply from being read.
             if remove_all(Map::Request, &self.exchange.unheld_removals()) {
                 return FilterAction::Continue;
@@ -201,8 +234,8 @@ impl HttpContext for Stream {
             let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
             return self.answer(&failed);
         }
-        if let (Step::Buffer, Some(plugin)) = (&step, &self.plugin) {
-            plugin.await_body(self.context);
+        if let (Step::Buffer, Some(home)) = (&step, &self.home) {
+            home.await_body(self.context);
         }
         self.perform(step, true)
     }
@@ -246,8 +279,8 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
-        if let Some(plugin) = &self.plugin {
-            plugin.forget(self.context);
+        if let Some(home) = &self.home {
+            home.forget(self.context);
         }
         self.take_back();
         self.record_early();

@@ -44,8 +44,8 @@ impl Stream {
     }
 
     fn waits_for_decision(&self) -> bool {
-        let plugin = self.plugin.as_ref();
-        plugin.is_some_and(|plugin| plugin.close_undecided(self.context))
+        let home = self.home.as_ref();
+        home.is_some_and(|home| home.close_undecided(self.context))
     }
 
     /// The request was forwarded: its reply, if that is there already, is treated as it would have been then.
@@ -73,8 +73,8 @@ impl Stream {
     pub(super) fn drop_early(&mut self) {
         if let ReplyMode::Early(_) = self.reply {
             self.reply = ReplyMode::Drop;
-            if let Some(plugin) = &self.plugin {
-                plugin.decided(self.context);
+            if let Some(home) = &self.home {
+                home.decided(self.context);
             }
         }
     }

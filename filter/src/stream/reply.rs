@@ -53,7 +53,7 @@ impl Stream {
         let step = self.on_reply(|exchange, cx| {
             exchange.reply_headers(cx, status, &headers, end_of_stream, &details)
         });
-        let held = self.holds();
+        let held = self.holds;
         match step {
             None => self.cut(),
             Some(ReplyStep::Pass) => FilterAction::Continue,
@@ -136,8 +136,8 @@ impl Stream {
                 }
                 if self.exchange.reply_is_cut() {
                     // What was said last has to leave first.
-                    if let Some(plugin) = &self.plugin {
-                        plugin.close_soon(self.context);
+                    if let Some(home) = &self.home {
+                        home.close_soon(self.context);
                     }
                 }
                 self.reply = reading;
@@ -177,7 +177,7 @@ impl Stream {
     /// Puts another body in place of a held one. What still comes of the old one is dropped.
     fn apply(&mut self, edit: &ReplyEdit) -> FilterAction {
         // Headers that have gone already were stripped of everything that describes the body.
-        let headers_done = !self.holds() || {
+        let headers_done = !self.holds || {
             remove_all(Map::Reply, &STALE)
                 && edit.status.is_none_or(describe_json)
                 && host::set_header(Map::Reply, "content-length", &edit.body.len().to_string())
@@ -235,9 +235,9 @@ impl Stream {
                 }
             }
             Some(Start::Refuse(edit)) => {
-                if let Some(plugin) = &self.plugin {
+                if let Some(home) = &self.home {
                     // The server goes on; the caller has its answer.
-                    plugin.close_soon(self.context);
+                    home.close_soon(self.context);
                 }
                 self.apply(&edit)
             }

@@ -272,6 +272,11 @@ impl Call {
     pub fn send(address: SocketAddr, request: &str) -> Call {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
+        Call::over(stream)
+    }
+
+    /// A request that was sent on this connection, or will be.
+    pub fn over(stream: TcpStream) -> Call {
         Call {
             stream,
             bytes: Vec::new(),

@@ -39,10 +39,7 @@ impl Exchange {
             server.clone(),
             cx.now,
         );
-        let TurnedAway {
-            stranger,
-            principal,
-        } = match found {
+        let turned_away = match found {
             Ok(caller) => match self.is_revoked(cx, head, &caller)? {
                 false => return Ok(caller),
                 true => TurnedAway {
@@ -52,6 +49,42 @@ impl Exchange {
             },
             Err(turned_away) => turned_away,
         };
+        Err(self.turn_away(cx, head, server, turned_away))
+    }
+
+    /// The caller, if it still is one when its request is complete: a body may come long after its headers.
+    pub(super) fn still_welcome(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &RequestHead,
+        caller: Caller,
+    ) -> Result<Caller, Step> {
+        let stranger = if caller.expires.is_some_and(|expires| cx.now >= expires) {
+            Stranger::Expired
+        } else if self.is_revoked(cx, head, &caller)? {
+            Stranger::Revoked
+        } else {
+            return Ok(caller);
+        };
+        let principal = Some(Box::new(caller.principal));
+        let turned_away = TurnedAway {
+            stranger,
+            principal,
+        };
+        Err(self.turn_away(cx, head, caller.server, turned_away))
+    }
+
+    fn turn_away(
+        &mut self,
+        cx: &Context<'_>,
+        head: &RequestHead,
+        server: Option<Box<str>>,
+        turned_away: TurnedAway,
+    ) -> Step {
+        let TurnedAway {
+            stranger,
+            principal,
+        } = turned_away;
         let caller = principal.map(|principal| Caller {
             principal: *principal,
             server: None,
@@ -69,8 +102,8 @@ impl Exchange {
         );
         record.server = server.map(Into::into);
         self.records = vec![record];
-        let metadata = gate.identity.resource_metadata.as_deref();
-        Err(Step::Reply(pep::turned_away(stranger, metadata)))
+        let metadata = cx.gate.identity.resource_metadata.as_deref();
+        Step::Reply(pep::turned_away(stranger, metadata))
     }
 
     /// Whether an operator took the caller's grant back.

@@ -105,7 +105,8 @@ impl Exchange {
         Exchange { attributes, ..self }
     }
 
-    /// The request headers. `end` tells that there is no body.
+    /// The request headers. `end` tells that there is no body. Where another configuration has come before the end of the
+    /// body it is asked again, with the same headers and that configuration: nothing of the old one is left then.
     pub fn request_headers(&mut self, cx: &mut Context<'_>, headers: &Headers, end: bool) -> Step {
         let head = match RequestHead::read(headers, cx.gate) {
             Ok(head) => head,
@@ -136,13 +137,16 @@ impl Exchange {
         Step::Buffer
     }
 
-    /// The whole request body.
+    /// The whole request body. What may have changed since the headers counts as it is now.
     pub fn request_end(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Step {
         if let Step::Reply(reply) = self.request_size(cx, body.len()) {
             return Step::Reply(reply);
         }
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Receiving(head, caller) => self.request_end_of(cx, head, caller, body),
+            State::Receiving(head, caller) => match self.still_welcome(cx, &head, caller) {
+                Ok(caller) => self.request_end_of(cx, head, caller, body),
+                Err(refused) => refused,
+            },
             // A host that ends a request twice, or one it never began.
             _ => self.reject(cx, None, Rejection::Host, Id::NULL, ""),
         }
