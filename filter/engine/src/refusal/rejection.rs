@@ -37,7 +37,7 @@ pub enum Rejection {
     Depth,
     /// Not JSON-RPC 2.0.
     Envelope,
-    /// An id that is no string or integer.
+    /// An id that is no string or integer, or one longer than [`MAX_ID`](crate::rpc::MAX_ID).
     Id,
     /// Parameters of the wrong shape.
     Params,
@@ -136,7 +136,7 @@ impl Rejection {
             Rejection::Number => "a number in the body is out of range",
             Rejection::Depth => "the body is nested too deeply or holds too many values",
             Rejection::Envelope => "the body is not a JSON-RPC 2.0 message",
-            Rejection::Id => "an id must be a string or an integer",
+            Rejection::Id => "an id must be a string or an integer of at most 1024 bytes",
             Rejection::Params => "the parameters are not what the method takes",
             Rejection::Batch => {
                 "batches hold 1 to 100 messages with different ids, and none since 2026-07-28"
@@ -210,7 +210,7 @@ impl From<Malformed> for Rejection {
     fn from(malformed: Malformed) -> Self {
         match malformed {
             Malformed::Envelope => Rejection::Envelope,
-            Malformed::Id => Rejection::Id,
+            Malformed::Id | Malformed::LongId => Rejection::Id,
             Malformed::Key => Rejection::Key,
             Malformed::Params => Rejection::Params,
         }
