@@ -2,7 +2,7 @@
 //!
 //! Refuses what parsers or servers read differently: keys that look like an envelope key, `method` next to
 //! `result` (Python servers execute such an object, others take it for a response), ids that are not a string
-//! or an integer (clients hang when `5` comes back as `5.0`).
+//! or an integer (clients hang when `5` comes back as `5.0`), or that are longer than anybody needs.
 
 use crate::json::{Document, Kind, Value, impersonated};
 
@@ -26,6 +26,10 @@ pub mod code {
     /// Who calls is not known, or not enough.
     pub const UNAUTHENTICATED: i32 = 1401;
 }
+
+/// Longest id, as written, in bytes. Clients count or make UUIDs; every answer repeats it, and every message of a reply may have to be
+/// compared with it.
+pub const MAX_ID: usize = 1024;
 
 const ENVELOPE_KEYS: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
 
@@ -73,6 +77,8 @@ pub enum Malformed {
     Envelope,
     /// An id that is not a string or an integer.
     Id,
+    /// An id longer than [`MAX_ID`].
+    LongId,
     /// A key that only looks like a protocol key.
     Key,
     /// `params`, or a part of it that names the target, is missing or of the wrong type.
@@ -93,6 +99,22 @@ impl<'d> Id<'d> {
     /// The raw JSON token.
     pub fn token(self) -> &'d str {
         self.0
+    }
+
+    /// The same, for those who outlive the message.
+    pub fn keep(self) -> KeptId {
+        KeptId(self.0.into())
+    }
+}
+
+/// An [`Id`] that outlives its message.
+#[derive(Clone, Debug)]
+pub struct KeptId(Box<str>);
+
+impl KeptId {
+    /// The id.
+    pub fn id(&self) -> Id<'_> {
+        Id(&self.0)
     }
 }
 
@@ -158,6 +180,9 @@ pub fn read<'d>(value: Value<'d>) -> Parsed<'d> {
         Some(id) => Some(read_id(id).ok_or((Malformed::Id, Id::NULL))?),
     };
     let wrong = |what: Malformed| (what, id.unwrap_or(Id::NULL));
+    if id.is_some_and(|id| id.token().len() > MAX_ID) {
+        return Err(wrong(Malformed::LongId));
+    }
 
     if looks_alike(value, ENVELOPE_KEYS) {
         return Err(wrong(Malformed::Key));

@@ -221,10 +221,12 @@ fn what_fits_is_shown() {
 
 #[test]
 fn a_reply_that_is_too_large_leaves_room_for_its_refusal() {
-    let id = "i".repeat(40_000);
-    let call = CALL.replace(r#""id":1"#, &format!(r#""id":"{id}""#));
+    let id = "i".repeat(1_000);
+    let call = |number| CALL.replace(r#""id":1"#, &format!(r#""id":"{id}{number}""#));
+    let calls: Vec<String> = (0..40).map(call).collect();
+    let batch = format!("[{}]", calls.join(","));
     let config = r#""results":{"redact":["email"],"max_json_bytes":1024}"#;
-    let (gate, mut store, mut exchange) = forwarded(config, &call, "POST");
+    let (gate, mut store, mut exchange) = forwarded(config, &batch, "POST");
     let mut cx = context(&gate, &mut store);
     let headers = pairs(&[
         ("content-type", "application/json"),

@@ -60,6 +60,7 @@ impl Exchange {
             learns_session: false,
             session: None,
             reading: Reading::Waiting,
+            is_told: false,
         });
         Early::Inspect
     }

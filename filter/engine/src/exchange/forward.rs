@@ -51,14 +51,14 @@ pub(super) fn prepare_forward(
                 is_tool,
                 is_result,
             } = assessed.answer;
+            watch.expect(expected.len(), charged, record);
             expected.push(Expected {
-                id: id.token().to_owned(),
+                id: id.keep(),
                 record,
                 rules,
                 is_tool,
                 is_result,
             });
-            watch.expect(id, charged, record);
         }
     }
     let plan = ReplyPlan::post(gate, policy, lists, expected, is_batch);

@@ -17,6 +17,7 @@ mod early;
 mod forward;
 mod head;
 mod hold;
+mod ids;
 mod mrtr;
 mod record;
 mod reply;
@@ -269,6 +270,7 @@ impl Exchange {
                 learns_session,
                 session,
                 reading: Reading::Waiting,
+                is_told: false,
             })
         };
         Step::Forward(permit, removals, body)

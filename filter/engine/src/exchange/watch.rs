@@ -6,7 +6,7 @@
 use crate::counters::{Counters, Store};
 use crate::json::{Document, Kind, Limits, Value};
 use crate::pdp::Charged;
-use crate::rpc::{self, Id};
+use crate::rpc;
 
 /// The calls of one request that were charged and are not answered yet.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub(super) struct Watch {
 
 #[derive(Debug)]
 struct Watched {
-    /// The id as text or number, by value.
-    id: String,
+    /// Which request of the body it is.
+    request: usize,
     charged: Vec<Charged>,
     record: usize,
 }
@@ -37,11 +37,11 @@ const NEVER_LEFT: [&str; 9] = [
 ];
 
 impl Watch {
-    /// Awaits the answer to a charged call. `record` is the index of its audit record.
-    pub(super) fn expect(&mut self, id: Id<'_>, charged: Vec<Charged>, record: usize) {
+    /// Awaits the answer to the charged call that is this request of the body. `record` is the index of its audit record.
+    pub(super) fn expect(&mut self, request: usize, charged: Vec<Charged>, record: usize) {
         if !charged.is_empty() {
             self.calls.push(Watched {
-                id: id.token().to_owned(),
+                request,
                 charged,
                 record,
             });
@@ -52,19 +52,20 @@ impl Watch {
         self.calls.is_empty()
     }
 
-    /// Looks at a reply, or one event of it, and gives back what it shows did not run. Returns the indexes
-    /// of the audit records concerned.
+    /// Looks at a reply, or one event of it, and gives back what it shows did not run. `answered` tells which request a message
+    /// answers. Returns the indexes of the audit records concerned.
     pub(super) fn observe(
         &mut self,
         counters: &Counters,
         store: &mut dyn Store,
         text: &[u8],
+        answered: impl Fn(Value<'_>) -> Option<usize>,
     ) -> Vec<usize> {
         if self.is_empty() {
             return Vec::new();
         }
         Document::parse(text, &Limits::REPLY)
-            .map(|document| self.answers(counters, store, &document))
+            .map(|document| self.answers(counters, store, &document, answered))
             .unwrap_or_default()
     }
 
@@ -74,6 +75,7 @@ impl Watch {
         counters: &Counters,
         store: &mut dyn Store,
         document: &Document<'_>,
+        answered: impl Fn(Value<'_>) -> Option<usize>,
     ) -> Vec<usize> {
         let mut refunded = Vec::new();
         if self.is_empty() {
@@ -81,13 +83,11 @@ impl Watch {
         }
         let (_, messages) = rpc::messages(document);
         for message in messages {
-            let Some(index) = self
-                .calls
-                .iter()
-                .position(|call| is_answer(message, &call.id))
-            else {
+            let Some(request) = answered(message) else {
                 continue;
             };
+            let waiting = self.calls.iter().position(|call| call.request == request);
+            let Some(index) = waiting else { continue };
             let call = self.calls.swap_remove(index);
             let failed = message.get("error").is_some_and(did_not_run);
             let tool_failed = message
@@ -149,16 +149,4 @@ fn refund(
         any |= counters.table.refund(store, &charged.receipt);
     }
     any
-}
-
-/// Whether a message answers the request with this id. Servers may spell a string id with other escapes, but
-/// not a number with other digits.
-pub(super) fn is_answer(message: Value<'_>, id: &str) -> bool {
-    let Ok(expected) = Document::parse(id.as_bytes(), &Limits::WIRE) else {
-        return false;
-    };
-    message.get("method").is_none()
-        && message
-            .get("id")
-            .is_some_and(|id| id.equals(&expected.root()))
 }

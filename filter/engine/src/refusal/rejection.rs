@@ -94,9 +94,9 @@ rejections! {
     /// Not JSON-RPC 2.0.
     Envelope "envelope" 400 INVALID_REQUEST
         "the body is not a JSON-RPC 2.0 message";
-    /// An id that is no string or integer.
+    /// An id that is no string or integer, or one longer than [`MAX_ID`](crate::rpc::MAX_ID).
     Id "id" 400 INVALID_REQUEST
-        "an id must be a string or an integer";
+        "an id must be a string or an integer of at most 1024 bytes";
     /// Parameters of the wrong shape.
     Params "params" 400 INVALID_PARAMS
         "the parameters are not what the method takes";
@@ -160,7 +160,7 @@ impl From<Malformed> for Rejection {
     fn from(malformed: Malformed) -> Self {
         match malformed {
             Malformed::Envelope => Rejection::Envelope,
-            Malformed::Id => Rejection::Id,
+            Malformed::Id | Malformed::LongId => Rejection::Id,
             Malformed::Key => Rejection::Key,
             Malformed::Params => Rejection::Params,
         }

@@ -17,6 +17,8 @@ pub(in crate::exchange) struct Forwarded {
     /// The session results are counted by, if the gate knows it.
     pub(in crate::exchange) session: Option<String>,
     pub(in crate::exchange) reading: Reading,
+    /// Every request was answered that what it is owed was withheld: nobody waits for anything more that cannot be shown.
+    pub(in crate::exchange) is_told: bool,
 }
 
 /// What is being done with the reply.

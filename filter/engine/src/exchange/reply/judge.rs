@@ -10,8 +10,7 @@ use super::withheld::{Withheld, briefly, no_room, unreadable, withhold};
 use crate::audit::Record;
 use crate::exchange::context::Context;
 use crate::exchange::record::mark_refunded;
-use crate::exchange::watch::Watch;
-use crate::json::{Document, Limits};
+use crate::json::{Document, Limits, Value};
 use crate::mcp::List;
 use crate::pep;
 use crate::redact::detect::Budget;
@@ -20,7 +19,7 @@ use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Edit, Event};
 
-/// Most messages in one array: each is compared with every request it may answer.
+/// Most messages in one array: ten times what a batch may ask.
 const MAX_MESSAGES: usize = 1000;
 
 /// Why a text is not shown as JSON.
@@ -155,16 +154,15 @@ impl Forwarded {
         let held = value.map_or(0, <[u8]>::len);
         let judged = match value {
             None => Err(unreadable()),
-            Some(value) => self
-                .judge_part(cx, id, records, value, &mut Room::of(held))
-                .and_then(|(edit, _)| match &edit {
-                    Edit::Replace(text) if !has_room(held, text.len()) => {
-                        Err(Withheld(no_room(false)))
-                    }
-                    _ => Ok(edit),
-                }),
+            Some(value) => self.judge_part(cx, id, records, value, &mut Room::of(held)),
         };
-        judged.unwrap_or_else(|Withheld(denial)| self.withheld(cx, records, &denial, held))
+        match judged {
+            Ok((Edit::Replace(text), _)) if !has_room(held, text.len()) => {
+                self.withheld(cx, records, &no_room(false), held)
+            }
+            Ok((edit, _)) => edit,
+            Err(Withheld(denial)) => self.withheld(cx, records, &denial, held),
+        }
     }
 
     /// Rules on a part of a stream, and tells whether it is JSON.
@@ -201,7 +199,9 @@ impl Forwarded {
         if document.root().items().nth(MAX_MESSAGES).is_some() {
             return Err(unreadable().into());
         }
-        let refunded = self.watch.answers(&cx.gate.counters, cx.store, &document);
+        let Forwarded { watch, plan, .. } = self;
+        let number = |message: Value<'_>| plan.number(message);
+        let refunded = watch.answers(&cx.gate.counters, cx.store, &document, number);
         mark_refunded(records, &refunded);
         let shown = match self.plan.filtered {
             true => self.show(cx, id, records, &document),
@@ -274,10 +274,16 @@ impl Forwarded {
         failed.map_or(Ok(edited), Err)
     }
 
+    /// Gives back what this shows not to have run; returns the indexes of the records concerned.
+    pub(super) fn observe(&mut self, cx: &mut Context<'_>, text: &[u8]) -> Vec<usize> {
+        let Forwarded { watch, plan, .. } = self;
+        let number = |message: Value<'_>| plan.number(message);
+        watch.observe(&cx.gate.counters, cx.store, text, number)
+    }
+
     /// What was charged for calls that this shows not to have run is given back.
     fn give_back(&mut self, cx: &mut Context<'_>, records: &mut [Record], text: &[u8]) {
-        let Forwarded { watch, .. } = self;
-        let refunded = Watch::observe(watch, &cx.gate.counters, cx.store, text);
+        let refunded = self.observe(cx, text);
         mark_refunded(records, &refunded);
     }
 
@@ -286,9 +292,10 @@ impl Forwarded {
         !self.plan.filtered || (self.plan.asked.is_empty() && holds_no_list(text))
     }
 
-    /// What comes in the place of a part of a stream, of which so many bytes are held.
+    /// What comes in the place of a part of a stream, of which so many bytes are held. Requests are answered once, however much
+    /// is withheld.
     fn withheld(
-        &self,
+        &mut self,
         cx: &Context<'_>,
         records: &mut [Record],
         denial: &Denial,
@@ -296,6 +303,9 @@ impl Forwarded {
     ) -> Edit {
         // What makes an event of a payload.
         const FRAME: usize = "data: \n\n".len();
+        if std::mem::replace(&mut self.is_told, true) {
+            return Edit::Drop;
+        }
         let mut body = withhold(records, &self.plan, denial, cx.gate);
         if !has_room(held, body.len().saturating_add(FRAME)) {
             body = briefly(denial);

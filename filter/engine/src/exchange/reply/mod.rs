@@ -313,7 +313,7 @@ impl Exchange {
                 } else {
                     copy.extend_from_slice(chunk);
                     if end {
-                        let refunded = forwarded.watch.observe(&cx.gate.counters, cx.store, copy);
+                        let refunded = forwarded.observe(cx, copy);
                         mark_refunded(&mut self.records, &refunded);
                     }
                 }

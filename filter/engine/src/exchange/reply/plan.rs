@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::exchange::head::RequestHead;
-use crate::exchange::watch::is_answer;
+use crate::exchange::ids::Ids;
 use crate::gate::{Gate, Mode};
 use crate::json::Value;
 use crate::mcp::List;
 use crate::policy::{Policy, ResultRules};
+use crate::rpc::KeptId;
 
 /// What has to be done with the reply.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub(in crate::exchange) struct ReplyPlan {
     pub(super) asked: Vec<List>,
     /// The requests it held, each of which is owed an answer.
     pub(super) expected: Vec<Expected>,
+    /// Which of them a message answers.
+    ids: Ids,
     pub(super) is_batch: bool,
     /// A GET: a stream of the server's own making, which may redeliver anything.
     pub(super) is_get: bool,
@@ -35,7 +38,7 @@ pub(in crate::exchange) struct ReplyPlan {
 #[derive(Clone, Debug)]
 pub(in crate::exchange) struct Expected {
     /// The id as it was written.
-    pub(in crate::exchange) id: String,
+    pub(in crate::exchange) id: KeptId,
     /// Index of its audit record.
     pub(in crate::exchange) record: usize,
     /// What is looked for in the answer.
@@ -57,6 +60,7 @@ impl ReplyPlan {
     ) -> Self {
         let plan = ReplyPlan {
             asked,
+            ids: Ids::new(expected.iter().map(|expected| expected.id.id())),
             expected,
             is_batch,
             ..ReplyPlan::of(gate, policy)
@@ -112,11 +116,14 @@ impl ReplyPlan {
         !self.filtered && !self.is_get && !self.inspected
     }
 
+    /// The number of the request that this message answers.
+    pub(super) fn number(&self, message: Value<'_>) -> Option<usize> {
+        self.ids.answered(message)
+    }
+
     /// The request that this message answers.
     pub(super) fn answered(&self, message: Value<'_>) -> Option<&Expected> {
-        self.expected
-            .iter()
-            .find(|expected| is_answer(message, &expected.id))
+        self.expected.get(self.number(message)?)
     }
 
     /// What is looked for in what answers no request: notifications, requests of the server, comments. With one request

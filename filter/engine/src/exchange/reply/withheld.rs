@@ -4,11 +4,10 @@
 use super::plan::{Expected, ReplyPlan};
 use crate::audit::Record;
 use crate::gate::Gate;
-use crate::json::{Document, Limits};
 use crate::pep;
 use crate::redact::Uninspected;
 use crate::refusal::{Denial, Own};
-use crate::rpc::{self, Id};
+use crate::rpc::Id;
 
 /// A reply, or a part of one, must not be shown.
 pub(super) struct Withheld(pub(super) Denial);
@@ -78,13 +77,8 @@ pub(super) fn briefly(denial: &Denial) -> String {
 
 /// What one request is answered in place of what was withheld.
 pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
-    let document = Document::parse(expected.id.as_bytes(), &Limits::WIRE);
-    let id = document
-        .as_ref()
-        .ok()
-        .and_then(|document| rpc::read_id(document.root()));
     let prefix = &gate.http.denial_prefix;
-    pep::withheld(id.unwrap_or(Id::NULL), expected.is_tool, denial, prefix)
+    pep::withheld(expected.id.id(), expected.is_tool, denial, prefix)
 }
 
 /// A note in all records: nothing of the reply is shown, though it was judged. A part that was withheld has its reason.
