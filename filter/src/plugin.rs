@@ -231,8 +231,9 @@ impl Plugin {
 
     /// Leaves the records of a decision.
     pub fn publish(&self, exchange: &Exchange, began: Timestamp) {
+        let gate = &self.gate;
         self.recorder
-            .publish(&self.gate.audit, exchange.records(), began);
+            .publish(&gate.audit, &gate.metrics, exchange.records(), began);
     }
 
     /// Leaves the records again, with what became known after the decision.

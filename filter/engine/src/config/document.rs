@@ -6,7 +6,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::limits::{CounterBook, check_meeting};
 use super::reader::{Field, Object, Reader};
 use super::results::Shared;
-use super::{approval, approvals, console, identity, json_v1, pins, results, rules};
+use super::{approval, approvals, console, identity, json_v1, metrics, pins, results, rules};
 use crate::audit::{Audit, AuditArgs};
 use crate::console::Console;
 use crate::counters::{Counters, Table};
@@ -161,6 +161,10 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .take("audit")
         .map(|field| read_audit(reader, field))
         .unwrap_or_default();
+    let metrics = object
+        .take("metrics")
+        .map(|field| metrics::read(reader, field))
+        .unwrap_or_default();
     if let Some(field) = object.take("console") {
         // Of another listener's; it is checked, and not served here.
         console::read(reader, field);
@@ -182,6 +186,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         results: shared.of_gate(mode),
         pins,
         audit,
+        metrics,
     }
 }
 

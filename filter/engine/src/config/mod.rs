@@ -16,6 +16,7 @@ pub mod keys;
 mod limits;
 #[cfg(feature = "lint")]
 mod lint;
+mod metrics;
 mod pins;
 mod reader;
 mod redactions;
