@@ -6,6 +6,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::config::Console;
 use toolgate_engine::console::{self, Body};
+use toolgate_engine::metrics::Metrics;
 
 use crate::host::{self, Buffer, Map};
 use crate::recorder::Recorder;
@@ -62,7 +63,10 @@ impl Stream {
         };
         self.answered = true;
         let audit = &self.plugin.console.audit;
-        self.plugin.recorder.publish(audit, &answer.records, now);
+        let nothing = Metrics::default();
+        self.plugin
+            .recorder
+            .publish(audit, &nothing, &answer.records, now);
         let reply = answer.reply;
         if host::send_local_response(reply.status, &reply.headers, &reply.body).is_err() {
             return self.cut();

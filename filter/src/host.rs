@@ -19,6 +19,8 @@ pub enum Failure {
     CasMismatch,
     /// The host may not have room for it.
     NoRoom,
+    /// The host does not have this function.
+    Unimplemented,
     /// Anything else, with the ABI's status number.
     Other(u32),
 }
@@ -145,6 +147,18 @@ unsafe extern "C" {
     fn proxy_close_stream(stream: u32) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_len: usize,
+        headers: *const u8,
+        headers_len: usize,
+        body: *const u8,
+        body_len: usize,
+        trailers: *const u8,
+        trailers_len: usize,
+        timeout: u32,
+        call: *mut u32,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, len: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -155,6 +169,7 @@ fn check(status: u32) -> Result<()> {
         0 => Ok(()),
         1 => Err(Failure::NotFound),
         8 => Err(Failure::CasMismatch),
+        12 => Err(Failure::Unimplemented),
         other => Err(Failure::Other(other)),
     }
 }
@@ -393,6 +408,26 @@ pub fn http_call(
     let timeout = Duration::from_secs(timeout.unsigned_abs());
     proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout)
         .map_err(|status| Failure::Other(status as u32))
+}
+
+/// Tries a request of our own to no cluster, without the headers that one needs: for what the host says of the function.
+pub fn no_http_call() -> Result<()> {
+    let (nothing, headers, mut call) = ([0_u8; 0], serialize_pairs(&[]), 0);
+    // SAFETY: pointers and lengths belong to live slices, the out parameter lives through the call.
+    check(unsafe {
+        proxy_http_call(
+            nothing.as_ptr(),
+            0,
+            headers.as_ptr(),
+            headers.len(),
+            nothing.as_ptr(),
+            0,
+            headers.as_ptr(),
+            headers.len(),
+            1000,
+            &raw mut call,
+        )
+    })
 }
 
 /// Cuts the connection to the caller: the last resort when a reply can neither be judged nor replaced.

@@ -17,6 +17,7 @@ mod metrics;
 mod perform;
 mod plugin;
 mod recorder;
+mod requirements;
 mod root;
 mod store;
 mod stream;

@@ -1,8 +1,11 @@
-//! Envoy stats: `wasmcustom.toolgate.…`. All names are known beforehand, so that their number is bounded.
+//! Envoy stats: `wasmcustom.toolgate.…`. No name comes from a caller, and their number is bounded.
+
+use std::cell::RefCell;
 
 use toolgate_engine::NameMap;
 use toolgate_engine::audit::{Outcome, Record};
 use toolgate_engine::identity::Stranger;
+use toolgate_engine::metrics::{self, rejected};
 use toolgate_engine::pep::Rejection;
 
 use crate::host::{self, Metric};
@@ -12,31 +15,28 @@ use crate::host::{self, Metric};
 pub struct Metrics {
     /// By [`Outcome::index`].
     decisions: [Option<u32>; Outcome::ALL.len()],
-    /// What happens less often, by name.
-    counters: NameMap<u32>,
+    /// What happens less often, by name; those the host refused are there without a number.
+    counters: RefCell<NameMap<Option<u32>>>,
     decision_time: Option<u32>,
     held: Option<u32>,
 }
 
 impl Metrics {
-    /// Defines all metrics; those the host refuses are left out.
+    /// Defines what every gate counts, so that it stands at zero before it happens.
     pub fn define() -> Self {
         let rejections = Rejection::ALL
             .iter()
-            .map(|rejection| rejected(rejection.word()));
+            .map(|rejection| rejected(&rejection.pointer()));
         let strangers = Stranger::ALL
             .iter()
-            .map(|stranger| rejected(&format!("identity/{}", stranger.word())));
-        let no_server = std::iter::once(rejected("no-server"));
-        let names = rejections
-            .chain(strangers)
-            .chain(no_server)
-            .chain([WITHHELD, REDACTED, REFUNDED, DRIFT, SENT, UNSENT].map(str::to_owned));
+            .map(|stranger| rejected(&format!("/identity/{}", stranger.word())));
+        let no_server = std::iter::once(rejected("/no-server"));
+        let names = rejections.chain(strangers).chain(no_server).chain(
+            [WITHHELD, REDACTED, REFUNDED, DRIFT, SENT, UNSENT, UNCOUNTED].map(str::to_owned),
+        );
         let mut counters = NameMap::default();
         for name in names {
-            if let Ok(id) = host::define_metric(Metric::Counter, &name) {
-                counters.insert(&name, id);
-            }
+            counters.insert(&name, host::define_metric(Metric::Counter, &name).ok());
         }
         let decided = |outcome: Outcome| {
             let name = format!("toolgate.decision.{}", outcome.word());
@@ -44,7 +44,7 @@ impl Metrics {
         };
         Metrics {
             decisions: Outcome::ALL.map(decided),
-            counters,
+            counters: RefCell::new(counters),
             decision_time: host::define_metric(Metric::Histogram, "toolgate.decision_time_us").ok(),
             held: host::define_metric(Metric::Gauge, "toolgate.held").ok(),
         }
@@ -70,13 +70,12 @@ impl Metrics {
     }
 
     /// Counts a decision.
-    pub fn count(&self, record: &Record) {
+    pub fn count(&self, more: &metrics::Metrics, record: &Record) {
         if let Some(Some(id)) = self.decisions.get(record.decision.index()) {
             host::increment_metric(*id, 1);
         }
-        if let (Outcome::Reject, Some(rule)) = (record.decision, &record.rule) {
-            let word = rule.trim_start_matches('/');
-            self.increment(&rejected(word.strip_prefix("protocol/").unwrap_or(word)));
+        for name in more.decided(record) {
+            self.increment(&name);
         }
     }
 
@@ -85,8 +84,9 @@ impl Metrics {
         if record.refunded {
             self.increment(REFUNDED);
         }
-        if record.withheld.is_some() {
+        if let Some(rule) = &record.withheld {
             self.increment(WITHHELD);
+            self.increment(&metrics::refused(rule));
         }
         let redacted = record.redactions.total();
         if redacted > 0 {
@@ -121,9 +121,25 @@ impl Metrics {
     }
 
     fn add(&self, name: &str, more: u64) {
-        if let Some(id) = self.counters.get(name) {
-            host::increment_metric(*id, more);
+        if let Some(id) = self.number(name) {
+            host::increment_metric(id, more);
         }
+    }
+
+    /// The number of a counter, which is defined when it is first needed.
+    fn number(&self, name: &str) -> Option<u32> {
+        let Ok(mut counters) = self.counters.try_borrow_mut() else {
+            return None;
+        };
+        if let Some(known) = counters.get(name) {
+            return *known;
+        }
+        if counters.len() >= MOST_COUNTERS {
+            return counters.get(UNCOUNTED).copied().flatten();
+        }
+        let number = host::define_metric(Metric::Counter, name).ok();
+        counters.insert(name, number);
+        number
     }
 }
 
@@ -133,7 +149,8 @@ const REDACTED: &str = "toolgate.redactions";
 const REFUNDED: &str = "toolgate.refunded";
 const SENT: &str = "toolgate.webhook.sent";
 const UNSENT: &str = "toolgate.webhook.failed";
+/// What was not counted under its own name, because there are too many.
+const UNCOUNTED: &str = "toolgate.uncounted";
 
-fn rejected(word: &str) -> String {
-    format!("toolgate.reject.{}", word.replace('/', "."))
-}
+/// Most counters of one configuration. A hundred tools with ten rules each, in three policies, are fewer.
+const MOST_COUNTERS: usize = 4096;

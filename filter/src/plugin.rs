@@ -45,7 +45,7 @@ pub struct Plugin {
 
 impl Plugin {
     /// A gate without streams. Tells operators that it is live.
-    pub fn new(gate: Gate, recorder: Recorder) -> Self {
+    pub fn new(gate: Gate, recorder: Recorder, ticks: bool) -> Self {
         // Otherwise operators see the one before.
         let _unseen = control::publish(&mut SharedData, &gate);
         Metrics::publish_configuration(&gate.digest, recorder.number);
@@ -55,7 +55,7 @@ impl Plugin {
             awaited: RefCell::default(),
             closing: RefCell::default(),
             webhook: Webhook::default(),
-            ticks: host::set_tick_period(TICK).is_ok(),
+            ticks: ticks && host::set_tick_period(TICK).is_ok(),
             ticks_fast: Cell::new(false),
             second: Cell::new(-1),
         }
@@ -231,8 +231,9 @@ impl Plugin {
 
     /// Leaves the records of a decision.
     pub fn publish(&self, exchange: &Exchange, began: Timestamp) {
+        let gate = &self.gate;
         self.recorder
-            .publish(&self.gate.audit, exchange.records(), began);
+            .publish(&gate.audit, &gate.metrics, exchange.records(), began);
     }
 
     /// Leaves the records again, with what became known after the decision.

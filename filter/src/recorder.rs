@@ -5,6 +5,7 @@ use std::cell::Cell;
 use toolgate_engine::audit::{self, Record};
 use toolgate_engine::config::Audit;
 use toolgate_engine::control;
+use toolgate_engine::metrics;
 use toolgate_engine::time::Timestamp;
 
 use crate::host::{self, Level};
@@ -47,13 +48,19 @@ impl Recorder {
     }
 
     /// Leaves the records of a decision that was begun at `began`.
-    pub fn publish(&self, audit: &Audit, records: &[Record], began: Timestamp) {
+    pub fn publish(
+        &self,
+        audit: &Audit,
+        counted: &metrics::Metrics,
+        records: &[Record],
+        began: Timestamp,
+    ) {
         if records.is_empty() {
             return;
         }
         let lines = lines(audit, records);
         for (record, line) in records.iter().zip(&lines) {
-            self.metrics.count(record);
+            self.metrics.count(counted, record);
             let written = self.written.get();
             self.written.set(written.wrapping_add(1));
             let size = u64::try_from(audit.recent).unwrap_or(0);

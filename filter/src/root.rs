@@ -13,6 +13,7 @@ use crate::live;
 use crate::perform;
 use crate::plugin::Plugin;
 use crate::recorder::Recorder;
+use crate::requirements;
 use crate::stream::Stream;
 
 /// What this root is.
@@ -81,13 +82,16 @@ impl RootContext for Root {
             complain("no clock or no shared data on this host");
             return false;
         };
+        if !requirements::met() {
+            return false;
+        }
         match configured {
             Configured::Gate(gate) => {
-                say_live("configuration", &gate.digest);
-                let plugin = Rc::new(Plugin::new(*gate, recorder));
-                if !plugin.ticks {
-                    host::log(Level::Warning, NO_TICKS);
+                if !requirements::met_for(&gate) {
+                    return false;
                 }
+                say_live("configuration", &gate.digest);
+                let plugin = Rc::new(Plugin::new(*gate, recorder, requirements::ticks(self.id)));
                 live::announce(&plugin);
                 self.role = Role::Gate(plugin);
             }
@@ -123,9 +127,6 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 }
-
-const NO_TICKS: &str = "toolgate: no ticks on this host: no call waits for a person, and requests whose body never comes wait for \
-    the host's own timeout";
 
 fn complain(message: &str) {
     host::log(Level::Critical, &format!("toolgate: {message}"));

@@ -44,6 +44,34 @@ impl Store for SharedData {
     }
 }
 
+/// What is wrong with the host's shared data, if anything: what counters rest on is tried on a value of our own.
+///
+/// Other workers may be trying at the same time: nothing here depends on who wrote last.
+pub fn flaw() -> Option<&'static str> {
+    const KEY: &str = "toolgate.host";
+    const LOST: &str = "shared data cannot be read and written";
+    let mut store = SharedData;
+    if let Err(SaveError::Failed) = store.save(KEY, b"here", None) {
+        return Some(LOST);
+    }
+    let Ok(found) = store.load(KEY) else {
+        return Some(LOST);
+    };
+    let Some((_, before)) = found else {
+        return Some("shared data forgets what was written");
+    };
+    if store.save(KEY, b"here", None).is_ok() {
+        return Some("shared data creates what is there already");
+    }
+    if store.put(KEY, b"here").is_err() {
+        return Some(LOST);
+    }
+    if store.save(KEY, b"here", Some(before)).is_ok() {
+        return Some("shared data takes a version that is no longer there");
+    }
+    None
+}
+
 /// A number no other VM of this proxy has had, and the count of the times a VM was started before it.
 pub fn next_vm_number() -> Option<u64> {
     const KEY: &str = "toolgate.vms";

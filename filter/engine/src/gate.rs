@@ -7,6 +7,7 @@ use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::counters::Counters;
 use crate::identity::{Identity, PolicyNames, Principal, Servers};
+use crate::metrics::Metrics;
 use crate::pins::Pins;
 use crate::policy::{Policy, ResultRules};
 
@@ -44,6 +45,8 @@ pub struct Gate {
     pub pins: Option<Pins>,
     /// What is recorded.
     pub audit: Audit,
+    /// What is counted among the host's statistics.
+    pub metrics: Metrics,
 }
 
 /// Whether refusals are enforced or only recorded.

@@ -39,6 +39,7 @@ mod headers;
 mod hmac;
 pub mod identity;
 pub mod mcp;
+pub mod metrics;
 mod names;
 pub mod ndjson;
 pub mod pdp;

@@ -68,7 +68,7 @@ pub use headers::Headers;
 pub use message::{Ending, Message, Received, Request, Response, SentUpstream, Upstream};
 pub use metrics::Metrics;
 pub use module::Module;
-pub use shared::SharedData;
+pub use shared::{Flaw, SharedData};
 pub use state::{Level, LogLine, Properties};
 pub use stream::{Exchange, Outcome, Stream};
 pub use vm::{Vm, VmOptions};

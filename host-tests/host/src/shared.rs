@@ -16,6 +16,18 @@ pub struct SharedData(Arc<Mutex<Store>>);
 struct Store {
     entries: HashMap<(String, Vec<u8>), (Vec<u8>, u32)>,
     next_cas: u32,
+    flaw: Option<Flaw>,
+}
+
+/// What the shared data of another host may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Nothing is kept.
+    Forgets,
+    /// Creates with any CAS what is there already, and nothing else.
+    CreatesAgain,
+    /// Every value has the same CAS for good.
+    OneVersion,
 }
 
 impl Default for Store {
@@ -23,6 +35,7 @@ impl Default for Store {
         Self {
             entries: HashMap::new(),
             next_cas: 1,
+            flaw: None,
         }
     }
 }
@@ -31,6 +44,15 @@ impl SharedData {
     /// An empty store: a freshly started Envoy.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store of another host.
+    pub fn flawed(flaw: Flaw) -> Self {
+        let store = Store {
+            flaw: Some(flaw),
+            ..Store::default()
+        };
+        SharedData(Arc::new(Mutex::new(store)))
     }
 
     /// The value of `key` and its CAS.
@@ -47,12 +69,18 @@ impl SharedData {
         if let Some((_, present)) = store.entries.get(&key)
             && cas != 0
             && cas != *present
+            && !(store.flaw == Some(Flaw::CreatesAgain) && cas == u32::MAX)
         {
             return false;
         }
+        if store.flaw == Some(Flaw::Forgets) {
+            return true;
+        }
         let stamp = store.next_cas;
         // 0 means "no CAS" on the wire, so Envoy skips it when the counter wraps.
-        store.next_cas = stamp.checked_add(1).unwrap_or(1);
+        if store.flaw != Some(Flaw::OneVersion) {
+            store.next_cas = stamp.checked_add(1).unwrap_or(1);
+        }
         store.entries.insert(key, (value.to_vec(), stamp));
         true
     }

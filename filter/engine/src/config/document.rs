@@ -5,7 +5,12 @@ use sha2::{Digest, Sha256};
 use super::error::{ConfigError, ConfigErrors};
 use super::reader::{Field, Object, Reader};
 use super::results::Shared;
+<<<<<<< HEAD
 use super::{MODES, approvals, audit, catalog, console, counters, http, identity, pins, results};
+=======
+use super::{approval, approvals, console, identity, json_v1, metrics, pins, results, rules};
+use crate::audit::{Audit, AuditArgs};
+>>>>>>> hosts
 use crate::console::Console;
 use crate::gate::{Gate, Mode};
 use crate::identity::{Attributes, Identity, Servers, Source};
@@ -154,6 +159,10 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .take("audit")
         .map(|field| audit::read(reader, field))
         .unwrap_or_default();
+    let metrics = object
+        .take("metrics")
+        .map(|field| metrics::read(reader, field))
+        .unwrap_or_default();
     if let Some(field) = object.take("console") {
         // Of another listener's; it is checked, and not served here.
         console::read(reader, field);
@@ -175,6 +184,7 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         results: shared.of_gate(mode),
         pins,
         audit,
+        metrics,
     }
 }
 

@@ -22,6 +22,7 @@ mod limits;
 #[cfg(feature = "lint")]
 mod lint;
 mod naming;
+mod metrics;
 mod pins;
 mod reader;
 mod redactions;

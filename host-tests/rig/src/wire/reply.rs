@@ -110,11 +110,11 @@ impl ReplyCase {
         }
     }
 
-    /// The policy it runs under: cases of a `redact-` class are about what a policy takes out of replies, those of a `pins-`
+    /// The policy it runs under: cases of a `redact-` or `forms-` class are about what a policy takes out of replies, those of a `pins-`
     /// class about what it takes out of lists.
     #[must_use]
     pub fn policy(&self) -> Option<&str> {
-        let by_class = ["redact", "pins"].into_iter().find(|policy| {
+        let by_class = ["redact", "pins", "forms"].into_iter().find(|policy| {
             let rest = self.class.strip_prefix(policy);
             rest.is_some_and(|rest| rest.starts_with('-'))
         });

@@ -89,6 +89,7 @@ object! { pub ROOT "configuration" "The configuration of a gate, or of a console
         "results": Shape::Object(&RESULTS), "How replies are handled.";
         "pins": Shape::Object(&PINS), "The definitions tools must have.";
         "audit": Shape::Object(&AUDIT), "What is recorded of a decision.";
+        "metrics": Shape::Object(&METRICS), "What is counted among the proxy's statistics, beside outcomes.";
         "console": Shape::Object(&CONSOLE), "Who may look, decide and stop. In a document without a policy this listener is the console; beside one it is only checked.";
     }
 }
@@ -453,6 +454,12 @@ object! { AUDIT "audit" "What is recorded of a decision."
         "claims": NAMES, "Claims of the caller to record.";
         "recent": Integer(0, 64), "Recent decisions each worker keeps for the console; left out: 64.";
         "max_bytes": Integer(1024, 1_048_576), "Longest record.";
+    }
+}
+
+object! { METRICS "metrics" "What is counted among the proxy's statistics, beside outcomes."
+    {
+        "tools": NAMES, "Tools whose decisions are also counted by policy and rule; at most 100.";
     }
 }
 
