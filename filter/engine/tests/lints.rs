@@ -275,6 +275,31 @@ fn deny_if() {
         ),
         (
             "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: neq, value: true}",
+            Some("TG008"),
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: neq, value: false}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: not_in, value: ['', dev]}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: exists, value: true}, {path: args.x, op: not_in, value: [dev]}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.y, op: exists, value: true}, {path: args.x, op: not_in, value: [dev]}",
+            Some("TG008"),
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
             "{path: args.x, op: regex, value: a}",
             Some("TG009"),
         ),
