@@ -184,6 +184,42 @@ fn allow_lists() {
         ("args.file_path", "regex", "^/srv/[a-z/.]+$", Some("TG006")),
         ("args.file_path", "regex", "^/srv/[a-z/]+$", None),
         ("args.file_path", "regex", r"^/srv/[a-z/]+\.md$", None),
+        ("args.file_path", "regex", "^/srv(/[^/.][^/]*)+$", None),
+        ("args.file_path", "regex", "^/srv(/[^/]+)+$", Some("TG006")),
+        ("args.file_path", "regex", "^/srv(/[^/.]+[.]?[^/]*)+$", None),
+        ("args.file_path", "regex", "^/srv(/[.]?[^/.]+)+$", None),
+        (
+            "args.file_path",
+            "regex",
+            "^/srv(/[.]{0,2}[^/.]*)+$",
+            Some("TG006"),
+        ),
+        ("args.file_path", "regex", r"^/srv(/[^/]{3,})+$", None),
+        (
+            "args.file_path",
+            "regex",
+            r"^/srv(/[^/]{2,})+$",
+            Some("TG006"),
+        ),
+        (
+            "args.file_path",
+            "regex",
+            "^/srv/(docs|[.][.]/docs)/[a-z]+$",
+            Some("TG006"),
+        ),
+        ("args.file_path", "regex", "^/srv/docs/[a-z]+[.][.]$", None),
+        (
+            "args.file_path",
+            "regex",
+            "^[^/.][^/]*(/([^/.][^/]*|[.]gitignore))*$",
+            None,
+        ),
+        (
+            "args.file_path",
+            "regex",
+            "^/srv/(a/){40}[.]{2}$",
+            Some("TG006"),
+        ),
         ("args.file_path", "suffix", ".md", None),
     ] {
         let found = require(path, op, value);
@@ -236,6 +272,31 @@ fn deny_if() {
             "{path: args.y, op: exists, value: true}",
             "{path: args.x, op: eq, value: a}",
             None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: neq, value: true}",
+            Some("TG008"),
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: neq, value: false}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: not_in, value: ['', dev]}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.x, op: exists, value: true}, {path: args.x, op: not_in, value: [dev]}",
+            None,
+        ),
+        (
+            "{path: args.y, op: exists, value: true}",
+            "{path: args.y, op: exists, value: true}, {path: args.x, op: not_in, value: [dev]}",
+            Some("TG008"),
         ),
         (
             "{path: args.y, op: exists, value: true}",

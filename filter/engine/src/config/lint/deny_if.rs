@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::kinds::{BLOCKLIST, DEAD_DENY_IF, ESCAPED_BY_OMISSION, Found, SAME_NAME};
-use super::view::{Condition, Part, Scope};
+use super::view::{Block, Condition, Part, Scope};
 use crate::json::{Decimal, Value};
 use crate::policy::Root;
 
@@ -24,11 +24,15 @@ pub(super) fn entry(scope: &Scope<'_, '_>, found: &mut Found) {
         }
         for condition in &block.conditions {
             let callers = matches!(condition.root(), Some(Root::Args | Root::Identity));
-            if !callers || must_be_there(scope, &condition.path) {
+            if !callers
+                || must_be_there(scope, &condition.path)
+                || says_it_is_there(block, condition)
+            {
                 continue;
             }
             let path = condition.path.as_str();
             match condition.op.as_str() {
+                "neq" | "not_in" if permits_nothing(condition) => {}
                 "lt" | "lte" | "gt" | "gte" | "neq" | "not_in" if !escaped.contains(&path) => {
                     escaped.push(path);
                     let message = format!("a call without `{path}` passes");
@@ -88,6 +92,24 @@ fn must_be_there(scope: &Scope<'_, '_>, path: &str) -> bool {
             })
         });
     required || counted
+}
+
+/// Whether the block speaks of calls with a value at this path alone: that others pass is what was meant.
+fn says_it_is_there(block: &Block<'_>, condition: &Condition<'_>) -> bool {
+    block.conditions.iter().any(|other| {
+        let there = other.value.and_then(|value| value.as_bool()) == Some(true);
+        other.op == "exists" && there && other.path == condition.path
+    })
+}
+
+/// Whether what it lets pass is as good as nothing, such as `false` and the empty text: then so is leaving it out.
+fn permits_nothing(condition: &Condition<'_>) -> bool {
+    let passing = values(condition).unwrap_or_default();
+    passing.into_iter().any(|value| {
+        value.is_null()
+            || value.as_bool() == Some(false)
+            || value.as_text().is_some_and(|text| text.is(""))
+    })
 }
 
 /// Two blocks that are pointed to by one path and operator.

@@ -44,7 +44,7 @@ kinds! {
     OPEN_COMMAND "TG005" "an allow-list of commands that lets more through"
         "list the exact command lines with `op: in`, or the exact characters an argument may have"
     OPEN_PATH "TG006" "an allow-list of file paths that `..` leaves"
-        "add `deny_if` with `op: contains, value: \"..\"` on the same path"
+        "name the segments in a pattern such as `^/srv/docs(/[^/.][^/]*)+$`, or add `deny_if` with `op: contains, value: \"..\"`"
     ASCII_FOLDING "TG007" "`(?i)` with letters outside ASCII"
         "list both cases of these letters, such as `[éÉ]`"
     ESCAPED_BY_OMISSION "TG008" "a `deny_if` that a call escapes by leaving the argument out"

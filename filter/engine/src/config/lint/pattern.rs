@@ -46,19 +46,12 @@ impl Shape {
 
     /// Whether a place that any of several characters may take lets this one through.
     pub(super) fn admits(&self, char: char) -> bool {
-        any(&self.hir, false, &mut |hir, _| class_has(hir, char))
+        any(&self.hir, &mut |hir| class_has(hir, char))
     }
 
-    /// Whether `..` and a separator get through.
+    /// Whether a path with a segment `..` gets through; exactly, but for what the pattern asserts between characters.
     pub(super) fn admits_parent(&self) -> bool {
-        let dots = any(&self.hir, false, &mut |hir, repeated| {
-            repeated && class_has(hir, '.')
-        });
-        let slash = any(&self.hir, false, &mut |hir, _| match hir.kind() {
-            HirKind::Literal(literal) => literal.0.contains(&b'/'),
-            _ => class_has(hir, '/'),
-        });
-        dots && slash
+        leads(&self.hir).from(BEGINNING) & (TWO_DOTS | AFTER_PARENT) != 0
     }
 }
 
@@ -86,6 +79,85 @@ pub(super) fn folds_beyond_ascii(source: &str) -> bool {
             .any(|char| other_case(char).is_some_and(|other| !source.contains(other)))
 }
 
+/// Where a reader of a path's segments may stand who looks for one that is `..`: a set of places, a bit for each.
+type Places = u8;
+
+const BEGINNING: Places = 1;
+const ONE_DOT: Places = 2;
+const TWO_DOTS: Places = 4;
+const OTHER: Places = 8;
+const AFTER_PARENT: Places = 16;
+const EACH: [Places; 5] = [BEGINNING, ONE_DOT, TWO_DOTS, OTHER, AFTER_PARENT];
+
+/// Where a character leads from one place.
+fn after(place: Places, char: char) -> Places {
+    match (place, char) {
+        (AFTER_PARENT, _) | (TWO_DOTS, '/') => AFTER_PARENT,
+        (_, '/') => BEGINNING,
+        (BEGINNING, '.') => ONE_DOT,
+        (ONE_DOT, '.') => TWO_DOTS,
+        _ => OTHER,
+    }
+}
+
+/// Where the texts of a pattern lead, from each of [`EACH`].
+#[derive(Clone, Copy)]
+struct Leads([Places; EACH.len()]);
+
+impl Leads {
+    const NOWHERE: Leads = Leads([0; EACH.len()]);
+    const STAYS: Leads = Leads(EACH);
+
+    fn char(char: char) -> Leads {
+        Leads(EACH.map(|place| after(place, char)))
+    }
+
+    fn from(self, places: Places) -> Places {
+        let reached = EACH.into_iter().zip(self.0);
+        let reached = reached.filter(|(place, _)| places & place != 0);
+        reached.fold(0, |all, (_, to)| all | to)
+    }
+
+    fn then(self, next: Leads) -> Leads {
+        Leads(self.0.map(|places| next.from(places)))
+    }
+
+    fn or(self, other: Leads) -> Leads {
+        Leads(EACH.map(|place| self.from(place) | other.from(place)))
+    }
+
+    /// Repeated. More often than 32 times nothing changes any more: no place is further than four steps from another.
+    fn times(self, min: u32, max: Option<u32>) -> Leads {
+        let least = (0..min.min(32)).fold(Leads::STAYS, |all, _| all.then(self));
+        let more = max.map_or(32, |max| max.saturating_sub(min).min(32));
+        (0..more).fold(least, |all, _| all.or(all.then(self)))
+    }
+}
+
+/// What the texts of a pattern do to a reader of segments. Recursion is bounded by the parser's limit on nesting.
+fn leads(hir: &Hir) -> Leads {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Leads::STAYS,
+        HirKind::Literal(literal) => {
+            let text = String::from_utf8_lossy(&literal.0);
+            text.chars()
+                .map(Leads::char)
+                .fold(Leads::STAYS, Leads::then)
+        }
+        HirKind::Class(_) => {
+            // What stands for all characters that are neither a dot nor a slash is let in with them: it leads to no parent.
+            let classes = ['.', '/'].into_iter().filter(|char| class_has(hir, *char));
+            classes.map(Leads::char).fold(Leads::char('a'), Leads::or)
+        }
+        HirKind::Repetition(repetition) => {
+            leads(&repetition.sub).times(repetition.min, repetition.max)
+        }
+        HirKind::Capture(capture) => leads(&capture.sub),
+        HirKind::Alternation(parts) => parts.iter().map(leads).fold(Leads::NOWHERE, Leads::or),
+        HirKind::Concat(parts) => parts.iter().map(leads).fold(Leads::STAYS, Leads::then),
+    }
+}
+
 fn class_has(hir: &Hir, char: char) -> bool {
     match hir.kind() {
         HirKind::Class(Class::Unicode(class)) => class
@@ -100,20 +172,16 @@ fn class_has(hir: &Hir, char: char) -> bool {
     }
 }
 
-/// Whether any part passes; told whether it can come more than once. Recursion is bounded by the parser's limit on
-/// nesting.
-fn any(hir: &Hir, repeated: bool, test: &mut dyn FnMut(&Hir, bool) -> bool) -> bool {
-    if test(hir, repeated) {
+/// Whether any part passes. Recursion is bounded by the parser's limit on nesting.
+fn any(hir: &Hir, test: &mut dyn FnMut(&Hir) -> bool) -> bool {
+    if test(hir) {
         return true;
     }
     match hir.kind() {
-        HirKind::Repetition(repetition) => {
-            let more = repetition.max.is_none_or(|max| max > 1);
-            any(&repetition.sub, repeated || more, test)
-        }
-        HirKind::Capture(capture) => any(&capture.sub, repeated, test),
+        HirKind::Repetition(repetition) => any(&repetition.sub, test),
+        HirKind::Capture(capture) => any(&capture.sub, test),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().any(|part| any(part, repeated, test))
+            parts.iter().any(|part| any(part, test))
         }
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
     }
