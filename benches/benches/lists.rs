@@ -11,7 +11,7 @@ use common::{CpuTime, criterion, is_measuring};
 use criterion::{Criterion, Throughput};
 use toolgate_engine::config::Gate;
 use toolgate_engine::exchange::{Context, Exchange, ReplyStep, Step};
-use toolgate_engine::sse::{Event, Rewriter, Edit};
+use toolgate_engine::sse::{Edit, Event, Rewriter};
 use toolgate_engine::time::Timestamp;
 
 const LIST_CALL: &[u8] = br#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#;

@@ -135,7 +135,6 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     let pins = object
         .take("pins")
         .and_then(|field| pins::read(reader, field, &servers));
-    let attributes = needed_attributes(&identity, &servers);
     let stopped = object
         .take("stopped")
         .and_then(|field| reader.boolean(&field))
@@ -157,6 +156,8 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .map(|field| approvals::read(reader, field, http.hold_request_headers))
         .unwrap_or_default();
     approvals.used = policies.iter().any(Policy::asks);
+    let shares = approvals.used || policies.iter().any(|policy| policy.counts_sessions);
+    let attributes = needed_attributes(&identity, &servers, shares);
     let audit = object
         .take("audit")
         .map(|field| read_audit(reader, field))
@@ -264,8 +265,8 @@ fn read_policies(
     (policies, true)
 }
 
-/// What the host has to be asked for.
-fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str> {
+/// What the host has to be asked for. `shares` tells that callers share a table.
+fn needed_attributes(identity: &Identity, servers: &Servers, shares: bool) -> Vec<&'static str> {
     let mut needed = Vec::new();
     for source in &identity.sources {
         match source {
@@ -278,6 +279,9 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
         && servers.iter().any(|server| server.route.is_some())
     {
         needed.push(Attributes::ROUTE);
+    }
+    if shares && (identity.sources.is_empty() || !identity.required) {
+        needed.push(Attributes::SOURCE);
     }
     order::distinct(needed.into_iter())
 }
