@@ -50,6 +50,7 @@ mod protobuf;
 pub mod redact;
 pub mod refusal;
 pub mod rpc;
+pub mod shares;
 pub mod sse;
 mod text;
 pub mod time;

@@ -15,10 +15,11 @@ mod common;
 
 use common::{Memory, at};
 use toolgate_engine::approvals::{
-    self, Approver, AskError, Binding, Bound, CallId, DecideError, Question, State,
+    self, Approver, AskError, Binding, Bound, DecideError, Question, State,
 };
 use toolgate_engine::counters::Store;
 use toolgate_engine::identity::Principal;
+use toolgate_engine::shares::Share;
 
 const SLOTS: usize = 64;
 
@@ -46,6 +47,7 @@ fn new(now: u64, timeout: i64) -> Question {
         binding: String::new(),
         principal: "ana".to_owned(),
         source: "grant".to_owned(),
+        share: Share::of(&[b"grant", b"ana"]),
         label: None,
         session: None,
         server: None,
@@ -552,63 +554,4 @@ fn announcements_of_every_end() {
     approvals::ask(&mut store, at(2000), SLOTS, binding("x"), &announced).expect("room");
     assert_eq!(approvals::due(&mut store, at(2000)).len(), 1);
     assert_eq!(approvals::due(&mut store, at(100)).len(), 1);
-}
-
-#[test]
-fn a_cancellation_is_for_one_call_of_one_caller() {
-    let mut store = Memory::default();
-    let ana = Principal {
-        id: "ana".into(),
-        ..Principal::anonymous()
-    };
-    let eve = Principal {
-        id: "eve".into(),
-        ..Principal::anonymous()
-    };
-    let call = CallId::new(&ana, Some("s"), "\"caf\u{e9}\"");
-    let before = approvals::mark(&mut store, &call).expect("it works");
-    approvals::cancel(&mut store, &call).expect("it works");
-    let after = approvals::mark(&mut store, &call).expect("it works");
-    let mut cancelled = |call: &CallId, mark: u64| {
-        approvals::was_cancelled(&mut store, mark, call).expect("it works")
-    };
-    assert!(cancelled(&call, before));
-    assert!(!cancelled(&call, after), "the id came again");
-    assert!(
-        cancelled(&CallId::new(&ana, Some("s"), "\"caf\\u00e9\""), before),
-        "by value"
-    );
-    let others = [
-        CallId::new(&eve, Some("s"), "\"caf\u{e9}\""),
-        CallId::new(&ana, Some("t"), "\"caf\u{e9}\""),
-        CallId::new(&ana, None, "\"caf\u{e9}\""),
-        CallId::new(&ana, Some("s"), "\"cafe\""),
-    ];
-    for other in others {
-        assert!(!cancelled(&other, before), "{other:?}");
-    }
-    let number = CallId::new(&ana, Some("s"), "5");
-    assert_ne!(number, CallId::new(&ana, Some("s"), "\"5\""));
-}
-
-#[test]
-fn mailboxes_are_bounded_and_hold_anything() {
-    let mut store = Memory::default();
-    let ana = Principal::anonymous();
-    for id in 0..10_000 {
-        let call = CallId::new(&ana, None, &id.to_string());
-        approvals::cancel(&mut store, &call).expect("it works");
-    }
-    let boxes = store.keys("toolgate.cancel.").len();
-    let bytes: usize = store.values.values().map(|(value, _)| value.len()).sum();
-    assert!(boxes <= 256 && bytes < 256 * 16 * 64, "{boxes} {bytes}");
-    let keys: Vec<String> = store.values.keys().cloned().collect();
-    for key in keys {
-        store.put(&key, b"\xff\n \n0 x\n").expect("it works");
-    }
-    let call = CallId::new(&ana, None, "7");
-    let mark = approvals::mark(&mut store, &call).expect("it works");
-    assert_eq!(approvals::was_cancelled(&mut store, mark, &call), Ok(false));
-    approvals::cancel(&mut store, &call).expect("it works");
-    assert_eq!(approvals::was_cancelled(&mut store, mark, &call), Ok(true));
 }

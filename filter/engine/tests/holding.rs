@@ -22,5 +22,7 @@ mod mrtr;
 mod random;
 #[path = "holding/rig.rs"]
 mod rig;
+#[path = "holding/shares.rs"]
+mod shares;
 #[path = "holding/ways.rs"]
 mod ways;

@@ -1,17 +1,23 @@
 //! Cancelled calls: `notifications/cancelled` comes as a request of its own, on whatever worker, and the call it is
 //! about is held elsewhere.
+//!
+//! Only a call that is held has a line, which it opens before anybody is asked about it. A cancellation is noted on the lines
+//! of its own call, so that what others send hides none, and leaves nothing where no such call is held. Lines are bounded;
+//! one that had to give way ends the wait of its call, which nobody could cancel any more.
 
 use super::binding::Binding;
 use crate::counters::{Store, StoreLost, change};
 use crate::identity::Principal;
 use crate::json::{Document, Limits, canonical};
+use crate::shares::{Entry, List, Share};
 use crate::text::hex;
+use crate::time::Timestamp;
 
 /// Mailboxes.
 const BOXES: u32 = 256;
 
-/// Cancellations of one mailbox; the oldest gives way.
-const BOX_LEN: usize = 16;
+/// Lines of one mailbox.
+const BOX_LEN: usize = 64;
 
 /// What a cancellation names: principal, session and request id, all three.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,68 +47,139 @@ impl CallId {
     }
 
     fn key(&self) -> String {
-        format!("toolgate.cancel.{}", self.1)
+        format!("toolgate.line.{}", self.1)
     }
 }
 
-/// Notes that a call was cancelled.
+/// Where a held call hears that it was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    call: CallId,
+    number: u64,
+}
+
+impl Line {
+    /// Whether it is this call's.
+    pub fn is_of(&self, call: &CallId) -> bool {
+        self.call == *call
+    }
+}
+
+/// What came over a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing.
+    Nothing,
+    /// The call was cancelled.
+    Cancelled,
+    /// Nobody can tell any more: the line was needed for another caller's call.
+    Lost,
+}
+
+/// Opens a line for a call that is held until this second. Cancellations count from here on: ids come again, and an old
+/// cancellation is another call's, whatever the clock does meanwhile. `None` where there is no room for another line of this
+/// caller's: the call cannot be held.
+///
+/// # Errors
+/// [`StoreLost`] when that could not be stored.
+pub fn listen(
+    store: &mut dyn Store,
+    now: Timestamp,
+    call: &CallId,
+    share: Share,
+    until: i64,
+) -> Result<Option<Line>, StoreLost> {
+    let mut opened = None;
+    change(store, &call.key(), &mut |value| {
+        let mut mailbox = List::read(value);
+        let number = last(&mailbox).saturating_add(1);
+        let entry = Entry {
+            share,
+            until,
+            text: written(call, number, OPEN),
+        };
+        opened = mailbox.add(now.seconds(), BOX_LEN, entry).then_some(number);
+        opened?;
+        mailbox.head = number.to_string();
+        Some(mailbox.write())
+    })?;
+    let line = |number| Line {
+        call: call.clone(),
+        number,
+    };
+    Ok(opened.map(line))
+}
+
+/// Notes that a call was cancelled, if it is held.
 ///
 /// # Errors
 /// [`StoreLost`] when that could not be stored.
 pub fn cancel(store: &mut dyn Store, call: &CallId) -> Result<(), StoreLost> {
     change(store, &call.key(), &mut |value| {
-        let before = std::str::from_utf8(value).unwrap_or_default();
-        let next = last(before).saturating_add(1);
-        let lines = before.lines().count();
-        let mut after = String::new();
-        for line in before
-            .lines()
-            .skip(lines.saturating_add(1).saturating_sub(BOX_LEN))
-        {
-            after.push_str(line);
-            after.push('\n');
+        let mut mailbox = List::read(value);
+        let mut news = false;
+        for entry in &mut mailbox.entries {
+            if let Some((of, number, OPEN)) = read(&entry.text)
+                && of == call.0
+            {
+                entry.text = written(call, number, CANCELLED);
+                news = true;
+            }
         }
-        after.push_str(&call.0);
-        after.push(' ');
-        after.push_str(&next.to_string());
-        Some(after.into_bytes())
+        news.then(|| mailbox.write())
     })
 }
 
-/// How far the mailbox of a call has come: cancellations from here on may be this call's. Ids come again, and an old
-/// cancellation is another call's, whatever the clock does meanwhile.
+/// What came over a line so far.
 ///
 /// # Errors
 /// [`StoreLost`] when the store cannot tell.
-pub fn mark(store: &mut dyn Store, call: &CallId) -> Result<u64, StoreLost> {
-    Ok(last(&read(store, call)?))
+pub fn heard(store: &mut dyn Store, line: &Line) -> Result<Heard, StoreLost> {
+    let value = store.load(&line.call.key())?;
+    let mailbox = List::read(&value.map(|(value, _)| value).unwrap_or_default());
+    let said = |said: &str| {
+        let said = written(&line.call, line.number, said);
+        mailbox.entries.iter().any(|entry| entry.text == said)
+    };
+    Ok(if said(CANCELLED) {
+        Heard::Cancelled
+    } else if said(OPEN) {
+        Heard::Nothing
+    } else {
+        Heard::Lost
+    })
 }
 
-/// Whether a call was cancelled since this [`mark`].
+/// The call is held no longer: its line is another's.
 ///
 /// # Errors
-/// [`StoreLost`] when the store cannot tell.
-pub fn was_cancelled(store: &mut dyn Store, mark: u64, call: &CallId) -> Result<bool, StoreLost> {
-    let text = read(store, call)?;
-    Ok(text
-        .lines()
-        .filter(|line| line.starts_with(&*call.0))
-        .any(|line| number(line) > mark))
+/// [`StoreLost`] when that could not be stored; the line stays until its time is over.
+pub fn hang_up(store: &mut dyn Store, line: &Line) -> Result<(), StoreLost> {
+    let said = [OPEN, CANCELLED].map(|said| written(&line.call, line.number, said));
+    change(store, &line.call.key(), &mut |value| {
+        let mut mailbox = List::read(value);
+        let before = mailbox.entries.len();
+        mailbox.entries.retain(|entry| !said.contains(&entry.text));
+        (mailbox.entries.len() < before).then(|| mailbox.write())
+    })
 }
 
-fn read(store: &mut dyn Store, call: &CallId) -> Result<String, StoreLost> {
-    let value = store.load(&call.key())?;
-    Ok(value
-        .and_then(|(value, _)| String::from_utf8(value).ok())
-        .unwrap_or_default())
+const OPEN: &str = "open";
+const CANCELLED: &str = "cancelled";
+
+/// What stands on a line: the call, the number of the line, and what was heard. Numbers do not come again.
+fn written(call: &CallId, number: u64, said: &str) -> String {
+    format!("{} {number} {said}", call.0)
 }
 
-fn last(text: &str) -> u64 {
-    text.lines().map(number).max().unwrap_or(0)
+fn read(text: &str) -> Option<(&str, u64, &str)> {
+    let mut words = text.split(' ');
+    Some((words.next()?, words.next()?.parse().ok()?, words.next()?))
 }
 
-/// The number of a line, which is what it ends with.
-fn number(line: &str) -> u64 {
-    let digits = line.rsplit(' ').next();
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+/// The number of the newest line of a mailbox, which stands before them all.
+fn last(mailbox: &List) -> u64 {
+    let lines = mailbox.entries.iter().filter_map(|entry| read(&entry.text));
+    let newest = lines.map(|(_, number, _)| number).max();
+    mailbox.head.parse().unwrap_or(0).max(newest.unwrap_or(0))
 }

@@ -10,7 +10,7 @@
 //!    │          └──────▶ expired
 //!    ├─────▶ rejected        told to the caller once, then closed
 //!    ├─────▶ expired         nobody answered within the rule's timeout
-//!    └─────▶ withdrawn       its caller cancelled the call
+//!    └─────▶ withdrawn       its caller cancelled the call, or its grant was revoked
 //! ```
 //!
 //! What cannot be read in a slot is nobody's question: the slot is passed over and nothing is released by it. Times are
@@ -25,12 +25,12 @@ mod table;
 mod ticket;
 
 pub use binding::{Binding, Bound};
-pub use cancel::{CallId, cancel, mark, was_cancelled};
+pub use cancel::{CallId, Heard, Line, cancel, hang_up, heard, listen};
 pub use notify::{Event, delivered, due, failed};
 pub use question::{MAX_ARGUMENTS, Notice, Question, State};
 pub use settings::{Approvals, AskMode, Notify};
 pub use table::{
-    AskError, MAX_SLOTS, announce_slots, ask, close, consume, decide, leave, list, look,
+    AskError, MAX_SLOTS, announce_slots, ask, close, consume, decide, leave, list, look, withdraw,
 };
 pub use ticket::{Ticket, sign};
 
@@ -87,7 +87,9 @@ impl DecideError {
             DecideError::Closed(State::Used) => "it has been approved and used already",
             DecideError::Closed(State::Rejected) => "it has been rejected already",
             DecideError::Closed(State::Expired) => "it has expired",
-            DecideError::Closed(State::Withdrawn) => "its caller cancelled the call",
+            DecideError::Closed(State::Withdrawn) => {
+                "its caller cancelled the call, or was revoked"
+            }
             DecideError::Closed(State::Pending) => "it was changed by somebody else; try again",
             DecideError::NotApprover => "you are in none of the groups that may decide it",
             DecideError::OwnCall => "the call is your own; somebody else has to approve it",

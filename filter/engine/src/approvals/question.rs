@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::json::{Document, Limits, ObjectWriter, Value};
+use crate::shares::Share;
 use crate::time::Timestamp;
 
 /// Most of the arguments' text that is kept to be shown, in bytes. The binding covers all of them.
@@ -24,7 +25,7 @@ pub enum State {
     Used,
     /// Its time ran out.
     Expired,
-    /// Its caller cancelled the call.
+    /// Its caller cancelled the call, or may not call any more.
     Withdrawn,
 }
 
@@ -88,6 +89,8 @@ pub struct Question {
     pub principal: String,
     /// What established the caller: `grant`, `jwt`, `mtls`, `header` or `anonymous`. A grant's id is its principal.
     pub source: String,
+    /// Whose share of the table it takes.
+    pub share: Share,
     /// The caller's name for people.
     pub label: Option<String>,
     /// The caller's session.
@@ -206,6 +209,7 @@ impl Question {
         let texts = [
             ("principal", &self.principal),
             ("source", &self.source),
+            ("share", &self.share.to_hex()),
             ("kind", &self.kind),
             ("target", &self.target),
             ("arguments", &self.arguments),
@@ -243,6 +247,8 @@ impl Question {
         let number = |key| root.integer_at(key);
         let group = |value: Value<'_>| value.as_str().map(Into::into);
         let approvers: Option<Vec<Box<str>>> = root.get("approvers")?.items().map(group).collect();
+        let (principal, source) = (text("principal")?, text("source")?);
+        let share = text("share").and_then(|share| Share::from_hex(&share));
         Some(Question {
             id: text("id")?,
             state: State::parse(&text("state")?)?,
@@ -251,8 +257,10 @@ impl Question {
             held_until: number("held_until")?,
             waiting: number("waiting")?,
             binding: text("binding")?,
-            principal: text("principal")?,
-            source: text("source")?,
+            // Of a module that did not tell.
+            share: share.unwrap_or_else(|| Share::of(&[source.as_bytes(), principal.as_bytes()])),
+            principal,
+            source,
             label: text("label"),
             session: text("session"),
             server: text("server"),

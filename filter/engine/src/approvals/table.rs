@@ -1,9 +1,16 @@
 //! The table of questions: fixed in size, whatever callers send.
+//!
+//! A question may stand in some of the slots. Where others' questions wait in all of these, [the share of who asks
+//! most](payer) pays: its newest question gives way. What was rejected takes no place from anybody, whether its caller has
+//! heard of that or not.
+
+use std::collections::BTreeSet;
 
 use super::binding::Binding;
 use super::question::{Question, State};
 use super::{Approver, DecideError};
 use crate::counters::{SaveError, Store, StoreLost, Version, change};
+use crate::shares::{Share, payer};
 use crate::text::clip_reason;
 use crate::time::Timestamp;
 
@@ -113,19 +120,66 @@ enum Place {
     Full { retry_after: u64 },
 }
 
+/// Slots that a question can be put into, the best first.
+#[derive(Default)]
+struct Slots {
+    /// Nobody will ask about what is in it.
+    free: Option<Slot>,
+    /// Its end is yet to be announced.
+    unannounced: Option<Slot>,
+    /// Its caller has not heard of the rejection.
+    untold: Option<Slot>,
+    /// Questions that wait.
+    pending: Vec<(Question, Slot)>,
+}
+
+/// A slot, the version of what is in it, and the round of what may come into it.
+#[derive(Clone, Copy)]
+struct Slot(Option<Version>, usize, i64);
+
+impl Slots {
+    /// Notes a slot with a question that is not the one that is looked for.
+    fn note(&mut self, now: Timestamp, question: Question, version: Version, slot: usize) {
+        let slot = Slot(Some(version), slot, question.round.saturating_add(1));
+        let announced = question.next_event().is_none();
+        let best = match question.state_at(now) {
+            State::Pending => return self.pending.push((question, slot)),
+            State::Approved => return,
+            _ if question.is_over(now) && announced => &mut self.free,
+            _ if question.is_over(now) => &mut self.unannounced,
+            _ => &mut self.untold,
+        };
+        best.get_or_insert(slot);
+    }
+
+    /// The one to take for a question of this holder.
+    fn choose(self, asks: Share) -> Option<Slot> {
+        let spare = self.free.or(self.unannounced).or(self.untold);
+        spare.or_else(|| {
+            let taken = self.pending.iter().map(|(question, _)| (question.share, 1));
+            let pays = payer(asks, 1, taken);
+            let gives_way = |(question, _): &&(Question, Slot)| question.share == pays;
+            let theirs = self.pending.iter().filter(gives_way);
+            let newest = theirs.max_by_key(|(question, _)| question.created);
+            newest.filter(|_| pays != asks).map(|(_, slot)| *slot)
+        })
+    }
+}
+
 fn find(
     store: &mut dyn Store,
     now: Timestamp,
     slots: usize,
     binding: Binding,
+    asks: Share,
 ) -> Result<Place, StoreLost> {
     let hex = binding.to_hex();
-    let (mut free, mut spare) = (None, None);
+    let mut places = Slots::default();
     let mut patience = MOST_PATIENCE;
     for slot in probes(binding, slots) {
         let Some((value, version)) = store.load(&key(slot))? else {
             // Slots never become absent again: nothing was ever put behind this one.
-            free = free.or(Some((None, slot, 0)));
+            places.free = places.free.or(Some(Slot(None, slot, 0)));
             break;
         };
         let Some(question) = Question::read(&value) else {
@@ -136,23 +190,11 @@ fn find(
                 return Ok(Place::Found(Box::new(question), version, slot));
             }
             patience = patience.min(question.expires.saturating_sub(now.seconds()));
-        } else if question.next_event().is_none() {
-            free = free.or(Some((
-                Some(version),
-                slot,
-                question.round.saturating_add(1),
-            )));
-        } else {
-            spare = spare.or(Some((
-                Some(version),
-                slot,
-                question.round.saturating_add(1),
-            )));
         }
+        places.note(now, question, version, slot);
     }
-    // One whose end is yet to be announced is given up only when there is no other.
-    Ok(match free.or(spare) {
-        Some((version, slot, round)) => Place::Free(version, slot, round),
+    Ok(match places.choose(asks) {
+        Some(Slot(version, slot, round)) => Place::Free(version, slot, round),
         None => Place::Full {
             retry_after: u64::try_from(patience.max(1)).unwrap_or(1),
         },
@@ -173,7 +215,7 @@ pub fn ask(
     new: &Question,
 ) -> Result<Question, AskError> {
     for _ in 0..ATTEMPTS {
-        let (question, version, slot) = match find(store, now, slots, binding)? {
+        let (question, version, slot) = match find(store, now, slots, binding, new.share)? {
             Place::Full { retry_after } => return Err(AskError::Full { retry_after }),
             Place::Free(version, slot, round) => {
                 // The same on every worker, and another one each time.
@@ -339,6 +381,27 @@ pub fn leave(store: &mut dyn Store, id: &str, withdraw: bool) -> Result<(), Stor
         }
         true
     })?;
+    Ok(())
+}
+
+/// Ends all open questions of these holders, who may not call any more: their places are others' at once.
+///
+/// # Errors
+/// [`StoreLost`] when that could not be stored.
+pub fn withdraw(store: &mut dyn Store, holders: &BTreeSet<Share>) -> Result<(), StoreLost> {
+    if holders.is_empty() {
+        return Ok(());
+    }
+    for slot in 0..slots(store)? {
+        change(store, &key(slot), &mut |value| {
+            let mut question = Question::read(value)?;
+            let open = matches!(question.state, State::Pending | State::Approved);
+            (open && holders.contains(&question.share)).then(|| {
+                question.state = State::Withdrawn;
+                question.to_json().into_bytes()
+            })
+        })?;
+    }
     Ok(())
 }
 

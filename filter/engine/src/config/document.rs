@@ -5,12 +5,9 @@ use sha2::{Digest, Sha256};
 use super::error::{ConfigError, ConfigErrors};
 use super::reader::{Field, Object, Reader};
 use super::results::Shared;
-<<<<<<< HEAD
-use super::{MODES, approvals, audit, catalog, console, counters, http, identity, pins, results};
-=======
-use super::{approval, approvals, console, identity, json_v1, metrics, pins, results, rules};
-use crate::audit::{Audit, AuditArgs};
->>>>>>> hosts
+use super::{
+    MODES, approvals, audit, catalog, console, counters, http, identity, metrics, pins, results,
+};
 use crate::console::Console;
 use crate::gate::{Gate, Mode};
 use crate::identity::{Attributes, Identity, Servers, Source};
@@ -133,7 +130,6 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
     let pins = object
         .take("pins")
         .and_then(|field| pins::read(reader, field, &servers));
-    let attributes = needed_attributes(&identity, &servers);
     let stopped = object
         .take("stopped")
         .and_then(|field| reader.boolean(&field))
@@ -155,6 +151,8 @@ fn read_gate(reader: &mut Reader, mut object: Object<'_>, document: &Document<'_
         .map(|field| approvals::read(reader, field, http.hold_request_headers))
         .unwrap_or_default();
     approvals.used = policies.iter().any(Policy::asks);
+    let shares = approvals.used || policies.iter().any(|policy| policy.counts_sessions);
+    let attributes = needed_attributes(&identity, &servers, shares);
     let audit = object
         .take("audit")
         .map(|field| audit::read(reader, field))
@@ -261,8 +259,8 @@ fn read_policies(
     (policies, true)
 }
 
-/// What the host has to be asked for.
-fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str> {
+/// What the host has to be asked for. `shares` tells that callers share a table.
+fn needed_attributes(identity: &Identity, servers: &Servers, shares: bool) -> Vec<&'static str> {
     let mut needed = Vec::new();
     for source in &identity.sources {
         match source {
@@ -275,6 +273,9 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
         && servers.iter().any(|server| server.route.is_some())
     {
         needed.push(Attributes::ROUTE);
+    }
+    if shares && (identity.sources.is_empty() || !identity.required) {
+        needed.push(Attributes::SOURCE);
     }
     order::distinct(needed.into_iter())
 }

@@ -21,8 +21,8 @@ pub mod keys;
 mod limits;
 #[cfg(feature = "lint")]
 mod lint;
-mod naming;
 mod metrics;
+mod naming;
 mod pins;
 mod reader;
 mod redactions;

@@ -1,5 +1,7 @@
 //! What people see: how things stand, what waits, what was decided. Nothing here changes anything.
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use super::query;
 use super::refusal::{Checked, lost, unknown};
@@ -9,7 +11,7 @@ use crate::control;
 use crate::json::{Document, Kind, Limits, ObjectWriter, Value};
 use crate::order;
 
-/// Most questions one reply lists; the oldest come first.
+/// Most questions one reply lists.
 const MOST_QUESTIONS: usize = 100;
 
 /// Decisions one reply lists, unless `limit` says otherwise.
@@ -88,7 +90,8 @@ fn shown(request: &Request<'_>, question: &Question) -> String {
     object
 }
 
-/// The questions, the oldest first.
+/// The questions, the oldest first. Where there are too many, each caller has some of its own in the list: first all callers'
+/// oldest, then their second ones.
 pub(super) fn questions(cx: &mut Context<'_>, request: &Request<'_>) -> Checked<String> {
     let wanted = query::value(request.query, "state").unwrap_or_else(|| "pending".to_owned());
     let mut questions = approvals::list(cx.store, cx.now).map_err(lost)?;
@@ -96,8 +99,19 @@ pub(super) fn questions(cx: &mut Context<'_>, request: &Request<'_>) -> Checked<
     let total = questions.len();
     let key = |question: &Question| u64::try_from(question.created).unwrap_or(0);
     let order = order::by_number(questions.iter().map(key));
-    let oldest = order.get(..MOST_QUESTIONS).unwrap_or(&order);
-    let questions = order::arrange(questions, oldest);
+    let mut questions = order::arrange(questions, &order);
+    if total > MOST_QUESTIONS {
+        let mut before = BTreeMap::new();
+        let turns = questions.iter().map(|question| {
+            let turn: &mut u64 = before.entry(question.share).or_default();
+            *turn = turn.saturating_add(1);
+            *turn
+        });
+        let mut order = order::by_number(turns);
+        order.truncate(MOST_QUESTIONS);
+        order.sort_unstable();
+        questions = order::arrange(questions, &order);
+    }
     let questions = questions.iter().map(|question| shown(request, question));
     let mut out = ObjectWriter::default();
     out.raw("total", &total.to_string());

@@ -1,6 +1,10 @@
 //! Grants that an operator took back.
 
+use std::collections::BTreeSet;
+
+use crate::approvals;
 use crate::counters::{CounterKey, Store, StoreLost, change};
+use crate::identity::Grant;
 use crate::json::{Document, Limits, ObjectWriter, Value, quoted};
 use crate::text::clip_reason;
 use crate::time::Timestamp;
@@ -48,7 +52,8 @@ pub fn is_revoked(store: &mut dyn Store, grant: &str) -> Result<bool, StoreLost>
     Ok(read(&value)?.iter().any(|revoked| revoked.grant == grant))
 }
 
-/// Takes a grant back; false if there is no room to remember it. One taken back twice keeps its first time.
+/// Takes a grant back; false if there is no room to remember it. One taken back twice keeps its first time. Its questions are
+/// nobody's from then on.
 ///
 /// # Errors
 /// [`StoreLost`] when that could not be stored.
@@ -84,6 +89,10 @@ pub fn revoke(
         });
         Some(write(&list))
     })?;
+    if done == Ok(true) {
+        // Otherwise they take their places until they expire.
+        let _expire = approvals::withdraw(store, &BTreeSet::from([Grant::share(grant)]));
+    }
     done
 }
 

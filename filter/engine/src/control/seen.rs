@@ -1,5 +1,6 @@
 //! What operators see: recent decisions, workers, the live configuration.
 
+use crate::approvals;
 use crate::counters::{Store, StoreLost};
 use crate::gate::{Gate, Mode};
 use crate::json::{Document, Limits, ObjectWriter};
@@ -146,7 +147,7 @@ pub fn workers(store: &mut dyn Store, now: Timestamp) -> Result<Vec<Worker>, Sto
 
 /// Tells what configuration went live: `{digest, mode, stopped, grants: [{id, label, policy, expires, revoked}],
 /// grants_total, max_pending, notify}`, with the first [`LISTED`](crate::identity::Grants::LISTED) grants in the order of the
-/// document.
+/// document. Questions of grants that it takes back are nobody's from then on.
 ///
 /// # Errors
 /// [`StoreLost`] when that could not be stored: operators see the one before.
@@ -176,7 +177,8 @@ pub fn publish(store: &mut dyn Store, gate: &Gate) -> Result<(), StoreLost> {
     object.raw("max_pending", &gate.approvals.max_pending.to_string());
     object.flag("notify", gate.approvals.notify.is_some());
     store.put(GATE, object.finish().as_bytes())?;
-    crate::approvals::announce_slots(store, gate.approvals.max_pending)
+    approvals::announce_slots(store, gate.approvals.max_pending)?;
+    approvals::withdraw(store, &gate.identity.grants.revoked())
 }
 
 /// What [`publish`] told last, as an object; `None` if no gate was configured yet.

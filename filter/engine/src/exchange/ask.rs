@@ -6,15 +6,15 @@ use super::assessment::{Action, Ask, Assessed, Assessment, BodyDecision, Sender}
 use super::context::Context;
 use super::forward::prepare_forward;
 use super::record;
-use super::told::{rejected, unavailable, waits};
+use super::told::{full, rejected, unavailable, waits};
 use super::waiting::Waiting;
-use crate::approvals::{self, AskError, Binding, CallId, MAX_ARGUMENTS, Question, State};
+use crate::approvals::{self, AskError, Binding, CallId, Line, MAX_ARGUMENTS, Question, State};
 use crate::audit::{Outcome, Record};
 use crate::counters::StoreLost;
 use crate::pdp::{self, Planned, Settled};
 use crate::pep;
 use crate::policy::Rule;
-use crate::refusal::{Denial, Own};
+use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::text::clip;
 
@@ -33,28 +33,38 @@ pub(super) fn ask(
     let blank = || record::of(cx, Some(sender.head), Some(sender.caller), sender.id);
     let mut record = assessed.record.take().unwrap_or_else(blank);
     let call = call_id(sender, id);
-    // Read before anybody is asked, so that no cancellation is missed.
-    let mark = match sender.since {
-        Some((_, mark)) => Ok(mark),
-        None => approvals::mark(cx.store, &call),
-    };
     let since = sender.since.map_or(cx.now, |(since, _)| since);
     let can_hold = gate.http.hold_request_headers && cx.held < gate.approvals.max_held;
     let hold = if can_hold { ask.approval.hold } else { 0 };
     let until = since.seconds().saturating_add(hold);
-    let holds = until > cx.now.seconds();
+    // Opened before anybody is asked, so that no cancellation is missed.
+    let line = match until > cx.now.seconds() {
+        true => line(cx, sender, &call, until),
+        false => Ok(None),
+    };
     let rule = &ask.approval.rule;
     let policy = record.policy.as_deref().unwrap_or_default();
     let binding = ask.call.under(&gate.digest, policy, &rule.pointer);
-    let mut new = question(cx, &record, &ask, if holds { until } else { 0 });
-    new.label = sender.caller.principal.label.as_deref().map(clip);
+    let held_until = if matches!(line, Ok(Some(_))) {
+        until
+    } else {
+        0
+    };
+    let new = question(cx, sender, (&record, &ask), held_until);
     let calls = [(ask.charges, ask.shadow.is_some())];
-    let found = match mark {
+    let found = match line {
         Ok(_) => find_answer(cx, &calls, rule, binding, &new),
         Err(StoreLost) => Found::No(unavailable()),
     };
-    let (outcome, denial) = match found {
-        Found::Yes(question, settled) => {
+    let line = line.ok().flatten();
+    if let (Found::Yes(..) | Found::No(_), Some(line)) = (&found, &line)
+        && sender.since.is_none_or(|(_, kept)| kept != line)
+    {
+        // What cannot be noted expires by itself.
+        let _expires = approvals::hang_up(cx.store, line);
+    }
+    let (outcome, denial) = match (found, line) {
+        (Found::Yes(question, settled), _) => {
             record.refuse(Outcome::Approve, &said(cx, rule, &question));
             record.reason = question.decided_reason.clone();
             assessed.record = Some(record);
@@ -65,15 +75,14 @@ pub(super) fn ask(
             let caller = (&sender.caller.principal, session);
             return prepare_forward(gate, caller, vec![assessed], *settled, false);
         }
-        Found::Open(question) if holds => {
+        (Found::Open(question), Some(line)) => {
             record.refuse(Outcome::Hold, &said(cx, rule, &question));
             record.reason = Some(rule.reason.to_string());
             let waiting = Waiting {
                 approval: question.id,
                 since,
                 until,
-                call,
-                mark: mark.unwrap_or(0),
+                line,
                 binding: ask.call,
                 state: ask.state,
                 grant: grant(sender),
@@ -89,8 +98,8 @@ pub(super) fn ask(
                 records: vec![record],
             };
         }
-        Found::Open(question) => (Outcome::Hold, waits(cx, rule, &question)),
-        Found::No(denial) => (Outcome::Deny, denial),
+        (Found::Open(question), None) => (Outcome::Hold, waits(cx, rule, &question)),
+        (Found::No(denial), _) => (Outcome::Deny, denial),
     };
     record.refuse(outcome, &denial);
     if outcome == Outcome::Hold {
@@ -102,6 +111,22 @@ pub(super) fn ask(
         action: Action::Refuse(pep::single(&answer, prefix, modern)),
         records: vec![record],
     }
+}
+
+/// Where the call hears of its cancellation: where it did while it was held, if it was. `None` if there is no room for it.
+fn line(
+    cx: &mut Context<'_>,
+    sender: &Sender<'_>,
+    call: &CallId,
+    until: i64,
+) -> Result<Option<Line>, StoreLost> {
+    if let Some((_, line)) = sender.since
+        && line.is_of(call)
+    {
+        return Ok(Some(line.clone()));
+    }
+    let share = sender.caller.principal.share();
+    approvals::listen(cx.store, cx.now, call, share, until)
 }
 
 /// What a call finds.
@@ -170,15 +195,7 @@ fn release(
 fn refused(error: AskError) -> Denial {
     match error {
         AskError::Lost => unavailable(),
-        AskError::Full { retry_after } => {
-            let reason = format!(
-                "Too many calls wait for a person already, so nobody was asked about this one. Try again in {retry_after} seconds."
-            );
-            Denial {
-                retry_after: Some(retry_after),
-                ..Denial::own(Own::ApprovalsFull, reason)
-            }
-        }
+        AskError::Full { retry_after } => full(Some(retry_after)),
     }
 }
 
@@ -193,8 +210,14 @@ fn said(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
 }
 
 /// The question to ask. `held_until` is 0 if the call is not held for it.
-fn question(cx: &Context<'_>, record: &Record, ask: &Ask<'_>, held_until: i64) -> Question {
+fn question(
+    cx: &Context<'_>,
+    sender: &Sender<'_>,
+    (record, ask): (&Record, &Ask<'_>),
+    held_until: i64,
+) -> Question {
     let gate = cx.gate;
+    let principal = &sender.caller.principal;
     let mut arguments = ask.arguments.clone();
     let clipped = arguments.len() > MAX_ARGUMENTS;
     arguments.truncate(arguments.floor_char_boundary(MAX_ARGUMENTS));
@@ -209,7 +232,8 @@ fn question(cx: &Context<'_>, record: &Record, ask: &Ask<'_>, held_until: i64) -
         binding: String::new(),
         principal: record.principal.clone(),
         source: record.source.clone(),
-        label: None,
+        share: principal.share(),
+        label: principal.label.as_deref().map(clip),
         session: record.session.clone(),
         server: record.server.clone(),
         policy: record.policy.clone(),

@@ -6,7 +6,7 @@ use super::head::RequestHead;
 use super::reply::ReplyPlan;
 use super::waiting::Waiting;
 use super::watch::Watch;
-use crate::approvals::Binding;
+use crate::approvals::{Binding, Line};
 use crate::audit::{Outcome, Record};
 use crate::identity::Caller;
 use crate::mcp::List;
@@ -48,8 +48,8 @@ pub(super) struct Sender<'a> {
     pub(super) caller: &'a Caller,
     /// Names the exchange in records.
     pub(super) id: &'a str,
-    /// Since when the request has been held, if it was, and the mark of its mailbox then.
-    pub(super) since: Option<(Timestamp, u64)>,
+    /// Since when the request has been held, if it was, and where it hears of its cancellation.
+    pub(super) since: Option<(Timestamp, &'a Line)>,
 }
 
 /// One message after it was judged on its own.

@@ -11,6 +11,7 @@ use super::head::RequestHead;
 use super::told::{unavailable, waits};
 use super::waiting::{HeldRequest, Waiting, Wakeup};
 use super::{Exchange, State, Step};
+use crate::approvals;
 use crate::audit::Outcome;
 use crate::counters::StoreLost;
 use crate::pep;
@@ -33,6 +34,22 @@ impl Exchange {
             Ok(wakeup) => wakeup,
             Err(StoreLost) => Wakeup::Refuse(Outcome::Deny, unavailable()),
         };
+        let line = waiting.line.clone();
+        let step = self.wake(cx, waiting, wakeup, request);
+        if !matches!(&self.state, State::Held(waiting) if waiting.line == line) {
+            // What cannot be noted expires by itself.
+            let _expires = approvals::hang_up(cx.store, &line);
+        }
+        step
+    }
+
+    fn wake(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiting: Box<Waiting>,
+        wakeup: Wakeup,
+        request: &mut dyn HeldRequest,
+    ) -> Step {
         match wakeup {
             Wakeup::Wait => {
                 self.state = State::Held(waiting);
@@ -98,7 +115,7 @@ impl Exchange {
             head: &head,
             caller: &caller,
             id: &id,
-            since: Some((waiting.since, waiting.mark)),
+            since: Some((waiting.since, &waiting.line)),
         };
         let judged = body(cx, &sender, &text);
         self.act_on(judged, caller)
@@ -110,6 +127,7 @@ impl Exchange {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Held(waiting) => {
                 waiting.leave(cx, waiting.modern);
+                let _expires = approvals::hang_up(cx.store, &waiting.line);
                 self.records = vec![waiting.end(cx, Outcome::Expire, &waiting.cancelled())];
                 true
             }

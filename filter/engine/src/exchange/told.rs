@@ -16,6 +16,19 @@ pub(super) fn unavailable() -> Denial {
     Denial::own(Own::ApprovalsUnavailable, UNAVAILABLE)
 }
 
+/// A refusal because no more callers can wait. `after` it, in seconds, there may be room.
+pub(super) fn full(after: Option<u64>) -> Denial {
+    let mut reason =
+        "Too many calls wait for a person already, so nobody was asked about this one.".to_owned();
+    if let Some(after) = after {
+        reason.push_str(&format!(" Try again in {after} seconds."));
+    }
+    Denial {
+        retry_after: after,
+        ..Denial::own(Own::ApprovalsFull, reason)
+    }
+}
+
 /// Told to an agent whose call is not held, or not any longer, while its question is open.
 pub(super) fn waits(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
     let notice = question.notice(cx.now);

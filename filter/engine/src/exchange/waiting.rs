@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::told::rejected;
-use crate::approvals::{self, AskMode, Binding, CallId, Question, State as Answered};
+use super::told::{full, rejected};
+use crate::approvals::{self, AskMode, Binding, Heard, Line, Question, State as Answered};
 use crate::audit::{Outcome, Record};
 use crate::control;
 use crate::counters::StoreLost;
@@ -43,10 +43,8 @@ pub(super) struct Waiting {
     pub(super) since: Timestamp,
     /// Until when at most, in seconds.
     pub(super) until: i64,
-    /// What a cancellation names.
-    pub(super) call: CallId,
-    /// How far its mailbox had come when the wait began.
-    pub(super) mark: u64,
+    /// Where it hears of its cancellation.
+    pub(super) line: Line,
     /// What an approval state is signed for.
     pub(super) binding: Binding,
     /// The state of the upstream's own that the request carried.
@@ -100,8 +98,17 @@ impl Waiting {
 
     /// Looks at everything that may end the wait, what forbids the call first.
     pub(super) fn wakeup(&self, cx: &mut Context<'_>) -> Result<Wakeup, StoreLost> {
-        if approvals::was_cancelled(cx.store, self.mark, &self.call)? {
-            return Ok(Wakeup::Cancelled);
+        match approvals::heard(cx.store, &self.line)? {
+            Heard::Nothing => {}
+            Heard::Cancelled => return Ok(Wakeup::Cancelled),
+            // It may have been cancelled: it must not run, and may be repeated.
+            Heard::Lost => {
+                let question = approvals::look(cx.store, cx.now, &self.approval)?;
+                let later = |question| Wakeup::Later(Box::new(question));
+                return Ok(
+                    question.map_or_else(|| Wakeup::Refuse(Outcome::Deny, full(None)), later)
+                );
+            }
         }
         if cx.gate.digest != self.record.policy_digest {
             return Ok(Wakeup::Again);

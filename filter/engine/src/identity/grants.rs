@@ -1,10 +1,11 @@
 //! Grants: bearer tokens, known only by their SHA-256.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::shares::Share;
 use crate::time::Timestamp;
 
 /// SHA-256 of a token.
@@ -70,6 +71,13 @@ pub struct Grant {
     pub claims: Option<Box<str>>,
 }
 
+impl Grant {
+    /// What the caller with this grant has of tables and lists that all callers share.
+    pub fn share(id: &str) -> Share {
+        Share::of(&[b"grant", b"", id.as_bytes(), b""])
+    }
+}
+
 /// All grants: one hash and one lookup, however many there are.
 #[derive(Debug, Default)]
 pub struct Grants {
@@ -105,6 +113,12 @@ impl Grants {
         self.first
             .iter()
             .filter_map(|token| self.by_token.get(token))
+    }
+
+    /// The shares of those that are taken back.
+    pub fn revoked(&self) -> BTreeSet<Share> {
+        let revoked = self.by_token.values().filter(|grant| grant.revoked);
+        revoked.map(|grant| Grant::share(&grant.id)).collect()
     }
 
     /// The grant of a token.

@@ -4,6 +4,7 @@
 
 mod grants;
 mod metadata;
+mod network;
 mod policies;
 mod resolve;
 mod servers;
@@ -11,10 +12,12 @@ mod servers;
 use std::borrow::Cow;
 
 pub use grants::{Grant, Grants, TokenHash};
+pub use network::network;
 pub use policies::PolicyNames;
 pub use servers::{Server, Servers};
 
 use crate::json::{Document, Limits};
+use crate::shares::Share;
 use crate::time::Timestamp;
 
 /// A caller.
@@ -34,6 +37,8 @@ pub struct Principal {
     pub claims: Option<Document<'static>>,
     /// Whether its claims came as doubles and one of them is a number that may have been another.
     pub rounded: bool,
+    /// The [network] it calls from, where nothing else tells it from others and something shared depends on that.
+    pub network: Option<Box<str>>,
 }
 
 impl Principal {
@@ -47,6 +52,7 @@ impl Principal {
             policy: Some(0),
             claims: None,
             rounded: false,
+            network: None,
         }
     }
 
@@ -57,6 +63,13 @@ impl Principal {
             self.realm.as_bytes(),
             self.id.as_bytes(),
         ]
+    }
+
+    /// What it has of tables and lists that all callers share.
+    pub fn share(&self) -> Share {
+        let [source, realm, id] = self.key();
+        let network = self.network.as_deref().unwrap_or_default();
+        Share::of(&[source, realm, id, network.as_bytes()])
     }
 }
 
@@ -89,6 +102,8 @@ impl Attributes {
     /// Its subject.
     pub const SUBJECT: &str = "connection.subject_peer_certificate";
 
+    /// Where the connection comes from, as `address:port`; behind trusted proxies, where they say it comes from.
+    pub const SOURCE: &str = "source.address";
     /// The SHA-256 of the client certificate, whatever names it has.
     pub const CERTIFICATE: &str = "connection.sha256_peer_certificate_digest";
 

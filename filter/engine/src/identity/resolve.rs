@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::metadata::jwt_payloads;
 use super::{
     Attributes, Caller, Grant, Identity, PolicyNames, Principal, Source, Stranger, TurnedAway,
-    claims_document,
+    claims_document, network,
 };
 use crate::headers::{Headers, header};
 use crate::json::{Document, Limits};
@@ -35,7 +35,7 @@ impl Identity {
     ) -> Result<Caller, TurnedAway> {
         if self.sources.is_empty() {
             return Ok(Caller {
-                principal: unidentified(policies),
+                principal: unidentified(policies, attributes),
                 server,
                 removals: Vec::new(),
                 expires: None,
@@ -107,7 +107,7 @@ impl Identity {
             Some(principal) => principal,
             None if credential.presented => return Err(Stranger::Unknown.into()),
             None if self.required => return Err(Stranger::Missing.into()),
-            None => unidentified(policies),
+            None => unidentified(policies, attributes),
         };
         let claim = |name: &str| {
             let claims = principal.claims.as_ref().map(Document::root);
@@ -138,9 +138,10 @@ impl Identity {
 }
 
 /// A caller of whom nothing is known. Where policies have names none of them is its own.
-fn unidentified(policies: PolicyNames<'_>) -> Principal {
+fn unidentified(policies: PolicyNames<'_>, attributes: &Attributes) -> Principal {
     Principal {
         policy: policies.of_anybody(),
+        network: attributes.text(Attributes::SOURCE).map(network),
         ..Principal::anonymous()
     }
 }
@@ -174,6 +175,7 @@ fn by_grant(grant: &Grant, server: Option<&str>, now: Timestamp) -> Result<Princ
         policy: grant.policy,
         claims: claims_document(grant.claims.as_deref(), &reserved),
         rounded: false,
+        network: None,
     };
     let good_here = grant.servers.is_empty()
         || server.is_some_and(|server| grant.servers.iter().any(|name| **name == *server));
@@ -232,6 +234,7 @@ fn by_jwt(
         policy,
         claims: claims_document(Some(claims.raw()), &reserved),
         rounded: holds_rounded(claims),
+        network: None,
     }))
 }
 
@@ -267,5 +270,6 @@ fn plain(
         policy,
         claims: claims_document(None, &[("id", Some(id)), ("policy", policy_name)]),
         rounded: false,
+        network: None,
     }
 }

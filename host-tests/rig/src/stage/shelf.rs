@@ -131,6 +131,7 @@ impl Shelf {
             },
             waiting: i64::from(asking.hold > 0),
             binding: String::new(),
+            share: principal.share(),
             principal: asking.principal.clone(),
             source: asking.source.clone(),
             label: asking.label.clone(),
