@@ -142,7 +142,7 @@ impl Held {
         let mut request = AtTheHost { size: self.size };
         let step = self.decide(now, |exchange, cx| exchange.held(cx, &mut request));
         let fate = match step {
-            Step::Buffer => return,
+            Step::Buffer | Step::Drain => return,
             Step::Hold(_) => Fate::Waiting,
             Step::Forward(_permit, removals, body) => {
                 let ready = perform::make_ready(&removals, body.as_deref(), self.size);

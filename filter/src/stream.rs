@@ -104,7 +104,7 @@ impl Stream {
         let mut cx = plugin.context(now, &mut store, held);
         let decided = time.ok().and_then(|_| step(&mut self.exchange, &mut cx));
         let step = decided.unwrap_or_else(|| self.exchange.host_failed(&mut cx));
-        if !matches!(step, Step::Buffer) {
+        if !matches!(step, Step::Buffer | Step::Drain) {
             plugin.publish(&self.exchange, now);
         }
         step
@@ -114,6 +114,7 @@ impl Stream {
     fn perform(&mut self, step: Step, headers_here: bool) -> FilterAction {
         match step {
             Step::Buffer => FilterAction::Pause,
+            Step::Drain => self.drain(),
             Step::Hold(_) => self.hold(),
             Step::Forward(_permit, removals, body) => {
                 let ready = match headers_here {
@@ -130,6 +131,22 @@ impl Stream {
                 FilterAction::Continue
             }
             reply @ Step::Reply(_) => self.answer(&reply),
+        }
+    }
+
+    /// Takes out of the host's buffer what is there of a body that is only read to its end.
+    fn drain(&mut self) -> FilterAction {
+        let size = std::mem::take(&mut self.buffered);
+        let piece = host::buffer(Buffer::RequestBody, size);
+        let step = self.decide(|exchange, cx| {
+            let step = exchange.request_excess(cx, &piece.ok()?);
+            let is_gone = !matches!(step, Step::Drain)
+                || host::set_buffer(Buffer::RequestBody, Flow::Held, size, &[]).is_ok();
+            is_gone.then_some(step)
+        });
+        match step {
+            Step::Drain => FilterAction::Pause,
+            step => self.perform(step, self.holds),
         }
     }
 

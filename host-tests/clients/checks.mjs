@@ -40,7 +40,10 @@ export async function run(client, connect) {
     });
     if (session !== undefined) {
         await allowedChecks(check, session);
-        if (options.gated) await refusedChecks(check, session);
+        if (options.gated) {
+            await refusedChecks(check, session);
+            await unusualChecks(check, session);
+        }
         if (options.token !== undefined) await strangerChecks(check, connect);
         await streamChecks(check, session, connect);
         await check('close', () => session.close());
@@ -119,6 +122,34 @@ async function refusedChecks(check, session) {
         return text;
     });
     await check('after-rate-limit', () => allowedCall(session));
+}
+
+/** Calls that go beyond a limit or a rule: an error each, and the session lives. */
+async function unusualChecks(check, session) {
+    for (const unusual of cases.unusual) {
+        await check(unusual.check, async () => {
+            let told;
+            try {
+                told = JSON.stringify(await unusualCall(session, unusual));
+            } catch (error) {
+                if (unusual.words === undefined) return allowedCall(session);
+                // From 2026-07-28 on the status may be all that an SDK hands over.
+                expect(session.era !== 'legacy' || error.message.includes(unusual.words), error.message);
+                await allowedCall(session);
+                return error.message.slice(0, 200);
+            }
+            expect(unusual.words === undefined, `a result: ${told}`);
+            return allowedCall(session);
+        });
+    }
+}
+
+function unusualCall(session, unusual) {
+    if (unusual.read !== undefined) return session.read(unusual.read);
+    if (unusual.null) return session.call(cases.allowed.tool, null);
+    let value = unusual.fill === undefined ? null : 'a'.repeat(unusual.fill);
+    for (let n = 0; n < (unusual.nest ?? 0); n++) value = [value];
+    return session.call(cases.allowed.tool, Object.fromEntries([[unusual.key ?? 'text', value]]));
 }
 
 /** A wrong token, and none: the SDK says that it is about authentication, and not as a tool's result. */

@@ -113,6 +113,7 @@ async def run_checks(client, connect):
     await allowed_checks(check, session)
     if options.gated:
         await refused_checks(check, session)
+        await unusual_checks(check, session)
     if options.token is not None:
         await stranger_checks(check, connect)
     await stream_checks(check, session, connect)
@@ -167,6 +168,39 @@ async def refused_checks(check, session):
     await check("five-denials", five_denials)
     await check("rate-limit", rate_limit)
     await check("after-rate-limit", lambda: allowed_call(session))
+
+
+async def unusual_checks(check, session):
+    """Calls that go beyond a limit or a rule: an error each, and the session lives."""
+
+    async def survived(case):
+        try:
+            reply = await unusual_call(session, case)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            # From 2026-07-28 on the status may be all that an SDK hands over.
+            expect(session.era != "legacy" or case.get("words", "") in told, told)
+        else:
+            expect("words" not in case, f"a result: {shown(plain(reply))}")
+            told = shown(reply)
+        await allowed_call(session)
+        return told[:200]
+
+    for case in cases["unusual"]:
+        await check(case["check"], lambda: survived(case))
+
+
+async def unusual_call(session, case):
+    if "read" in case:
+        return await session.read(case["read"])
+    tool, value = cases["allowed"]["tool"], None
+    if "null" in case:
+        return await session.call(tool, None)
+    if "fill" in case:
+        value = "a" * case["fill"]
+    for _ in range(case.get("nest", 0)):
+        value = [value]
+    return await session.call(tool, {case.get("key", "text"): value})
 
 
 async def stranger_checks(check, connect):

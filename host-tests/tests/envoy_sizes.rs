@@ -25,6 +25,8 @@ enum Lane {
     Http2,
     Tls1,
     Tls2,
+    /// HTTP/1.1, without a length.
+    Chunked,
 }
 
 const LANES: [Lane; 4] = [Lane::Http1, Lane::Http2, Lane::Tls1, Lane::Tls2];
@@ -90,7 +92,7 @@ fn curl(envoy: &Envoy, lane: Lane, body: &str) -> (u16, String, String) {
     std::fs::write(&file, body).unwrap();
     let port = envoy.address().port();
     let (scheme, flag) = match lane {
-        Lane::Http1 => ("http", "--http1.1"),
+        Lane::Http1 | Lane::Chunked => ("http", "--http1.1"),
         Lane::Http2 => ("http", "--http2-prior-knowledge"),
         Lane::Tls1 => ("https", "--http1.1"),
         Lane::Tls2 => ("https", "--http2"),
@@ -106,6 +108,10 @@ fn curl(envoy: &Envoy, lane: Lane, body: &str) -> (u16, String, String) {
         ])
         .args(["-H", "content-type: application/json", "-H", "expect:"])
         .args(["-H", "accept: application/json, text/event-stream"])
+        .args(match lane {
+            Lane::Chunked => &["-H", "transfer-encoding: chunked"][..],
+            _ => &[],
+        })
         .arg("--cacert")
         .arg(pem("localhost.pem"))
         .args(["--resolve", &format!("localhost:{port}:127.0.0.1")])
@@ -259,11 +265,36 @@ fn large_messages_pass_in_every_protocol_of_the_oldest_release() {
 }
 
 #[test]
-fn what_is_larger_is_refused_by_a_text_that_names_the_key() {
+fn what_is_larger_is_read_to_its_end_and_refused_under_its_id() {
     let server = Upstream::start().unwrap();
-    let envoy = start(DEFAULT_VERSION, false, false, server.port());
-    let (_, _, body) = curl(&envoy, Lane::Http1, &call(&"x".repeat(5_000_000)));
-    let limit = "at most 4194304 bytes (`http.max_body_bytes`)";
-    assert!(body.contains(limit), "{body}");
+    for version in [DEFAULT_VERSION, OLDEST_VERSION] {
+        let envoy = start(version, false, false, server.port());
+        let mut refused = 0;
+        for lane in [Lane::Http1, Lane::Chunked, Lane::Http2] {
+            // As Python's clients write it: the id comes last.
+            for size in [4_200_000, 9_000_000, 40_000_000] {
+                let request = format!(
+                    r#"{{"method":"tools/call","params":{{"name":"get_balance","arguments":{{"text":"{}"}}}},"jsonrpc":"2.0","id":7}}"#,
+                    "x".repeat(size)
+                );
+                let (status, _, body) = curl(&envoy, lane, &request);
+                let at = format!("{version}, {lane:?}, {size} bytes: {status} {body}");
+                assert_eq!(status, 200, "{at}");
+                let body: Value =
+                    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {at}"));
+                assert_eq!(body["id"], 7, "{at}");
+                let limit = "at most 4194304 bytes (`http.max_body_bytes`)";
+                assert!(
+                    body["error"]["message"].as_str().unwrap().contains(limit),
+                    "{at}"
+                );
+                refused += 1;
+            }
+        }
+        let records = envoy.access_records(refused, std::time::Duration::from_secs(30));
+        assert_eq!(records.len(), refused);
+        let sized = |record: &&Value| record.to_string().contains("/protocol/size");
+        assert_eq!(records.iter().filter(sized).count(), refused, "{records:?}");
+    }
     assert!(server.bodies().is_empty());
 }

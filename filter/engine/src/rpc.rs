@@ -4,7 +4,10 @@
 //! `result` (Python servers execute such an object, others take it for a response), ids that are not a string
 //! or an integer (clients hang when `5` comes back as `5.0`), or that are longer than anybody needs.
 
+mod outline;
+
 use crate::json::{Document, Kind, Value, impersonated};
+pub use outline::{Asker, Outline};
 
 /// JSON-RPC and MCP error codes the gate answers with.
 pub mod code {

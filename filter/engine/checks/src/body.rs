@@ -32,7 +32,7 @@ pub fn request_body(body: &[u8]) {
         assert!(readable, "no JSON: {line}");
     }
     match whole {
-        Step::Buffer | Step::Hold(_) => {
+        Step::Buffer | Step::Drain | Step::Hold(_) => {
             panic!("a whole request is neither forwarded nor answered")
         }
         Step::Reply(reply) => {

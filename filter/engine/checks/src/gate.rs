@@ -62,16 +62,22 @@ pub fn judge(gate: &Gate, more: &[(&str, &[u8])], body: &[u8], size: usize) -> (
     let mut last = step(gate, |cx| {
         exchange.request_headers(cx, &headers(more), false)
     });
-    let mut arrived = 0;
+    let (mut arrived, mut taken) = (0, 0);
     for piece in body.chunks(size.max(1)) {
-        if !matches!(last, Step::Buffer) {
+        if !matches!(last, Step::Buffer | Step::Drain) {
             break;
         }
         arrived += piece.len();
-        last = step(gate, |cx| exchange.request_size(cx, arrived));
+        last = step(gate, |cx| exchange.request_size(cx, arrived - taken));
+        if matches!(last, Step::Drain) {
+            let piece = body.get(taken..arrived).unwrap_or_default();
+            last = step(gate, |cx| exchange.request_excess(cx, piece));
+            taken = arrived;
+        }
     }
-    if matches!(last, Step::Buffer) {
-        last = step(gate, |cx| exchange.request_end(cx, body));
+    if matches!(last, Step::Buffer | Step::Drain) {
+        let rest = body.get(taken..).unwrap_or_default();
+        last = step(gate, |cx| exchange.request_end(cx, rest));
     }
     (exchange, last)
 }

@@ -77,17 +77,20 @@ impl<'d> Assessed<'d, '_> {
         }
     }
 
-    /// Of a message whose method is not known, or not one of its kind.
-    pub(super) fn unknown_method(
+    /// Of a message that asks for nothing a policy could be asked about.
+    pub(super) fn rejected(
         id: Option<Id<'d>>,
         mut record: Record,
         rejection: Rejection,
+        detail: &'static str,
     ) -> Self {
-        record.reject(rejection, "");
+        record.reject(rejection, detail);
         Assessed {
             id,
             record: Some(record),
-            assessment: Assessment::Refuse(id.map_or(Answer::Silence, Answer::UnknownMethod)),
+            assessment: Assessment::Refuse(id.map_or(Answer::Silence, |id| {
+                Answer::Rejected(id, rejection, detail)
+            })),
             ..Assessed::unrecorded()
         }
     }

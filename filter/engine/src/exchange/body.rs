@@ -13,8 +13,8 @@ use crate::json::{Document, Limits};
 use crate::mcp::Method;
 use crate::order;
 use crate::pdp;
-use crate::refusal::Rejection;
-use crate::rpc::{self, Id, Message};
+use crate::refusal::{Rejection, is_readable_otherwise};
+use crate::rpc::{self, Asker, Id, Malformed, Message, Outline};
 use crate::text::clip;
 
 /// Most messages of a batch.
@@ -60,12 +60,9 @@ fn text(
     let document = match Document::parse(body, &Limits::WIRE) {
         Ok(document) => document,
         Err(error) => {
-            return reject(
-                cx,
-                error.kind.into(),
-                Id::NULL,
-                &format!("at byte {}", error.offset),
-            );
+            let at = format!("at byte {}", error.offset);
+            let outline = is_readable_otherwise(error.kind).then(|| Outline::of(body));
+            return unread(cx, sender, outline.as_ref(), error.kind.into(), &at);
         }
     };
     let (is_batch, values) = rpc::messages(&document);
@@ -77,6 +74,13 @@ fn text(
     for value in values {
         let message = match rpc::read(value) {
             Ok(message) => message,
+            Err((Malformed::Params, id)) if !is_batch && !head.mirrors.is_modern() => {
+                let reply = Rejection::Params.reply_within((id != Id::NULL).then_some(id), "");
+                return BodyDecision {
+                    action: Action::Refuse(reply),
+                    ..reject(cx, Rejection::Params, id, "")
+                };
+            }
             Err((malformed, id)) => {
                 return reject(
                     cx,
@@ -125,14 +129,43 @@ fn text(
             exchange_id.to_owned()
         };
         let blank = record::of(cx, Some(head), Some(caller), &decision_id);
-        match assess(cx, &mut body_context, blank, message) {
-            Ok(assessed) => assessments.push(assessed),
-            Err((rejection, id, detail)) => {
-                return reject(cx, rejection, if is_batch { Id::NULL } else { id }, detail);
-            }
-        }
+        assessments.push(assess(cx, &mut body_context, blank, message));
     }
     conclude(cx, (sender, session), assessments, (is_batch, modern))
+}
+
+/// Rejects a body that was not read whole; `outline` is what it says of itself, where that can be relied on.
+pub(super) fn unread(
+    cx: &Context<'_>,
+    sender: &Sender<'_>,
+    outline: Option<&Outline>,
+    rejection: Rejection,
+    detail: &str,
+) -> BodyDecision {
+    let mut record = record::of(cx, Some(sender.head), Some(sender.caller), sender.id);
+    record.reject(rejection, detail);
+    let asker = outline.map_or(Asker::Unclear, Outline::asker);
+    record.method = outline
+        .filter(|_| asker != Asker::Unclear)
+        .and_then(Outline::method)
+        .map(|method| clip(&method));
+    let document = match &asker {
+        Asker::Request(id) => Document::parse(id.as_bytes(), &Limits::WIRE).ok(),
+        _ => None,
+    };
+    let id = document
+        .as_ref()
+        .and_then(|document| rpc::read_id(document.root()));
+    record.rpc_id = id.map(|id| clip(id.token()));
+    let is_modern = sender.head.mirrors.is_modern();
+    let reply = match asker {
+        Asker::Request(_) | Asker::Notification if !is_modern => rejection.reply_within(id, detail),
+        _ => rejection.reply(id.unwrap_or(Id::NULL), detail),
+    };
+    BodyDecision {
+        action: Action::Refuse(reply),
+        records: vec![record],
+    }
 }
 
 /// Two requests under one id, or under ids that some server makes one of: their answers could not be told apart.

@@ -12,22 +12,19 @@ use crate::gate::Gate;
 use crate::mcp::{Asks, Method};
 use crate::policy::Policy;
 use crate::refusal::Rejection;
-use crate::rpc::{self, Call, Id, Message};
+use crate::rpc::{self, Call, Message};
 use crate::text::clip;
 
 /// Judges one message on its own.
-///
-/// # Errors
-/// What the whole request is rejected for.
 pub(super) fn assess<'d, 'p>(
     cx: &mut Context<'p>,
     body_context: &mut BodyContext<'_>,
     mut record: Record,
     message: &Message<'d>,
-) -> Result<Assessed<'d, 'p>, (Rejection, Id<'d>, &'static str)> {
+) -> Assessed<'d, 'p> {
     let gate = cx.gate;
     let (id, call) = match *message {
-        Message::Response { .. } => return Ok(Assessed::unrecorded()),
+        Message::Response { .. } => return Assessed::unrecorded(),
         Message::Request { id, call } => (Some(id), call),
         Message::Notification(call) => (None, call),
     };
@@ -36,7 +33,7 @@ pub(super) fn assess<'d, 'p>(
     record.rpc_id = id.map(|id| clip(id.token()));
     let method = match method_of(gate, &name, id.is_some()) {
         Ok(method) => method,
-        Err(rejection) => return Ok(Assessed::unknown_method(id, record, rejection)),
+        Err(rejection) => return Assessed::rejected(id, record, rejection, ""),
     };
     let policy = gate.policy_of(&body_context.sender.caller.principal);
     let passes = |id, record, any, assessment| Assessed {
@@ -48,23 +45,25 @@ pub(super) fn assess<'d, 'p>(
     };
     let Some(method) = method else {
         let record = id.map(|_| record);
-        return Ok(passes(id, record, true, Assessment::Pass));
+        return passes(id, record, true, Assessment::Pass);
     };
-    let Some(request_id) = id else {
+    if id.is_none() {
         if method.name == "notifications/cancelled" {
             note_cancelled(cx, body_context.sender, &call);
         }
-        return Ok(Assessed::unrecorded());
+        return Assessed::unrecorded();
+    }
+    let asked = match Asked::read(&call, method, body_context.modern) {
+        Ok(asked) => asked,
+        Err(detail) => return Assessed::rejected(id, record, Rejection::Params, detail),
     };
-    let asked = Asked::read(&call, method, body_context.modern)
-        .map_err(|detail| (Rejection::Params, request_id, detail))?;
     let Some(asked) = asked else {
         if let Asks::List(list) = method.asks {
-            return Ok(passes(id, Some(record), false, Assessment::List(list)));
+            return passes(id, Some(record), false, Assessment::List(list));
         }
         // What a task or a subscription tells of may be the result of any target.
         let any = name.starts_with("tasks/") || name.starts_with("subscriptions/");
-        return Ok(passes(id, Some(record), any, Assessment::Pass));
+        return passes(id, Some(record), any, Assessment::Pass);
     };
     record.target = asked.name.as_str().map(|name| clip(&name));
     if let Some(arguments) = asked.arguments {
@@ -85,7 +84,7 @@ pub(super) fn assess<'d, 'p>(
         decision,
         &mut assessed,
     );
-    Ok(assessed)
+    assessed
 }
 
 /// The method a message calls; `None` where it is an unknown one that the configuration lets through.

@@ -13,6 +13,8 @@ pub(super) struct RequestHead {
     pub(super) carries_message: bool,
     /// A GET: the reply may be a stream that redelivers anything.
     pub(super) is_get: bool,
+    /// How long the body says it is, in bytes.
+    pub(super) declared: Option<usize>,
     pub(super) mirrors: Mirrors,
     pub(super) request_id: Option<String>,
     pub(super) traceparent: Option<String>,
@@ -62,7 +64,7 @@ impl RequestHead {
     ///
     /// # Errors
     /// The rejection and what exactly it is about.
-    pub(super) fn read(headers: &Headers, gate: &Gate) -> Result<RequestHead, Refused> {
+    pub(super) fn read(headers: &Headers) -> Result<RequestHead, Refused> {
         let mut seen = [false; ONCE.len()];
         for (name, _) in headers {
             let known = ONCE
@@ -115,12 +117,6 @@ impl RequestHead {
                     "`content-length` is not a number",
                 ));
             }
-            let fits = declared
-                .parse()
-                .is_ok_and(|length: usize| length <= gate.http.max_body_bytes);
-            if !fits {
-                return Err(refused(Rejection::Size, &largest(gate)));
-            }
         }
         // A version nobody can place by its date might be a modern one to the server.
         let version = header(headers, "mcp-protocol-version");
@@ -135,6 +131,8 @@ impl RequestHead {
         Ok(RequestHead {
             carries_message,
             is_get: header(headers, ":method") == Some(b"GET"),
+            // Digits that are no number are a large one.
+            declared: declared.map(|length| length.parse().unwrap_or(usize::MAX)),
             mirrors: Mirrors {
                 version: bytes("mcp-protocol-version"),
                 method: bytes("mcp-method"),

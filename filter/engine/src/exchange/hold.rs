@@ -98,7 +98,7 @@ impl Exchange {
         let (Some(headers), Some(text)) = (request.headers(), request.body()) else {
             return self.host_failed(cx);
         };
-        let head = match RequestHead::read(&headers, cx.gate) {
+        let head = match RequestHead::read(&headers) {
             Ok(head) => head,
             Err((rejection, detail)) => return self.reject(cx, None, rejection, Id::NULL, &detail),
         };

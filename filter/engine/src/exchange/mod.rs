@@ -13,6 +13,8 @@ mod call;
 mod caller;
 mod context;
 mod decision;
+mod drain;
+mod draining;
 mod early;
 mod forward;
 mod head;
@@ -36,6 +38,7 @@ use crate::refusal::Rejection;
 use crate::rpc::Id;
 use assessment::{Action, BodyDecision, Sender};
 pub use context::Context;
+use draining::Draining;
 pub use early::{Early, OWN_DETAILS};
 use head::RequestHead;
 use reply::{Forwarded, Reading, ReplyPlan};
@@ -49,6 +52,8 @@ use watch::Watch;
 pub enum Step {
     /// Keep what has arrived and go on receiving.
     Buffer,
+    /// Hand over what has arrived with [`Exchange::request_excess`], keep none of it and go on receiving.
+    Drain,
     /// Keep everything, and call [`Exchange::held`] every now and then.
     Hold(Held),
     /// Forward everything, without these request headers, and with this body if there is one: what was judged is that
@@ -73,6 +78,8 @@ enum State {
     Fresh,
     /// The headers are in; the body is not.
     Receiving(RequestHead, Caller),
+    /// The body is too large, and read away.
+    Draining(Box<Draining>),
     /// Waits for a person.
     Held(Box<Waiting>),
     /// The gate answered itself, or has nothing to look at in the reply.
@@ -109,7 +116,11 @@ impl Exchange {
     /// The request headers. `end` tells that there is no body. Where another configuration has come before the end of the
     /// body it is asked again, with the same headers and that configuration: nothing of the old one is left then.
     pub fn request_headers(&mut self, cx: &mut Context<'_>, headers: &Headers, end: bool) -> Step {
-        let head = match RequestHead::read(headers, cx.gate) {
+        if let State::Draining(_) = self.state {
+            // What was read away cannot be judged by any configuration: what follows it must not pass for the whole.
+            return Step::Buffer;
+        }
+        let head = match RequestHead::read(headers) {
             Ok(head) => head,
             Err((rejection, detail)) => return self.reject(cx, None, rejection, Id::NULL, &detail),
         };
@@ -125,23 +136,46 @@ impl Exchange {
             let known = Some((&head, &caller));
             return self.reject(cx, known, Rejection::UnexpectedBody, Id::NULL, "");
         }
+        if let Some(size) = head
+            .declared
+            .filter(|size| *size > cx.gate.http.max_body_bytes)
+        {
+            // Nothing has arrived that could be handed over.
+            return match self.drain(cx, head, caller, size) {
+                Step::Drain => Step::Buffer,
+                refused => refused,
+            };
+        }
         self.state = State::Receiving(head, caller);
         Step::Buffer
     }
 
-    /// How much of the request body has arrived, in bytes.
+    /// How much of the request body has arrived, in bytes, without what was handed over before.
     pub fn request_size(&mut self, cx: &mut Context<'_>, size: usize) -> Step {
-        if size > cx.gate.http.max_body_bytes {
-            let limit = head::largest(cx.gate);
-            return self.reject(cx, None, Rejection::Size, Id::NULL, &limit);
+        if let State::Draining(_) = self.state {
+            return Step::Drain;
         }
-        Step::Buffer
+        if size <= cx.gate.http.max_body_bytes {
+            return Step::Buffer;
+        }
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Receiving(head, caller) => self.drain(cx, head, caller, 0),
+            _ => self.reject(cx, None, Rejection::Size, Id::NULL, &head::largest(cx.gate)),
+        }
     }
 
-    /// The whole request body. What may have changed since the headers counts as it is now.
+    /// The whole request body, without what was handed over before. What may have changed since the headers counts as it is
+    /// now.
     pub fn request_end(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Step {
-        if let Step::Reply(reply) = self.request_size(cx, body.len()) {
-            return Step::Reply(reply);
+        match self.request_size(cx, body.len()) {
+            Step::Drain => {
+                return match self.request_excess(cx, body) {
+                    Step::Drain => self.drained(cx, false),
+                    refused => refused,
+                };
+            }
+            Step::Reply(reply) => return Step::Reply(reply),
+            _ => {}
         }
         match std::mem::replace(&mut self.state, State::Done) {
             State::Receiving(head, caller) => match self.still_welcome(cx, &head, caller) {

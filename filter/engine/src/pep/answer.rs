@@ -2,7 +2,8 @@
 //!
 //! The shapes were measured against nine MCP clients; any other shape hangs or kills some of them:
 //! a denied `tools/call` is HTTP 200 with an `isError` tool result, always with `resultType`, never with
-//! `structuredContent`. 4xx is for what is no MCP at all, because Python clients tear their connection down.
+//! `structuredContent`. 4xx is for what is no MCP at all or can be read in two ways, and for 2026-07-28: Python clients of
+//! the versions before tear their connection down.
 
 use serde::Serialize;
 
@@ -30,8 +31,8 @@ pub enum Answer<'d> {
     ToolError(Id<'d>, Denial),
     /// A JSON-RPC error that says why: where the client does not expect a tool result.
     RpcError(Id<'d>, Denial),
-    /// The method is not known, or switched off.
-    UnknownMethod(Id<'d>),
+    /// It is refused before any policy is asked, for this and for what exactly.
+    Rejected(Id<'d>, Rejection, &'static str),
     /// Would have been forwarded, but shares a batch with a refused call.
     Innocent(Id<'d>),
     /// Nothing: it has no id.
@@ -90,9 +91,11 @@ pub fn refusal(id: Id<'_>, denial: Denial, tool_result: bool) -> Answer<'_> {
 /// The reply to a request that held one message.
 pub fn single(answer: &Answer<'_>, prefix: &str, modern: bool) -> Reply {
     match render(answer, prefix) {
-        // Servers of 2026-07-28 answer an unknown method with 404, older ones with 200.
-        Some(body) if modern && matches!(answer, Answer::UnknownMethod(_)) => json(404, body),
-        Some(body) => json(200, body),
+        // Since 2026-07-28 the status says it too; to older clients a 4xx is the end of their session.
+        Some(body) => match answer {
+            Answer::Rejected(_, rejection, _) if modern => json(rejection.status(), body),
+            _ => json(200, body),
+        },
         None => dropped(),
     }
 }
@@ -132,13 +135,20 @@ pub fn input_required(id: Id<'_>, state: &str) -> Reply {
 }
 
 impl Rejection {
+    /// The reply to one message of a version before 2026-07-28 that can be read but for what it is rejected for: an error
+    /// under its id, or nothing to a notification. The status is not one that would end the client's session.
+    pub fn reply_within(self, id: Option<Id<'_>>, detail: &str) -> Reply {
+        id.map_or_else(dropped, |id| json(200, self.body(id, detail)))
+    }
+
+    fn body(self, id: Id<'_>, detail: &str) -> String {
+        let message = self.explain(detail);
+        error(id, self.code(), &message, Some(&self.pointer()))
+    }
+
     /// The reply to a rejected request. `detail` names what exactly.
     pub fn reply(self, id: Id<'_>, detail: &str) -> Reply {
-        let message = self.explain(detail);
-        let mut reply = json(
-            self.status(),
-            error(id, self.code(), &message, Some(&self.pointer())),
-        );
+        let mut reply = json(self.status(), self.body(id, detail));
         if self == Rejection::HttpMethod {
             reply
                 .headers
@@ -223,15 +233,7 @@ fn render(answer: &Answer<'_>, prefix: &str) -> Option<String> {
     match answer {
         Answer::ToolError(id, denial) => Some(tool_error(*id, denial, prefix)),
         Answer::RpcError(id, denial) => Some(rpc_error(*id, denial, prefix)),
-        Answer::UnknownMethod(id) => {
-            let rule = Rejection::Method.pointer();
-            Some(error(
-                *id,
-                code::METHOD_NOT_FOUND,
-                Rejection::Method.message(),
-                Some(&rule),
-            ))
-        }
+        Answer::Rejected(id, rejection, detail) => Some(rejection.body(*id, detail)),
         Answer::Innocent(id) => {
             let reason = "not executed: another call in this batch was refused";
             Some(error(

@@ -8,4 +8,4 @@ mod rejection;
 
 pub use denial::Denial;
 pub use own::Own;
-pub use rejection::Rejection;
+pub use rejection::{Rejection, is_readable_otherwise};

@@ -107,7 +107,7 @@ rejections! {
     Mirror "mirror" 400 HEADER_MISMATCH
         "a mirror header is missing or differs from the body";
     /// An unknown method, or one that is switched off.
-    Method "method" 400 METHOD_NOT_FOUND
+    Method "method" 404 METHOD_NOT_FOUND
         "unknown method";
     /// A request without an id: nobody could be told what became of it.
     Notification "notification" 400 INVALID_REQUEST
@@ -137,6 +137,24 @@ impl Rejection {
         } else {
             format!("{}: {detail}", self.message())
         }
+    }
+}
+
+/// Whether what breaks a rule of the reader leaves no doubt which message it is part of, and whose: it is refused like a
+/// call then, and not like something that is no MCP.
+pub fn is_readable_otherwise(kind: JsonErrorKind) -> bool {
+    match kind {
+        JsonErrorKind::ControlInKey
+        | JsonErrorKind::LoneSurrogate
+        | JsonErrorKind::NumberRange
+        | JsonErrorKind::Depth
+        | JsonErrorKind::Size => true,
+        JsonErrorKind::Empty
+        | JsonErrorKind::Utf8
+        | JsonErrorKind::Syntax
+        | JsonErrorKind::TrailingData
+        | JsonErrorKind::ControlCharacter
+        | JsonErrorKind::DuplicateKey => false,
     }
 }
 

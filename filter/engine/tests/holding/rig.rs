@@ -251,7 +251,7 @@ impl Rig {
 pub fn got(step: Step) -> Got {
     let parse = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or(Value::Null);
     match step {
-        Step::Buffer => Got::Waits,
+        Step::Buffer | Step::Drain => Got::Waits,
         Step::Hold(_) => Got::Held,
         Step::Forward(_, _, body) => Got::Forwarded(body.map(|body| parse(&body))),
         Step::Reply(reply) => Got::Answered(reply.status, parse(&reply.body)),

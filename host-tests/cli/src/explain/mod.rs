@@ -329,7 +329,10 @@ fn outcome(records: &[Value], step: &ExchangeStep) -> Outcome {
     let record = record.cloned().unwrap_or_default();
     let reply = match step {
         ExchangeStep::Reply(reply) => Some(reply),
-        ExchangeStep::Buffer | ExchangeStep::Hold(_) | ExchangeStep::Forward(..) => None,
+        ExchangeStep::Buffer
+        | ExchangeStep::Drain
+        | ExchangeStep::Hold(_)
+        | ExchangeStep::Forward(..) => None,
     };
     let told = reply.and_then(|reply| {
         let body: Value = serde_json::from_slice(&reply.body).ok()?;

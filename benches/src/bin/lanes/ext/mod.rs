@@ -264,7 +264,7 @@ impl Service {
         match step {
             Step::Forward(..) => None,
             Step::Reply(reply) => Some(reply),
-            Step::Buffer | Step::Hold(_) => Some(Reply {
+            Step::Buffer | Step::Drain | Step::Hold(_) => Some(Reply {
                 status: 500,
                 headers: Vec::new(),
                 body: Vec::new(),

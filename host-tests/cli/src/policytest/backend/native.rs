@@ -186,7 +186,7 @@ impl Drive<'_> {
         let mut body = Vec::new();
         let last = request.chunks.len();
         for (index, chunk) in request.chunks.iter().enumerate() {
-            if !matches!(step, Step::Buffer) {
+            if !matches!(step, Step::Buffer | Step::Drain) {
                 break;
             }
             body.extend_from_slice(chunk);
@@ -195,9 +195,13 @@ impl Drive<'_> {
             } else {
                 self.call(|exchange, cx| exchange.request_size(cx, body.len()))
             };
+            if matches!(step, Step::Drain) {
+                let piece = std::mem::take(&mut body);
+                step = self.call(|exchange, cx| exchange.request_excess(cx, &piece));
+            }
         }
         let ends_apart = request.trailers.is_some() || request.ending == Ending::EmptyData;
-        if matches!(step, Step::Buffer) && ends_apart {
+        if matches!(step, Step::Buffer | Step::Drain) && ends_apart {
             step = self.call(|exchange, cx| exchange.request_end(cx, &body));
         }
         let held = matches!(step, Step::Hold(_));
@@ -244,7 +248,7 @@ impl Drive<'_> {
                 self.details = "toolgate".to_owned();
             }
             // The client has not sent everything, or has gone.
-            Step::Buffer | Step::Hold(_) => {}
+            Step::Buffer | Step::Drain | Step::Hold(_) => {}
         }
         Ok(held)
     }
@@ -276,7 +280,7 @@ impl Drive<'_> {
                 body: body.to_vec(),
             };
             match self.call(|exchange, cx| exchange.held(cx, &mut kept)) {
-                Step::Buffer | Step::Hold(_) => {}
+                Step::Buffer | Step::Drain | Step::Hold(_) => {}
                 ended => return Ok(ended),
             }
         }

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 mod drive;
 mod session;
+mod unusual;
 
 use session::Session;
 
@@ -71,6 +72,7 @@ struct Cases {
     structured: Structured,
     denied: Vec<Denied>,
     limited: Limited,
+    unusual: Vec<unusual::Unusual>,
     progress: Progress,
     sample: Asked,
     elicit: Asked,
@@ -173,6 +175,11 @@ impl Matrix {
         self.allowed_checks(&session).await;
         if self.options.gated {
             self.refused_checks(&session).await;
+            for case in self.cases.unusual.clone() {
+                let cases = self.cases.clone();
+                self.check(&case.check, unusual::survived(&session, &cases, &case))
+                    .await;
+            }
         }
         self.stranger_checks().await;
         self.stream_checks(&session).await;

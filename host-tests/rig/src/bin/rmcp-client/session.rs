@@ -108,6 +108,12 @@ impl Session {
         Ok(json!(self.service.call_tool(params).await?))
     }
 
+    /// Calls a tool without arguments.
+    pub async fn bare(&self, tool: &str) -> Result<Value, ServiceError> {
+        let params = CallToolRequestParams::new(tool.to_owned());
+        Ok(json!(self.service.call_tool(params).await?))
+    }
+
     /// Reads a resource.
     pub async fn read(&self, uri: &str) -> Result<Value, ServiceError> {
         let params = ReadResourceRequestParams::new(uri);
