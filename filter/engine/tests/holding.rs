@@ -14,6 +14,8 @@
 )]
 
 mod common;
+#[path = "holding/ends.rs"]
+mod ends;
 #[path = "holding/failing.rs"]
 mod failing;
 #[path = "holding/mrtr.rs"]

@@ -333,3 +333,25 @@ async fn browsers_get_their_preflight_and_strangers_learn_where_tokens_come_from
     }
     assert_eq!(rig.upstream.connections(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_while_its_call_is_held_releases_nothing() {
+    let asking = |config: Config| {
+        let from = r#""get_balance": {}"#;
+        let to = r#""get_balance": { "approval": { "hold": "45s" } }"#;
+        config.replace(from, to).unwrap()
+    };
+    let (rig, issuer) = start(asking).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let end = now.as_secs() + 6;
+    let token = issuer.token(&claims(json!({"exp": end}))).unwrap();
+    let client = rig.client().bearer(&token);
+    // Nobody answers, and it would be held much longer.
+    let reply = client.call("get_balance", json!({}));
+    rig.refuses(401, "/identity/expired", reply).await;
+    let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!(after.as_secs() >= end);
+    // `jwt_authn` grants a minute more, the gate does not.
+    let again = client.call("get_balance", json!({}));
+    rig.refuses(401, "/identity/expired", again).await;
+}

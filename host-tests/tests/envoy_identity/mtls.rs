@@ -1,10 +1,12 @@
 //! Client certificates, `envoy/identity/mtls.yaml`.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::json;
 use toolgate_rig::envoy::Options;
 use toolgate_rig::identity::{Authority, Certificate, Client, Place};
 
-use super::rig::{Rig, holds};
+use super::rig::{Rig, holds, turned_away};
 
 const PAYMENTS: &str = "spiffe://example.org/payments/refund-bot";
 const SUPPORT: &str = "spiffe://example.org/support/bot";
@@ -98,4 +100,33 @@ async fn the_uri_of_a_verified_certificate_is_who_calls() {
     );
     holds(&audit[3], &[("principal", PAYMENTS), ("decision", "allow")]);
     holds(&audit[7], &[("rule", "/identity/unknown")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_outlives_its_certificate_is_nobodys() {
+    let authority = Authority::generate().unwrap();
+    let place = Place::new().unwrap();
+    let server = authority.server().unwrap();
+    place.put("server.pem", &server.certificate).unwrap();
+    place.put("server.key", &server.key).unwrap();
+    place.put("ca.pem", authority.certificate()).unwrap();
+    let config = place.shipped("mtls.yaml").unwrap();
+    let rig = Rig::start(config, place, &Options::default()).await;
+    let url = rig.envoy.url("/mcp").replace("http:", "https:");
+
+    // Long enough for the first call, on a machine that has other things to do.
+    let end = SystemTime::now() + Duration::from_secs(6);
+    let certificate = authority.client_until(PAYMENTS, end).unwrap();
+    let client = Client::tls(&url, authority.certificate(), Some(&certificate)).unwrap();
+    let balance = || client.call("get_balance", json!({}));
+    assert!(balance().await.unwrap().ran());
+    let refused = loop {
+        let reply = balance().await.unwrap();
+        if !reply.ran() {
+            break reply;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    turned_away(&refused, 401, "/identity/expired");
+    assert!(SystemTime::now() >= end - Duration::from_secs(1));
 }

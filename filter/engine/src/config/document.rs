@@ -265,7 +265,11 @@ fn needed_attributes(identity: &Identity, servers: &Servers, shares: bool) -> Ve
     for source in &identity.sources {
         match source {
             Source::Jwt { .. } => needed.push(Attributes::METADATA),
-            Source::Mtls { attribute, .. } => needed.extend([*attribute, Attributes::CERTIFICATE]),
+            Source::Mtls { attribute, .. } => needed.extend([
+                *attribute,
+                Attributes::CERTIFICATE,
+                Attributes::CERTIFICATE_END,
+            ]),
             Source::Grant | Source::Header { .. } => {}
         }
     }

@@ -106,6 +106,9 @@ impl Attributes {
     pub const SOURCE: &str = "source.address";
     /// The SHA-256 of the client certificate, whatever names it has.
     pub const CERTIFICATE: &str = "connection.sha256_peer_certificate_digest";
+    /// Its end in seconds, which no attribute of Envoy's tells: `set_filter_state` leaves it there, if it is asked to. A
+    /// connection may outlive its certificate.
+    pub const CERTIFICATE_END: &str = "filter_state.toolgate_certificate_end";
 
     /// An attribute that is there and not empty.
     pub fn get(&self, name: &str) -> Option<&[u8]> {

@@ -1,6 +1,7 @@
 //! From the headers of a request to its caller.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::metadata::jwt_payloads;
 use super::{
@@ -8,7 +9,7 @@ use super::{
     claims_document, network,
 };
 use crate::headers::{Headers, header};
-use crate::json::{Document, Limits};
+use crate::json::{Decimal, Document, Limits, Value};
 use crate::protobuf::holds_rounded;
 use crate::time::Timestamp;
 
@@ -48,6 +49,7 @@ impl Identity {
             removals.push("authorization".into());
         }
         let mut found = None;
+        let mut expires = None;
         for source in &self.sources {
             if let Source::Header { name, .. } = source {
                 removals.push(name.to_string().into());
@@ -57,7 +59,10 @@ impl Identity {
             }
             found = match source {
                 Source::Grant => match grant {
-                    Some(grant) => Some(by_grant(grant, server.as_deref(), now)?),
+                    Some(grant) => {
+                        expires = grant.expires;
+                        Some(by_grant(grant, server.as_deref(), now)?)
+                    }
                     None => None,
                 },
                 Source::Jwt {
@@ -66,7 +71,7 @@ impl Identity {
                     policy_claim,
                     policy,
                 } => {
-                    let principal = by_jwt(
+                    let token = by_jwt(
                         policies,
                         attributes,
                         payload,
@@ -74,13 +79,24 @@ impl Identity {
                         policy_claim.as_deref(),
                         *policy,
                     )?;
+                    let principal = match token {
+                        Some((principal, end)) => {
+                            expires = end;
+                            Some(not_after(principal, end, now)?)
+                        }
+                        None => None,
+                    };
                     if principal.is_some() && credential.presented {
                         removals.push("authorization".into());
                     }
                     principal
                 }
                 Source::Mtls { attribute, policy } => match attributes.text(attribute) {
-                    Some(id) => Some(plain(policies, id, "mtls", attribute, *policy)),
+                    Some(id) => {
+                        expires = certificate_end(attributes)?;
+                        let principal = plain(policies, id, "mtls", attribute, *policy);
+                        Some(not_after(principal, expires, now)?)
+                    }
                     // A certificate without the name was presented all the same.
                     None if attributes.get(Attributes::CERTIFICATE).is_some() => {
                         return Err(Stranger::Unknown.into());
@@ -127,12 +143,11 @@ impl Identity {
                 principal: Some(Box::new(principal)),
             });
         }
-        let by_grant = grant.filter(|_| principal.source == "grant");
         Ok(Caller {
             principal,
             server,
             removals,
-            expires: by_grant.and_then(|grant| grant.expires),
+            expires,
         })
     }
 }
@@ -201,7 +216,7 @@ fn by_jwt(
     subject: &str,
     policy_claim: Option<&str>,
     policy: Option<usize>,
-) -> Result<Option<Principal>, TurnedAway> {
+) -> Result<Option<(Principal, Option<Timestamp>)>, TurnedAway> {
     let unknown = || TurnedAway::from(Stranger::Unknown);
     let Some(payloads) = attributes.get(Attributes::METADATA).and_then(jwt_payloads) else {
         return Ok(None);
@@ -214,6 +229,11 @@ fn by_jwt(
     // A verified token that names nobody was presented all the same: `jwt_authn` has taken the header off by now.
     let subject = claims.get(subject).and_then(|subject| subject.as_str());
     let id = subject.filter(|id| !id.is_empty()).ok_or_else(unknown)?;
+    let end = claims
+        .get("exp")
+        .filter(|end| !end.is_null())
+        .map(|end| numeric_date(end).ok_or_else(unknown))
+        .transpose()?;
     let issuer = claims
         .get("iss")
         .and_then(|issuer| issuer.as_str())
@@ -226,7 +246,7 @@ fn by_jwt(
     };
     let policy_name = policies.name(policy);
     let reserved = [("id", Some(&*id)), ("policy", policy_name)];
-    Ok(Some(Principal {
+    let principal = Principal {
         id: (*id).into(),
         source: "jwt",
         realm: (*issuer).into(),
@@ -235,7 +255,49 @@ fn by_jwt(
         claims: claims_document(Some(claims.raw()), &reserved),
         rounded: holds_rounded(claims),
         network: None,
-    }))
+    };
+    Ok(Some((principal, end)))
+}
+
+/// A time as claims write it (RFC 7519, `NumericDate`): seconds, maybe with a fraction. What lies beyond all clocks is cut.
+fn numeric_date(value: Value<'_>) -> Option<Timestamp> {
+    let seconds = value.as_decimal()?;
+    let last = Timestamp::from_nanos(u64::MAX);
+    if seconds.compare(&Decimal::parse(&last.seconds().to_string())?) != Ordering::Less {
+        return Some(last);
+    }
+    let nanos = seconds.to_nanos()?.max(0);
+    u64::try_from(nanos).ok().map(Timestamp::from_nanos)
+}
+
+/// The end of the client certificate, where the host was asked to tell it: seconds, and a dash where it has none.
+fn certificate_end(attributes: &Attributes) -> Result<Option<Timestamp>, TurnedAway> {
+    let told = attributes.get(Attributes::CERTIFICATE_END);
+    let Some(text) = told.filter(|text| *text != b"-") else {
+        return Ok(None);
+    };
+    let seconds = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    match seconds {
+        Some(seconds) => Ok(Some(Timestamp::from_seconds(seconds))),
+        None => Err(Stranger::Unknown.into()),
+    }
+}
+
+/// A caller whose credential is not over yet.
+fn not_after(
+    principal: Principal,
+    end: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Principal, TurnedAway> {
+    if end.is_none_or(|end| now < end) {
+        return Ok(principal);
+    }
+    Err(TurnedAway {
+        stranger: Stranger::Expired,
+        principal: Some(Box::new(principal)),
+    })
 }
 
 /// The value of a trusted header. Two of them are nobody's: one of them is the client's.

@@ -5,7 +5,7 @@ use toolgate_engine::approvals::{self, Approver, Question, State};
 use toolgate_engine::config::Gate;
 use toolgate_engine::control;
 use toolgate_engine::exchange::{Context, Exchange, HeldRequest, Step};
-use toolgate_engine::identity::TokenHash;
+use toolgate_engine::identity::{Attributes, TokenHash};
 
 use crate::common::{Memory, at};
 
@@ -14,6 +14,8 @@ use crate::common::{Memory, at};
 pub struct Request {
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub body: Vec<u8>,
+    /// What the host knows of it.
+    pub attributes: Attributes,
 }
 
 impl HeldRequest for Request {
@@ -41,6 +43,7 @@ impl Request {
                 .map(|(name, value)| (name.into(), value.into()))
                 .to_vec(),
             body: body.to_string().into_bytes(),
+            attributes: Attributes::default(),
         }
     }
 
@@ -111,6 +114,8 @@ pub fn gate(config: &Value) -> Gate {
 pub struct Call {
     pub exchange: Exchange,
     pub request: Request,
+    /// What its headers came to.
+    first: Step,
 }
 
 /// All workers of a proxy.
@@ -165,15 +170,30 @@ impl Rig {
     }
 
     pub fn send(&mut self, request: Request) -> (Call, Got) {
+        let call = self.begin(request);
+        self.end(call)
+    }
+
+    /// Sends the headers alone.
+    pub fn begin(&mut self, request: Request) -> Call {
         self.exchanges += 1;
-        let mut exchange = Exchange::new(format!("x-{}", self.exchanges));
-        let step = self.with(
-            |cx| match exchange.request_headers(cx, &request.headers, false) {
-                Step::Buffer => exchange.request_end(cx, &request.body),
-                other => other,
-            },
-        );
-        (Call { exchange, request }, got(step))
+        let exchange = Exchange::new(format!("x-{}", self.exchanges));
+        let mut exchange = exchange.with_attributes(request.attributes.clone());
+        let first = self.with(|cx| exchange.request_headers(cx, &request.headers, false));
+        Call {
+            exchange,
+            request,
+            first,
+        }
+    }
+
+    /// Sends the whole body.
+    pub fn end(&mut self, mut call: Call) -> (Call, Got) {
+        let step = match std::mem::replace(&mut call.first, Step::Buffer) {
+            Step::Buffer => self.with(|cx| call.exchange.request_end(cx, &call.request.body)),
+            other => other,
+        };
+        (call, got(step))
     }
 
     /// A send that is held.

@@ -1,5 +1,7 @@
 //! Certificates for one run.
 
+use std::time::SystemTime;
+
 use anyhow::{Context as _, Result};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 
@@ -41,18 +43,26 @@ impl Authority {
     /// A server's certificate for 127.0.0.1.
     pub fn server(&self) -> Result<Certificate> {
         let address = SanType::IpAddress([127, 0, 0, 1].into());
-        self.issue("server", vec![address])
+        self.issue(params("server", vec![address]))
     }
 
     /// A client's certificate with these URI SANs, and none if there are none.
     pub fn client(&self, name: &str, uris: &[&str]) -> Result<Certificate> {
         let uri = |uri: &&str| Ok(SanType::URI((*uri).try_into().context("a URI SAN")?));
-        self.issue(name, uris.iter().map(uri).collect::<Result<_>>()?)
+        self.issue(params(name, uris.iter().map(uri).collect::<Result<_>>()?))
     }
 
-    fn issue(&self, name: &str, names: Vec<SanType>) -> Result<Certificate> {
+    /// As [`Authority::client`], until this time.
+    pub fn client_until(&self, uri: &str, end: SystemTime) -> Result<Certificate> {
+        let uri = SanType::URI(uri.try_into().context("a URI SAN")?);
+        let mut params = params("agent", vec![uri]);
+        params.not_after = end.into();
+        self.issue(params)
+    }
+
+    fn issue(&self, params: CertificateParams) -> Result<Certificate> {
         let key = KeyPair::generate()?;
-        let certificate = params(name, names).signed_by(&key, &self.issuer)?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Certificate {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
