@@ -1,10 +1,10 @@
 //! Where records of decisions go: filter state for the access log, the proxy's log, metrics, the console.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use toolgate_engine::audit::{self, Record};
 use toolgate_engine::config::Audit;
-use toolgate_engine::control;
+use toolgate_engine::control::{self, Ring};
 use toolgate_engine::metrics;
 use toolgate_engine::time::Timestamp;
 
@@ -22,8 +22,8 @@ pub struct Recorder {
     instance: String,
     /// Exchanges so far.
     sequence: Cell<u64>,
-    /// Records so far.
-    written: Cell<u64>,
+    /// Which of the recent decisions gives way to the next.
+    recent: RefCell<Ring>,
 }
 
 impl Recorder {
@@ -36,7 +36,7 @@ impl Recorder {
             number,
             instance: format!("{:x}-{number:x}", now.seconds()),
             sequence: Cell::new(0),
-            written: Cell::new(0),
+            recent: RefCell::default(),
         })
     }
 
@@ -61,10 +61,11 @@ impl Recorder {
         let lines = lines(audit, records);
         for (record, line) in records.iter().zip(&lines) {
             self.metrics.count(counted, record);
-            let written = self.written.get();
-            self.written.set(written.wrapping_add(1));
             let size = u64::try_from(audit.recent).unwrap_or(0);
-            control::remember(&mut SharedData, self.number, written, size, line);
+            if let (Ok(mut recent), 1..) = (self.recent.try_borrow_mut(), size) {
+                let place = recent.place(size, record.share());
+                control::remember(&mut SharedData, self.number, place, size, line);
+            }
             if audit.log {
                 host::log(Level::Info, &format!("toolgate-audit {line}"));
             }

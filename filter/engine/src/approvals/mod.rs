@@ -19,6 +19,7 @@
 mod binding;
 mod cancel;
 mod notify;
+mod place;
 mod question;
 mod settings;
 mod table;
@@ -27,10 +28,11 @@ mod ticket;
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, Heard, Line, cancel, hang_up, heard, listen};
 pub use notify::{Event, delivered, due, failed};
+pub use place::MAX_SLOTS;
 pub use question::{MAX_ARGUMENTS, Notice, Question, State};
 pub use settings::{Approvals, AskMode, Notify};
 pub use table::{
-    AskError, MAX_SLOTS, announce_slots, ask, close, consume, decide, leave, list, look, withdraw,
+    AskError, announce_slots, ask, close, consume, decide, leave, list, look, withdraw,
 };
 pub use ticket::{Ticket, sign};
 

@@ -13,6 +13,7 @@ use crate::counters::{Receipt, display_nanos};
 use crate::json::{Kind, Value, compact, one_line};
 use crate::redact::Tally;
 use crate::refusal::{Denial, Rejection};
+use crate::shares::Share;
 use crate::text::clip;
 use crate::time::Timestamp;
 
@@ -68,6 +69,20 @@ impl Outcome {
             Outcome::Reject => "reject",
         }
     }
+}
+
+/// Whose a recorded decision is among the recent ones: its caller's, and of what was refused before any policy was asked,
+/// whoever says it is whose, nobody's.
+pub(crate) fn share(record: Value<'_>) -> Share {
+    let text = |key| record.text_at(key).unwrap_or_default();
+    share_of(&text("decision"), &text("source"), &text("principal"))
+}
+
+fn share_of(decision: &str, source: &str, principal: &str) -> Share {
+    if decision == Outcome::Reject.word() {
+        return Share::of(&[]);
+    }
+    Share::of(&[source.as_bytes(), principal.as_bytes()])
 }
 
 /// One decision. Absent fields are left out.
@@ -185,6 +200,11 @@ fn tally<S: serde::Serializer>(tally: &Tally, out: S) -> Result<S::Ok, S::Error>
 const MAX_ARGS: usize = 32;
 
 impl Record {
+    /// Whose it is among the recent ones.
+    pub fn share(&self) -> Share {
+        share_of(self.decision.word(), &self.source, &self.principal)
+    }
+
     /// A record of something permitted, by nobody in particular.
     pub fn new(now: Timestamp, decision_id: &str, policy_digest: &str) -> Self {
         Record {

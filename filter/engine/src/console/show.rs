@@ -1,15 +1,15 @@
 //! What people see: how things stand, what waits, what was decided. Nothing here changes anything.
 
-use std::collections::BTreeMap;
-
 use super::context::Context;
 use super::query;
 use super::refusal::{Checked, lost, unknown};
 use super::request::Request;
 use crate::approvals::{self, Question};
+use crate::audit;
 use crate::control;
 use crate::json::{Document, Kind, Limits, ObjectWriter, Value};
 use crate::order;
+use crate::shares;
 
 /// Most questions one reply lists.
 const MOST_QUESTIONS: usize = 100;
@@ -99,19 +99,10 @@ pub(super) fn questions(cx: &mut Context<'_>, request: &Request<'_>) -> Checked<
     let total = questions.len();
     let key = |question: &Question| u64::try_from(question.created).unwrap_or(0);
     let order = order::by_number(questions.iter().map(key));
-    let mut questions = order::arrange(questions, &order);
-    if total > MOST_QUESTIONS {
-        let mut before = BTreeMap::new();
-        let turns = questions.iter().map(|question| {
-            let turn: &mut u64 = before.entry(question.share).or_default();
-            *turn = turn.saturating_add(1);
-            *turn
-        });
-        let mut order = order::by_number(turns);
-        order.truncate(MOST_QUESTIONS);
-        order.sort_unstable();
-        questions = order::arrange(questions, &order);
-    }
+    let questions = order::arrange(questions, &order);
+    let share = |question: &Question| question.share;
+    let some = shares::in_turn(questions.iter().map(share), MOST_QUESTIONS);
+    let questions = order::arrange(questions, &some);
     let questions = questions.iter().map(|question| shown(request, question));
     let mut out = ObjectWriter::default();
     out.raw("total", &total.to_string());
@@ -127,7 +118,7 @@ pub(super) fn question(cx: &mut Context<'_>, request: &Request<'_>, id: &str) ->
     }
 }
 
-/// Recent decisions, the newest first.
+/// Recent decisions, the newest first. Where there are too many, some of each caller.
 pub(super) fn decisions(cx: &mut Context<'_>, request: &Request<'_>) -> Checked<String> {
     let filter = |key| query::value(request.query, key).map(|text| text.to_ascii_lowercase());
     let filters = [
@@ -150,12 +141,16 @@ pub(super) fn decisions(cx: &mut Context<'_>, request: &Request<'_>) -> Checked<
                 }
             })
     };
-    let mut lines = control::recent(cx.store).map_err(lost)?;
-    lines.retain(|line| {
+    let lines = control::recent(cx.store).map_err(lost)?;
+    let (mut wanted, mut holders) = (Vec::new(), Vec::new());
+    for line in lines {
         let document = Document::parse(line.as_bytes(), &Limits::WIRE);
-        document.is_ok_and(|document| matches(document.root()))
-    });
-    lines.truncate(limit);
+        if let Some(document) = document.ok().filter(|document| matches(document.root())) {
+            holders.push(audit::share(document.root()));
+            wanted.push(line);
+        }
+    }
+    let lines = order::arrange(wanted, &shares::in_turn(holders.into_iter(), limit));
     let mut out = ObjectWriter::default();
     out.raw("decisions", &list(lines.into_iter()));
     Ok(out.finish())

@@ -7,10 +7,12 @@
 //! Times are seconds since 1970-01-01T00:00:00Z.
 
 mod revoked;
+mod ring;
 mod seen;
 mod stop;
 
 pub use revoked::{Revoked, is_revoked, reinstate, revoke, revoked};
+pub use ring::Ring;
 pub use seen::{LANES, RING, WORKER_SEEN, Worker, beat, gate, publish, recent, remember, workers};
 pub use stop::{Stop, denial, resume, stop, stopped};
 

@@ -30,7 +30,7 @@ fn wrap(number: u64, modulus: u64) -> u64 {
     number.checked_rem(modulus).unwrap_or(0)
 }
 
-/// Keeps the audit line of a decision. `vm` is the number of the VM, `n` counts its decisions; `size` is
+/// Keeps the audit line of a decision. `vm` is the number of the VM, `n` its [place](super::Ring); `size` is
 /// `audit.recent`, 0 keeps nothing. A line that cannot be kept is missing, and nothing else.
 pub fn remember(store: &mut dyn Store, vm: u64, n: u64, size: u64, line: &str) {
     if size > 0 {

@@ -7,7 +7,7 @@ use super::window::{Span, Window};
 
 /// Identifies a counter: a hash over length-prefixed parts, so that crafted names cannot collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CounterKey(pub(super) [u8; 16]);
+pub struct CounterKey(pub(crate) [u8; 16]);
 
 impl CounterKey {
     /// The key for a counter named by these parts.

@@ -206,6 +206,15 @@ impl Table {
         Err(ReserveError::Lost)
     }
 
+    /// The name of the list that a session stands in. There are as many as buckets.
+    pub(crate) fn sessions(&self, key: CounterKey) -> String {
+        format!(
+            "toolgate.sessions.{}.{}",
+            self.buckets,
+            key.place(self.buckets)
+        )
+    }
+
     fn bucket_name(&self, key: CounterKey) -> String {
         format!(
             "toolgate.counters.{}.{}",

@@ -14,6 +14,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 pub(crate) use list::{Entry, List};
 
+use crate::order;
+
 /// A holder of a share. It is compared within one proxy only, and stored no longer than that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Share(u64);
@@ -60,6 +62,21 @@ pub fn payer(
     }
     let found = sums.into_iter().find(|(_, sum)| *sum == most);
     found.map_or(newcomer, |(share, _)| share)
+}
+
+/// Which of these, in any order, are shown where there is room for `most`: first one of each holder, then a second one. As
+/// places in the order they came in.
+pub(crate) fn in_turn(holders: impl Iterator<Item = Share>, most: usize) -> Vec<usize> {
+    let mut before = BTreeMap::new();
+    let turns = holders.map(|share| {
+        let turn: &mut u64 = before.entry(share).or_default();
+        *turn = turn.saturating_add(1);
+        *turn
+    });
+    let mut shown = order::by_number(turns);
+    shown.truncate(most);
+    shown.sort_unstable();
+    shown
 }
 
 #[cfg(test)]
@@ -123,6 +140,21 @@ mod tests {
         }
         let count = |who: u64| held.iter().filter(|share| **share == Share(who)).count();
         assert_eq!([count(1), count(2), count(3), count(4)], [25, 4, 10, 25]);
+    }
+
+    #[test]
+    fn each_holder_is_shown() {
+        let cases: [(&[u64], usize, &[usize]); 5] = [
+            (&[1, 1, 1, 1, 2], 5, &[0, 1, 2, 3, 4]),
+            (&[1, 1, 1, 1, 2], 3, &[0, 1, 4]),
+            (&[2, 1, 1, 2, 1, 3], 4, &[0, 1, 2, 5]),
+            (&[2, 1, 1, 2, 1, 3], 0, &[]),
+            (&[], 5, &[]),
+        ];
+        for (holders, most, shown) in cases {
+            let found = in_turn(holders.iter().map(|holder| Share(*holder)), most);
+            assert_eq!(found, shown, "{holders:?} {most}");
+        }
     }
 
     #[test]

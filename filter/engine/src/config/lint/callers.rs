@@ -1,7 +1,8 @@
 //! What is said of callers that are not told apart, or of claims that do not mean what they seem to.
 
 use super::kinds::{
-    CLAIM_AS_TEXT, EMPTY_SECTION, Found, OPEN_PREFIX, REFUND_UNKNOWN, SHARED_BY_ALL,
+    CLAIM_AS_TEXT, EMPTY_SECTION, Found, OPEN_PREFIX, REFUND_UNKNOWN, SHARE_BY_NETWORK,
+    SHARED_BY_ALL,
 };
 use super::view::{Condition, Part, Policy, Scope};
 use crate::json::{Kind, Value};
@@ -13,6 +14,14 @@ const SECTIONS: [&str; 3] = ["require", "deny_if", "limits"];
 /// A policy under a document. `names_callers` tells whether the document tells callers apart.
 pub(super) fn policy(policy: &Policy<'_>, names_callers: bool, found: &mut Found) {
     for entry in policy.catalogs.iter().flat_map(|catalog| &catalog.entries) {
+        if entry.object.get("approval").is_some() && !names_callers {
+            let message = "callers of one network share what they may ask people at a time";
+            found.add(
+                &SHARE_BY_NETWORK,
+                &format!("{}/approval", entry.at),
+                message,
+            );
+        }
         for limit in &entry.limits {
             let by_caller = limit
                 .object

@@ -113,6 +113,8 @@ kinds! {
         "add `scheme_in: [https]`; `javascript:`, `file:` and `gopher:` have hosts, too"
     URL_BLOCKLIST "TG040" "a list of forbidden hosts"
         "say in a `require` which hosts are permitted; a host has more names than anybody lists"
+    SHARE_BY_NETWORK "TG048" "a share that depends on the network"
+        "add `identity` and `grants`: then each caller has a share of its own, wherever it calls from"
 }
 
 /// What was found so far.
