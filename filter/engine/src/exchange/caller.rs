@@ -43,8 +43,12 @@ impl Exchange {
             stranger,
             principal,
         } = match found {
-            Ok(caller) => match self.is_revoked(cx, head, &caller)? {
-                false => return Ok(caller),
+            Ok(mut caller) => match self.is_revoked(cx, head, &caller)? {
+                false => {
+                    let router = head.router.iter().map(|name| (*name).into());
+                    caller.removals.extend(router);
+                    return Ok(caller);
+                }
                 true => TurnedAway {
                     stranger: Stranger::Revoked,
                     principal: Some(Box::new(caller.principal)),

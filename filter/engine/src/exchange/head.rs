@@ -18,6 +18,8 @@ pub(super) struct RequestHead {
     pub(super) traceparent: Option<String>,
     /// `mcp-session-id`, as it arrived.
     pub(super) session: Option<String>,
+    /// What it asks of the host's own router, where that is not trusted.
+    pub(super) router: Vec<&'static str>,
 }
 
 /// Headers that decide how a request is read. A second one is a second reading.
@@ -43,6 +45,24 @@ const OVERRIDES: [&str; 3] = [
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
+];
+
+/// Headers by which Envoy's router lets a caller set retries, timeouts and where a request goes. Envoy takes them off requests
+/// that come from outside; what is outside is configuration, and in a mesh nobody may be.
+const ROUTER: [&str; 13] = [
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-is-timeout-retry",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-stream-duration-ms",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-original-dst-host",
 ];
 
 type Refused = (Rejection, String);
@@ -130,6 +150,10 @@ impl RequestHead {
                 "`mcp-protocol-version` is not a date",
             ));
         }
+        let router = match gate.http.trust_envoy_headers {
+            true => Vec::new(),
+            false => present(headers, &ROUTER),
+        };
         let text = |name| header(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
         let bytes = |name| header(headers, name).map(<[u8]>::to_vec);
         Ok(RequestHead {
@@ -144,6 +168,13 @@ impl RequestHead {
             traceparent: text("traceparent"),
             session: header(headers, "mcp-session-id")
                 .map(|id| String::from_utf8_lossy(id).into_owned()),
+            router,
         })
     }
+}
+
+/// Those of these names that are there.
+fn present(headers: &Headers, names: &[&'static str]) -> Vec<&'static str> {
+    let is_there = |name: &&&str| header(headers, name).is_some();
+    names.iter().filter(is_there).copied().collect()
 }
