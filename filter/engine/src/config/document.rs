@@ -274,9 +274,8 @@ fn needed_attributes(identity: &Identity, servers: &Servers) -> Vec<&'static str
             Source::Grant | Source::Header { .. } => {}
         }
     }
-    if let Servers::Several(servers) = servers
-        && servers.iter().any(|server| server.route.is_some())
-    {
+    // However they are told apart, their requests must not take another route once headers are off.
+    if let Servers::Several(_) = servers {
         needed.push(Attributes::ROUTE);
     }
     order::distinct(needed.into_iter())

@@ -345,6 +345,7 @@ object! { HEADER "header" "A header that an earlier, trusted filter sets."
     {
         "name": Text, "Its name.";
         "policy": Text, "The policy of these callers.";
+        "keep": Boolean, "Leave the header to routes and servers; left out: only where `servers` are told apart by `route`.";
     }
 }
 
