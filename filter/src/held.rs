@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use toolgate_engine::exchange::{self, Exchange, HeldRequest, Step};
+use toolgate_engine::pep::Rejection;
 use toolgate_engine::time::Timestamp;
 
 use crate::host::{self, Buffer, Map};
@@ -145,13 +146,18 @@ impl Held {
             Step::Buffer | Step::Drain => return,
             Step::Hold(_) => Fate::Waiting,
             Step::Forward(_permit, removals, body) => {
-                let ready = perform::make_ready(&removals, body.as_deref(), self.size);
-                if ready && host::continue_request().is_ok() {
-                    Fate::Forwarded
-                } else {
-                    let failed = self.decide(now, |exchange, cx| exchange.host_failed(cx));
-                    perform::answer(&failed);
-                    Fate::Answered
+                let body = (body.as_deref(), self.size);
+                let ready = perform::make_ready(&self.plugin, &self.exchange, &removals, body);
+                let gone = ready
+                    .and_then(|()| host::continue_request().map_err(|_failure| Rejection::Host));
+                match gone {
+                    Ok(()) => Fate::Forwarded,
+                    Err(rejection) => {
+                        let stopped =
+                            self.decide(now, |exchange, cx| exchange.not_forwarded(cx, rejection));
+                        perform::answer(&stopped);
+                        Fate::Answered
+                    }
                 }
             }
             reply @ Step::Reply(_) => {

@@ -1,13 +1,28 @@
 //! Steps to host calls: what a stream's callbacks and the tick have in common.
 
-use toolgate_engine::exchange::{Step, header};
+use toolgate_engine::exchange::{Exchange, Step, header};
+use toolgate_engine::pep::Rejection;
 
 use crate::host::{self, Buffer, Flow, Map};
+use crate::plugin::Plugin;
 
 /// Makes a paused request what is to be forwarded: without these headers, and with this body in place of the `size` bytes
-/// the host has. False if it could not be: then it must not go on.
-pub fn make_ready(removals: &[impl AsRef<str>], body: Option<&[u8]>, size: usize) -> bool {
-    remove_all(Map::Request, removals) && body.is_none_or(|body| replace_body(body, size).is_ok())
+/// the host has.
+///
+/// # Errors
+/// Why it must not go on.
+pub fn make_ready(
+    plugin: &Plugin,
+    exchange: &Exchange,
+    removals: &[impl AsRef<str>],
+    (body, size): (Option<&[u8]>, usize),
+) -> Result<(), Rejection> {
+    if !removals.is_empty() && plugin.leaves_route(exchange) {
+        return Err(Rejection::Route);
+    }
+    let changed = remove_all(Map::Request, removals)
+        && body.is_none_or(|body| replace_body(body, size).is_ok());
+    changed.then_some(()).ok_or(Rejection::Host)
 }
 
 fn replace_body(body: &[u8], size: usize) -> host::Result<()> {

@@ -1,7 +1,7 @@
 //! A gate that is live: its configuration, and the streams it has to look after without being called for them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
@@ -33,6 +33,8 @@ pub struct Plugin {
     /// Streams that are to be closed, with the second after which: their reply is over although the server goes on, or came
     /// before the request was judged.
     closing: RefCell<BTreeMap<u32, i64>>,
+    /// Routes that requests left when headers were taken off them.
+    left_routes: RefCell<BTreeSet<Vec<u8>>>,
     /// Announces questions and their answers.
     webhook: Webhook,
     /// Whether the host has ticks. Without them no call is held.
@@ -54,6 +56,7 @@ impl Plugin {
             recorder,
             awaited: RefCell::default(),
             closing: RefCell::default(),
+            left_routes: RefCell::default(),
             webhook: Webhook::default(),
             ticks: ticks && host::set_tick_period(TICK).is_ok(),
             ticks_fast: Cell::new(false),
@@ -81,10 +84,35 @@ impl Plugin {
         if self.gate.attributes.is_empty() {
             return;
         }
-        let read =
-            |name: &'static str| Some((name, host::property(&name.replace('.', "\0")).ok()?));
+        let read = |name: &'static str| Some((name, self.attribute(name)?));
         let attributes = self.gate.attributes.iter().copied().filter_map(read);
         exchange.set_attributes(Attributes(attributes.collect()));
+    }
+
+    /// What the host knows by this name now, if the configuration needs it.
+    pub fn attribute(&self, name: &'static str) -> Option<Vec<u8>> {
+        let needed = self.gate.attributes.contains(&name);
+        needed.then(|| host::property(&name.replace('.', "\0")).ok())?
+    }
+
+    /// Whether a request that was judged for its route took another one: a host matches routes again when a header has changed,
+    /// and tells of it only once it has forwarded the request (measured on Envoy 1.36 and 1.40). Requests of such a route are
+    /// refused from now on.
+    pub fn took_another_route(&self, exchange: &Exchange) -> bool {
+        let taken = self.attribute(Attributes::ROUTE);
+        let judged = exchange.route();
+        let differs = taken.as_deref().filter(|route| !route.is_empty()) != judged;
+        if differs && let Ok(mut left) = self.left_routes.try_borrow_mut() {
+            left.insert(judged.unwrap_or_default().to_vec());
+        }
+        differs
+    }
+
+    /// Whether the route of this request is known to be another one without headers.
+    pub fn leaves_route(&self, exchange: &Exchange) -> bool {
+        let route = exchange.route().unwrap_or_default();
+        let left = self.left_routes.try_borrow();
+        left.map_or(true, |left| left.contains(route))
     }
 
     /// What is to be done once a second without a stream's callback. `held` is how many requests wait under this root.

@@ -10,13 +10,13 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as FilterAction;
 use toolgate_engine::exchange::{self, Exchange, Step};
-use toolgate_engine::pep;
+use toolgate_engine::pep::{self, Rejection};
 use toolgate_engine::time::Timestamp;
 
 use crate::held::{self, Fate, Held};
 use crate::host::{self, Buffer, Flow, Map};
 use crate::live;
-use crate::perform::{self, remove_all};
+use crate::perform;
 use crate::plugin::Plugin;
 use crate::store::SharedData;
 use reply::{ReplyMode, code_details};
@@ -117,14 +117,8 @@ impl Stream {
             Step::Drain => self.drain(),
             Step::Hold(_) => self.hold(),
             Step::Forward(_permit, removals, body) => {
-                let ready = match headers_here {
-                    true => perform::make_ready(&removals, body.as_deref(), self.buffered),
-                    // Headers that have gone say how long the body is.
-                    false => body.is_none(),
-                };
-                if !ready {
-                    let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
-                    return self.answer(&failed);
+                if let Err(rejection) = self.make_ready(&removals, body.as_deref(), headers_here) {
+                    return self.stop(rejection);
                 }
                 self.request = Request::Forwarded;
                 self.release_early();
@@ -148,6 +142,28 @@ impl Stream {
             Step::Drain => FilterAction::Pause,
             step => self.perform(step, self.holds),
         }
+    }
+
+    fn make_ready(
+        &self,
+        removals: &[impl AsRef<str>],
+        body: Option<&[u8]>,
+        headers_here: bool,
+    ) -> Result<(), Rejection> {
+        match &self.plugin {
+            Some(plugin) if headers_here => {
+                perform::make_ready(plugin, &self.exchange, removals, (body, self.buffered))
+            }
+            // Headers that have gone say how long the body is.
+            Some(_) if body.is_none() => Ok(()),
+            _ => Err(Rejection::Host),
+        }
+    }
+
+    /// Something keeps the request from going on.
+    fn stop(&mut self, rejection: Rejection) -> FilterAction {
+        let stopped = self.decide(|exchange, cx| Some(exchange.not_forwarded(cx, rejection)));
+        self.answer(&stopped)
     }
 
     fn answer(&mut self, reply: &Step) -> FilterAction {
@@ -245,11 +261,11 @@ impl HttpContext for Stream {
         if matches!(step, Step::Buffer) && !self.holds {
             self.sent = headers.unwrap_or_default();
             // Second best: the headers go ahead, without what would keep the reply from being read.
-            if remove_all(Map::Request, &self.exchange.unheld_removals()) {
-                return FilterAction::Continue;
-            }
-            let failed = self.decide(|exchange, cx| Some(exchange.host_failed(cx)));
-            return self.answer(&failed);
+            let removals = self.exchange.unheld_removals();
+            return match self.make_ready(&removals, None, true) {
+                Ok(()) => FilterAction::Continue,
+                Err(rejection) => self.stop(rejection),
+            };
         }
         if let (Step::Buffer, Some(home)) = (&step, &self.home) {
             home.await_body(self.context);

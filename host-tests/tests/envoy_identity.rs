@@ -18,6 +18,8 @@ mod live;
 mod mtls;
 #[path = "envoy_identity/readme.rs"]
 mod readme;
+#[path = "envoy_identity/rerouted.rs"]
+mod rerouted;
 #[path = "envoy_identity/rig.rs"]
 mod rig;
 #[path = "envoy_identity/secrecy.rs"]

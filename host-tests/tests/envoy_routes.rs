@@ -77,6 +77,10 @@ struct Rig {
 
 impl Rig {
     fn start(file: &str, version: &str) -> Self {
+        Self::start_with(file, version, |config| config)
+    }
+
+    fn start_with(file: &str, version: &str, change: impl Fn(Config) -> Config) -> Self {
         let (mcp, web) = (Upstream::start().unwrap(), Upstream::start().unwrap());
         let mut config = Config::shipped(file).unwrap();
         config = config
@@ -92,7 +96,7 @@ impl Rig {
             log_level: "warning".to_owned(),
             ..Options::default()
         };
-        let envoy = Envoy::start(config, &options).unwrap();
+        let envoy = Envoy::start(change(config), &options).unwrap();
         Self { envoy, mcp, web }
     }
 
@@ -258,24 +262,49 @@ fn headers_with_underscores_are_refused() {
     assert!(arrived(&rig.mcp).is_empty());
 }
 
-/// What a caller asks of Envoy's router itself is taken off before the router sees it.
+/// What a caller asks of Envoy's router itself is taken off before the router sees it: by Envoy where the caller is outside, by
+/// the gate where it is not.
 #[test]
 fn callers_cannot_have_a_call_repeated() {
-    let rig = Rig::start(PRODUCTION, DEFAULT_VERSION);
-    rig.mcp.script(Some(toolgate_rig::wire::Reply {
-        status: 503,
-        ..toolgate_rig::wire::Reply::json("{}")
-    }));
-    let mut headers = ordinary_headers();
-    for (name, value) in [
-        ("x-envoy-retry-on", "5xx"),
-        ("x-envoy-max-retries", "5"),
-        ("x-envoy-hedge-on-per-try-timeout", "true"),
-        ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
+    let internal = "use_remote_address: true        # x-forwarded-for says who really connected.";
+    let everybody = format!(
+        "{internal}\n          internal_address_config: {{cidr_ranges: [{{address_prefix: 127.0.0.0, prefix_len: 8}}]}}"
+    );
+    for (is_internal, trusts, times) in [
+        (false, false, 1..=1),
+        (true, false, 1..=1),
+        (true, true, 2..=9),
     ] {
-        headers.push((name.to_owned(), value.to_owned()));
+        let rig = Rig::start_with(PRODUCTION, DEFAULT_VERSION, |config| {
+            let config = config.replace(internal, if is_internal { &everybody } else { internal });
+            match trusts {
+                true => config.unwrap().policy_json(TRUSTING).unwrap(),
+                false => config.unwrap(),
+            }
+        });
+        rig.mcp.script(Some(toolgate_rig::wire::Reply {
+            status: 503,
+            ..toolgate_rig::wire::Reply::json("{}")
+        }));
+        let mut headers = ordinary_headers();
+        for (name, value) in [
+            ("x-envoy-retry-on", "5xx"),
+            ("X-Envoy-Max-Retries", "5"),
+            ("x-envoy-hedge-on-per-try-timeout", "true"),
+            ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
+            ("x-envoy-upstream-rq-timeout-ms", "2000"),
+        ] {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        rig.exchange("POST", "/mcp", &headers, ALLOWED);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let seen = arrived(&rig.mcp).len();
+        assert!(
+            times.contains(&seen),
+            "internal {is_internal}, trusts {trusts}: {seen} times"
+        );
     }
-    rig.exchange("POST", "/mcp", &headers, ALLOWED);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    assert_eq!(arrived(&rig.mcp).len(), 1);
 }
+
+const TRUSTING: &str =
+    r#"{"version": "1", "default": "allow", "http": {"trust_envoy_headers": true}}"#;

@@ -61,7 +61,8 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// Every word of `/protocol/<word>` stands in some scenario. `host` needs a host that fails: `faults.rs`; `body-timeout`
-/// one that never delivers the body: `body_timeout.rs`; `early-reply` a server that does not wait: `early_replies.rs`.
+/// one that never delivers the body: `body_timeout.rs`; `early-reply` a server that does not wait: `early_replies.rs`; `route`
+/// a host that matches routes: `envoy_identity/rerouted.rs`.
 #[test]
 fn every_rejection_is_shown() {
     let mut shown = String::new();
@@ -72,7 +73,7 @@ fn every_rejection_is_shown() {
         let rule = format!("rule: /protocol/{}\n", rejection.word());
         let elsewhere = matches!(
             rejection,
-            Rejection::Host | Rejection::BodyTimeout | Rejection::EarlyReply
+            Rejection::Host | Rejection::BodyTimeout | Rejection::EarlyReply | Rejection::Route
         );
         assert!(
             elsewhere || shown.contains(&rule),

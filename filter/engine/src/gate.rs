@@ -79,6 +79,8 @@ pub struct Http {
     pub max_body_bytes: usize,
     /// Put before the text of every refusal.
     pub denial_prefix: String,
+    /// Forward what a caller asks of the host's own router.
+    pub trust_envoy_headers: bool,
 }
 
 impl Default for Http {
@@ -88,6 +90,7 @@ impl Default for Http {
             body_timeout: 10,
             max_body_bytes: 4 << 20,
             denial_prefix: "[POLICY DENIED] ".to_owned(),
+            trust_envoy_headers: false,
         }
     }
 }

@@ -45,6 +45,11 @@ impl Stream {
         {
             return action;
         }
+        let plugin = self.plugin.clone();
+        if plugin.is_some_and(|plugin| plugin.took_another_route(&self.exchange)) {
+            let _told_by_the_cut = self.decide(|exchange, cx| Some(exchange.went_elsewhere(cx)));
+            return self.cut();
+        }
         let details = if self.exchange.awaits_answer() {
             code_details()
         } else {

@@ -273,9 +273,8 @@ fn needed_attributes(identity: &Identity, servers: &Servers, shares: bool) -> Ve
             Source::Grant | Source::Header { .. } => {}
         }
     }
-    if let Servers::Several(servers) = servers
-        && servers.iter().any(|server| server.route.is_some())
-    {
+    // However they are told apart, their requests must not take another route once headers are off.
+    if let Servers::Several(_) = servers {
         needed.push(Attributes::ROUTE);
     }
     if shares && (identity.sources.is_empty() || !identity.required) {

@@ -57,6 +57,9 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>) -> Http {
     if let Some(field) = object.take("denial_prefix") {
         http.denial_prefix = reader.text(&field).unwrap_or_default();
     }
+    if let Some(field) = object.take("trust_envoy_headers") {
+        http.trust_envoy_headers = reader.boolean(&field).unwrap_or(false);
+    }
     object.finish(reader);
     http
 }

@@ -68,7 +68,7 @@ pub(super) fn read(
         identity.grants = read_grants(reader, field, names, servers);
     }
     match field {
-        Some(field) => read_identity(reader, field, names, &mut identity),
+        Some(field) => read_identity(reader, field, (names, servers), &mut identity),
         // Grants without a word on sources are meant to be used.
         None if grants.is_some() => {
             identity.sources = vec![Source::Grant];
@@ -88,7 +88,7 @@ pub(super) fn read(
 fn read_identity(
     reader: &mut Reader,
     field: Field<'_>,
-    names: &PolicyNames<'_>,
+    (names, servers): (&PolicyNames<'_>, &Servers),
     identity: &mut Identity,
 ) {
     let at = field.at.clone();
@@ -97,7 +97,9 @@ fn read_identity(
     };
     if let Some(field) = object.take("sources") {
         for item in reader.list(&field) {
-            identity.sources.extend(read_source(reader, item, names));
+            identity
+                .sources
+                .extend(read_source(reader, item, names, servers));
         }
     }
     identity.required = match object.take("required") {
@@ -135,7 +137,12 @@ fn read_identity(
 }
 
 /// `grant`, or one of `{jwt: {…}}`, `{mtls: {…}}`, `{header: {…}}`.
-fn read_source(reader: &mut Reader, field: Field<'_>, names: &PolicyNames<'_>) -> Option<Source> {
+fn read_source(
+    reader: &mut Reader,
+    field: Field<'_>,
+    names: &PolicyNames<'_>,
+    servers: &Servers,
+) -> Option<Source> {
     if field.value.as_text().is_some() {
         let jwt = Source::Jwt {
             payload: "jwt_payload".into(),
@@ -173,7 +180,7 @@ fn read_source(reader: &mut Reader, field: Field<'_>, names: &PolicyNames<'_>) -
         object.finish(reader);
         attribute.map(|attribute| Source::Mtls { attribute, policy })
     } else if let Some(field) = object.take("header") {
-        read_header(reader, field, names)
+        read_header(reader, field, names, servers)
     } else {
         reader.error(&at, "a source is `grant`, `jwt`, `mtls`, or `{jwt: {…}}`, `{mtls: {…}}`, `{header: {name: …}}`");
         return None;
@@ -199,13 +206,19 @@ fn read_jwt(reader: &mut Reader, field: Field<'_>, names: &PolicyNames<'_>) -> O
     })
 }
 
-fn read_header(reader: &mut Reader, field: Field<'_>, names: &PolicyNames<'_>) -> Option<Source> {
+fn read_header(
+    reader: &mut Reader,
+    field: Field<'_>,
+    names: &PolicyNames<'_>,
+    servers: &Servers,
+) -> Option<Source> {
     let at = field.at.clone();
     let mut object = reader.object(field)?;
     let name = object
         .take("name")
         .map(|field| (field.clone(), reader.name(&field)));
     let policy = names.read(reader, object.take("policy"));
+    let keep = object.take("keep").and_then(|field| reader.boolean(&field));
     object.finish(reader);
     let Some((field, name)) = name else {
         reader.error(
@@ -225,6 +238,8 @@ fn read_header(reader: &mut Reader, field: Field<'_>, names: &PolicyNames<'_>) -
     Some(Source::Header {
         name: name.into(),
         policy,
+        // A route may ask for it, and the route is what tells servers apart.
+        keep: keep.unwrap_or(servers.by_route()),
     })
 }
 

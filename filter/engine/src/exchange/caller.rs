@@ -40,8 +40,14 @@ impl Exchange {
             cx.now,
         );
         let turned_away = match found {
-            Ok(caller) => match self.is_revoked(cx, head, &caller)? {
-                false => return Ok(caller),
+            Ok(mut caller) => match self.is_revoked(cx, head, &caller)? {
+                false => {
+                    if !gate.http.trust_envoy_headers {
+                        let router = head.router.iter().map(|name| (*name).into());
+                        caller.removals.extend(router);
+                    }
+                    return Ok(caller);
+                }
                 true => TurnedAway {
                     stranger: Stranger::Revoked,
                     principal: Some(Box::new(caller.principal)),

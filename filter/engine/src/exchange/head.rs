@@ -20,6 +20,8 @@ pub(super) struct RequestHead {
     pub(super) traceparent: Option<String>,
     /// `mcp-session-id`, as it arrived.
     pub(super) session: Option<String>,
+    /// What it asks of the host's own router, where that is not trusted.
+    pub(super) router: Vec<&'static str>,
 }
 
 /// Headers that decide how a request is read. A second one is a second reading.
@@ -45,6 +47,24 @@ const OVERRIDES: [&str; 3] = [
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
+];
+
+/// Headers by which Envoy's router lets a caller set retries, timeouts and where a request goes. Envoy takes them off requests
+/// that come from outside; what is outside is configuration, and in a mesh nobody may be.
+const ROUTER: [&str; 13] = [
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-is-timeout-retry",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-stream-duration-ms",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-original-dst-host",
 ];
 
 type Refused = (Rejection, String);
@@ -142,6 +162,13 @@ impl RequestHead {
             traceparent: text("traceparent"),
             session: header(headers, "mcp-session-id")
                 .map(|id| String::from_utf8_lossy(id).into_owned()),
+            router: present(headers, &ROUTER),
         })
     }
+}
+
+/// Those of these names that are there.
+fn present(headers: &Headers, names: &[&'static str]) -> Vec<&'static str> {
+    let is_there = |name: &&&str| header(headers, name).is_some();
+    names.iter().filter(is_there).copied().collect()
 }

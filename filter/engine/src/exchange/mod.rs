@@ -187,9 +187,44 @@ impl Exchange {
         }
     }
 
-    /// The host could not do what was needed to judge the request.
+    /// The host could not do what was needed to judge the request, or to forward it.
     pub fn host_failed(&mut self, cx: &mut Context<'_>) -> Step {
-        self.reject(cx, None, Rejection::Host, Id::NULL, "")
+        self.not_forwarded(cx, Rejection::Host)
+    }
+
+    /// Something kept the request from going on. What it was charged is given back.
+    pub fn not_forwarded(&mut self, cx: &mut Context<'_>, rejection: Rejection) -> Step {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Receiving(head, caller) => {
+                self.reject(cx, Some((&head, &caller)), rejection, Id::NULL, "")
+            }
+            State::Forwarded(mut forwarded) => {
+                forwarded.watch.release(&cx.gate.counters, cx.store);
+                for record in &mut self.records {
+                    record.counters.clear();
+                    record.reject(rejection, "");
+                }
+                Step::Reply(rejection.reply(Id::NULL, ""))
+            }
+            _ => self.reject(cx, None, rejection, Id::NULL, ""),
+        }
+    }
+
+    /// The request took another route than it was judged for. What it was charged stays: it may have run.
+    pub fn went_elsewhere(&mut self, cx: &mut Context<'_>) -> Step {
+        if self.records.is_empty() {
+            return self.reject(cx, None, Rejection::Route, Id::NULL, "");
+        }
+        for record in &mut self.records {
+            record.reject(Rejection::Route, "");
+        }
+        self.state = State::Done;
+        Step::Reply(Rejection::Route.reply(Id::NULL, ""))
+    }
+
+    /// The route the request was judged for, where the configuration asks for it.
+    pub fn route(&self) -> Option<&[u8]> {
+        self.attributes.get(Attributes::ROUTE)
     }
 
     /// No part of the body came within `http.body_timeout`.

@@ -52,6 +52,13 @@ impl Watch {
         self.calls.is_empty()
     }
 
+    /// Gives everything back: nothing was forwarded.
+    pub(super) fn release(&mut self, counters: &Counters, store: &mut dyn Store) {
+        for call in std::mem::take(&mut self.calls) {
+            refund(counters, store, &call, |_| true);
+        }
+    }
+
     /// Looks at a reply, or one event of it, and gives back what it shows did not run. `answered` tells which request a message
     /// answers. Returns the indexes of the audit records concerned.
     pub(super) fn observe(

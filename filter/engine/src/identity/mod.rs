@@ -231,6 +231,8 @@ pub enum Source {
         name: Box<str>,
         /// The policy, as an index.
         policy: Option<usize>,
+        /// Leave it to routes and servers, who may read it too.
+        keep: bool,
     },
 }
 

@@ -51,7 +51,10 @@ impl Identity {
         let mut found = None;
         let mut expires = None;
         for source in &self.sources {
-            if let Source::Header { name, .. } = source {
+            if let Source::Header {
+                name, keep: false, ..
+            } = source
+            {
                 removals.push(name.to_string().into());
             }
             if found.is_some() {
@@ -103,7 +106,7 @@ impl Identity {
                     }
                     None => None,
                 },
-                Source::Header { name, policy } => {
+                Source::Header { name, policy, .. } => {
                     by_header(headers, name)?.map(|id| plain(policies, id, "header", name, *policy))
                 }
             };

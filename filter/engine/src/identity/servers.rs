@@ -54,6 +54,11 @@ impl Servers {
         }
     }
 
+    /// Whether a route tells any of them from others.
+    pub fn by_route(&self) -> bool {
+        matches!(self, Servers::Several(servers) if servers.iter().any(|server| server.route.is_some()))
+    }
+
     /// The name of the server a request is for.
     ///
     /// # Errors

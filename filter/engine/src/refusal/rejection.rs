@@ -119,6 +119,10 @@ rejections! {
     /// The server answered before the whole request was there.
     EarlyReply "early-reply" 502 INVALID_REQUEST
         "the server answered before the whole request was there";
+    /// The route is another one without the headers that must not go upstream.
+    Route "route" 503 INVALID_REQUEST
+        "the proxy routes this request by a header that must not go upstream, so it would go elsewhere without it; match the route on \
+                 another header, or say `keep: true` where it is the header of an identity source";
     /// The host failed to tell what had to be known.
     Host "host" 503 INVALID_REQUEST
         "the proxy could not read the request";

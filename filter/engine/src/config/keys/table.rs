@@ -346,6 +346,7 @@ object! { HEADER "header" "A header that an earlier, trusted filter sets."
     {
         "name": Text, "Its name.";
         "policy": Text, "The policy of these callers.";
+        "keep": Boolean, "Leave the header to routes and servers; left out: only where `servers` are told apart by `route`.";
     }
 }
 
@@ -374,6 +375,7 @@ object! { HTTP "http" "How HTTP is handled."
     {
         "hold_request_headers": Boolean, "Hold request headers until the body is judged; needs `allow_on_headers_stop_iteration`.";
         "body_timeout": DURATION, "How long a request whose headers are held may take until its body begins; left out: 10s.";
+        "trust_envoy_headers": Boolean, "Forward `x-envoy-*` headers by which a caller sets retries, timeouts or where a call goes; left out: false.";
         "max_body_bytes": Integer(1, 268_435_456), "Largest request body in bytes; left out: 4194304, 4 MiB. The host's buffers and stream windows must hold it.";
         "denial_prefix": Text, "Put before the text of every refusal.";
     }
