@@ -5,7 +5,7 @@ use crate::approvals::{Binding, Bound};
 use crate::json::{Kind, Value, canonical};
 use crate::mcp::{Asks, Method, is_normal};
 use crate::pdp::Target;
-use crate::rpc::Call;
+use crate::rpc::{self, Call};
 
 /// What a call asks for.
 pub(super) struct Asked<'d> {
@@ -42,11 +42,12 @@ impl<'d> Asked<'d> {
             return Err("the URI is not in normal form, and may not mean what it says");
         }
         let is_completion = method.asks == Asks::Completion;
-        let arguments = call.param("arguments").filter(|_| !is_completion);
+        let given = |key| call.param(key).filter(|value| !rpc::is_absent(*value));
+        let arguments = given("arguments").filter(|_| !is_completion);
         if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
             return Err("");
         }
-        let is_task = call.param("task").is_some() && !modern;
+        let is_task = given("task").is_some() && !modern;
         Ok(Some(Asked {
             target,
             name,

@@ -31,7 +31,7 @@ pub(super) fn assess<'d, 'p>(
     let name = call.method.decode();
     record.method = Some(clip(&name));
     record.rpc_id = id.map(|id| clip(id.token()));
-    let method = match method_of(gate, &name, id.is_some()) {
+    let method = match method_of(gate, &name, id.is_some(), body_context.modern) {
         Ok(method) => method,
         Err(rejection) => return Assessed::rejected(id, record, rejection, ""),
     };
@@ -92,11 +92,13 @@ fn method_of(
     gate: &Gate,
     name: &str,
     is_request: bool,
+    modern: bool,
 ) -> Result<Option<&'static Method>, Rejection> {
     let switched_off = gate.methods.deny.contains(name);
     match Method::find(name).filter(|_| !switched_off) {
         None if gate.methods.allow.contains(name) && !switched_off => Ok(None),
         None => Err(Rejection::Method),
+        Some(method) if method.is_gone && modern => Err(Rejection::Method),
         Some(method) if method.notification == is_request => Err(match is_request {
             true => Rejection::Method,
             // Servers differ on whether a call without id runs; nobody could be told that it was refused.

@@ -68,9 +68,18 @@ pub struct Method {
     pub notification: bool,
     /// The member of `params` that `Mcp-Name` mirrors.
     pub mirrored: Option<&'static str>,
+    /// Whether it is gone since 2026-07-28, and names what could then not be judged.
+    pub is_gone: bool,
 }
 
 impl Method {
+    const fn gone(self) -> Self {
+        Method {
+            is_gone: true,
+            ..self
+        }
+    }
+
     /// The method with exactly this name.
     pub fn find(name: &str) -> Option<&'static Method> {
         METHODS.iter().find(|method| method.name == name)
@@ -83,6 +92,7 @@ const fn request(name: &'static str, asks: Asks, mirrored: Option<&'static str>)
         asks,
         notification: false,
         mirrored,
+        is_gone: false,
     }
 }
 
@@ -92,6 +102,7 @@ const fn notification(name: &'static str) -> Method {
         asks: Asks::Protocol,
         notification: true,
         mirrored: None,
+        is_gone: false,
     }
 }
 
@@ -102,8 +113,8 @@ pub const METHODS: &[Method] = &[
     request("prompts/get", Asks::Prompt, Some("name")),
     request("prompts/list", Asks::List(List::Prompts), None),
     request("resources/read", Asks::Resource, Some("uri")),
-    request("resources/subscribe", Asks::Resource, None),
-    request("resources/unsubscribe", Asks::Resource, None),
+    request("resources/subscribe", Asks::Resource, None).gone(),
+    request("resources/unsubscribe", Asks::Resource, None).gone(),
     request("resources/list", Asks::List(List::Resources), None),
     request(
         "resources/templates/list",

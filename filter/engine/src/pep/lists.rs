@@ -118,24 +118,32 @@ impl ListFilter<'_> {
         if rpc::looks_alike(result, &keys) {
             return Err(Unjudgeable);
         }
-        let (mut found, mut removed) = (false, false);
+        let mut is_own = false;
         for list in List::ALL {
             let Some(entries) = result.get(list.key()) else {
                 continue;
             };
             if entries.kind() == Kind::Array {
-                found = true;
                 let inspection = inspection.as_deref_mut();
                 let inspection = inspection.filter(|_| list == List::Tools);
-                removed |= self.entries(list, entries, is_answer, edits, inspection)?;
+                let removed = self.entries(list, entries, is_answer, edits, inspection)?;
+                is_own |= removed || self.may_shorten(list);
             } else if self.asked.contains(&list) {
                 return Err(Unjudgeable);
             }
         }
-        if found && (self.by_policy || removed) {
+        if is_own {
             make_private(result, edits);
         }
         Ok(())
+    }
+
+    /// Whether another caller may see another list of this kind.
+    fn may_shorten(&self, list: List) -> bool {
+        self.by_policy
+            && self
+                .policy
+                .is_none_or(|policy| pdp::Target::listed_by(list).catalog(policy).may_unlist())
     }
 
     /// Filters every list, wherever it stands. Recursion is bounded by the reader's limit on nesting.
