@@ -1,6 +1,7 @@
 //! A body over the limit is read away, and nothing that follows what was read away passes for a whole request.
 
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,

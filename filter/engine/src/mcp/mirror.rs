@@ -73,6 +73,7 @@ impl Mirrors {
         match (&self.name, named.and_then(|name| name.as_str())) {
             (Some(header), Some(name)) if decode(header).as_deref() == Some(name.as_bytes()) => {}
             (None, None) => {}
+            (None, Some(_)) if method.is_some_and(|method| method.may_be_unmirrored) => {}
             // Methods that name nothing, or nothing the gate knows of: whatever the header says, nothing is decided by it.
             (Some(_), None) if mirrored.is_none() => {}
             _ => return Err(Mismatch::Header("Mcp-Name")),

@@ -50,7 +50,7 @@ impl Target {
         match list {
             List::Tools => Target::Tool,
             List::Prompts => Target::Prompt,
-            List::Resources | List::Templates => Target::Resource,
+            List::Resources | List::Templates | List::Skills => Target::Resource,
         }
     }
 
