@@ -145,7 +145,7 @@ pub enum Message<'d> {
 pub struct Call<'d> {
     /// The method as a string value; decode before comparing.
     pub method: crate::json::Text<'d>,
-    /// An object, or nothing.
+    /// An object, or nothing; null is nothing.
     pub params: Option<Value<'d>>,
 }
 
@@ -211,7 +211,7 @@ pub fn read<'d>(value: Value<'d>) -> Parsed<'d> {
     if result.is_some() || error.is_some() {
         return Err(wrong(Malformed::Envelope));
     }
-    let params = value.get("params");
+    let params = value.get("params").filter(|params| !is_absent(*params));
     if let Some(params) = params {
         if params.kind() != Kind::Object {
             return Err(wrong(Malformed::Params));
@@ -223,6 +223,11 @@ pub fn read<'d>(value: Value<'d>) -> Parsed<'d> {
         Some(id) => Message::Request { id, call },
         None => Message::Notification(call),
     })
+}
+
+/// Null where a value may be left out means that it was: many servers read it so, and clients send it.
+pub fn is_absent(value: Value<'_>) -> bool {
+    value.kind() == Kind::Null
 }
 
 /// An id is a string or an integer; `-0` comes back as `0` from half of all parsers.
@@ -252,6 +257,9 @@ fn check_params(params: Value<'_>) -> Result<(), Malformed> {
         let Some(name) = protocol_object else {
             continue;
         };
+        if matches!(name, "_meta" | "task") && is_absent(value) {
+            continue;
+        }
         if value.kind() != Kind::Object {
             return Err(Malformed::Params);
         }

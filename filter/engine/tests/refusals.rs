@@ -24,8 +24,9 @@ This page is made from the tables in `filter/engine/src/refusal`; a test holds i
 const REQUESTS: &str = "
 ## Requests that are no request
 
-Refused before any policy is asked. The caller gets a JSON-RPC error with this code; the HTTP status is that of clients which
-are told by status.
+Refused before any policy is asked. The caller gets a JSON-RPC error with this code. The HTTP status is that of 2026-07-28, and
+of what is ambiguous or no MCP at all; one clear request of a version before that is answered with 200 under its id, for a 4xx
+would end the session of many clients.
 
 | pointer | HTTP | code | text |
 |---|---|---|---|

@@ -157,11 +157,7 @@ pub fn mirrors(data: &[u8]) {
     let meta = call
         .meta("io.modelcontextprotocol/protocolVersion")
         .and_then(|version| version.as_str());
-    let is_modern = |version: Option<&[u8]>| {
-        version
-            .and_then(Version::parse)
-            .is_some_and(Version::is_modern)
-    };
+    let is_modern = |version: Option<&[u8]>| version.is_some_and(Version::may_be_modern);
     let either =
         is_modern(mirrors.version.as_deref()) || is_modern(meta.as_deref().map(str::as_bytes));
     assert_eq!(modern, either, "the version decides whether mirrors count");

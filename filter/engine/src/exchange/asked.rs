@@ -5,9 +5,10 @@ use crate::approvals::{Binding, Bound};
 use crate::json::{Kind, Value, canonical};
 use crate::mcp::{Asks, Method, is_normal};
 use crate::pdp::Target;
-use crate::rpc::Call;
+use crate::rpc::{self, Call};
 
 /// What a call asks for.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'d> {
     pub(super) target: Target,
     /// Its name or URI, a string.
@@ -15,6 +16,8 @@ pub(super) struct Asked<'d> {
     pub(super) arguments: Option<Value<'d>>,
     /// It only asks how an argument may go on: nothing runs, and there are no arguments of its own to judge.
     pub(super) is_completion: bool,
+    /// A directory is asked for: it is judged by what is in it, and what comes is a list.
+    pub(super) is_directory: bool,
     /// A tool result is expected. Where the client asked for a task (2025-11-25) it expects one, and chokes on a tool
     /// result.
     pub(super) tool_result: bool,
@@ -34,7 +37,7 @@ impl<'d> Asked<'d> {
             Asks::Protocol | Asks::List(_) => return Ok(None),
             Asks::Tool => (Target::Tool, text_param(call, "name")),
             Asks::Prompt => (Target::Prompt, text_param(call, "name")),
-            Asks::Resource => (Target::Resource, text_param(call, "uri")),
+            Asks::Resource | Asks::Directory => (Target::Resource, text_param(call, "uri")),
             Asks::Completion => completion_target(call).ok_or("")?,
         };
         let name = name.ok_or("")?;
@@ -42,16 +45,18 @@ impl<'d> Asked<'d> {
             return Err("the URI is not in normal form, and may not mean what it says");
         }
         let is_completion = method.asks == Asks::Completion;
-        let arguments = call.param("arguments").filter(|_| !is_completion);
+        let given = |key| call.param(key).filter(|value| !rpc::is_absent(*value));
+        let arguments = given("arguments").filter(|_| !is_completion);
         if arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
             return Err("");
         }
-        let is_task = call.param("task").is_some() && !modern;
+        let is_task = given("task").is_some() && !modern;
         Ok(Some(Asked {
             target,
             name,
             arguments,
             is_completion,
+            is_directory: method.asks == Asks::Directory,
             tool_result: method.asks == Asks::Tool && !is_task,
         }))
     }

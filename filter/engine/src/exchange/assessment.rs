@@ -60,6 +60,8 @@ pub(super) struct Assessed<'d, 'p> {
     pub(super) record: Option<Record>,
     /// What its answer is, and what applies to that.
     pub(super) answer: Awaited,
+    /// Its answer is a list, although it names what it asks for.
+    pub(super) list: Option<List>,
     /// A refusal is a tool result; an error otherwise.
     pub(super) tool_result: bool,
     pub(super) assessment: Assessment<'d, 'p>,
@@ -72,6 +74,7 @@ impl<'d> Assessed<'d, '_> {
             id: None,
             record: None,
             answer: Awaited::default(),
+            list: None,
             tool_result: false,
             assessment: Assessment::Pass,
         }

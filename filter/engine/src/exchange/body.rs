@@ -10,7 +10,7 @@ use super::{mrtr, record};
 use crate::approvals::{AskMode, Ticket};
 use crate::identity::Principal;
 use crate::json::{Document, Limits};
-use crate::mcp::Method;
+use crate::mcp::{Method, Mismatch};
 use crate::order;
 use crate::pdp;
 use crate::refusal::{Rejection, is_readable_otherwise};
@@ -19,6 +19,9 @@ use crate::text::clip;
 
 /// Most messages of a batch.
 const MAX_BATCH: usize = 100;
+
+/// Said to a request of 2026-07-28 that does not say so itself.
+const UNVERSIONED: &str = "`_meta` lacks `io.modelcontextprotocol/protocolVersion`";
 
 /// Judges a whole body.
 pub(super) fn body(cx: &mut Context<'_>, sender: &Sender<'_>, body: &[u8]) -> BodyDecision {
@@ -102,7 +105,11 @@ fn text(
             {
                 Ok(in_modern) => modern = modern || in_modern,
                 Err(mismatch) => {
-                    return reject(cx, Rejection::Mirror, id.unwrap_or(Id::NULL), mismatch.0);
+                    let (rejection, detail) = match mismatch {
+                        Mismatch::Header(name) => (Rejection::Mirror, name),
+                        Mismatch::Unversioned => (Rejection::Params, UNVERSIONED),
+                    };
+                    return reject(cx, rejection, id.unwrap_or(Id::NULL), detail);
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::decision::{BodyContext, decision_of, follow};
 use crate::approvals::{self, CallId};
 use crate::audit::Record;
 use crate::gate::Gate;
-use crate::mcp::{Asks, Method};
+use crate::mcp::{Asks, List, Method};
 use crate::policy::Policy;
 use crate::refusal::Rejection;
 use crate::rpc::{self, Call, Message};
@@ -31,7 +31,7 @@ pub(super) fn assess<'d, 'p>(
     let name = call.method.decode();
     record.method = Some(clip(&name));
     record.rpc_id = id.map(|id| clip(id.token()));
-    let method = match method_of(gate, &name, id.is_some()) {
+    let method = match method_of(gate, &name, id.is_some(), body_context.modern) {
         Ok(method) => method,
         Err(rejection) => return Assessed::rejected(id, record, rejection, ""),
     };
@@ -40,6 +40,7 @@ pub(super) fn assess<'d, 'p>(
         id,
         record,
         answer: housekeeping(gate, policy, &name, any),
+        list: None,
         tool_result: false,
         assessment,
     };
@@ -74,6 +75,11 @@ pub(super) fn assess<'d, 'p>(
         id,
         record: Some(record),
         answer: awaited_of(gate, policy, method, &asked),
+        list: match method.name {
+            "resources/directory/read" => Some(List::Resources),
+            "skills/get" => Some(List::Skills),
+            _ => None,
+        },
         tool_result: asked.tool_result,
         assessment: Assessment::Pass,
     };
@@ -92,11 +98,13 @@ fn method_of(
     gate: &Gate,
     name: &str,
     is_request: bool,
+    modern: bool,
 ) -> Result<Option<&'static Method>, Rejection> {
     let switched_off = gate.methods.deny.contains(name);
     match Method::find(name).filter(|_| !switched_off) {
         None if gate.methods.allow.contains(name) && !switched_off => Ok(None),
         None => Err(Rejection::Method),
+        Some(method) if method.is_gone && modern => Err(Rejection::Method),
         Some(method) if method.notification == is_request => Err(match is_request {
             true => Rejection::Method,
             // Servers differ on whether a call without id runs; nobody could be told that it was refused.
@@ -119,7 +127,10 @@ fn note_cancelled(cx: &mut Context<'_>, sender: &Sender<'_>, call: &Call<'_>) {
 
 /// What applies to the answer of a call that is decided on.
 fn awaited_of(gate: &Gate, policy: Option<&Policy>, method: &Method, asked: &Asked<'_>) -> Awaited {
-    let runs = matches!(method.name, "tools/call" | "prompts/get" | "resources/read");
+    let runs = matches!(
+        method.name,
+        "tools/call" | "prompts/get" | "resources/read" | "skills/get"
+    );
     if !runs {
         return housekeeping(gate, policy, method.name, false);
     }

@@ -9,8 +9,8 @@ use crate::approvals::Ticket;
 use crate::audit::Outcome;
 use crate::control;
 use crate::gate::Mode;
-use crate::json::{Document, legible};
-use crate::mcp::List;
+use crate::json::{Document, Limits, legible, quoted};
+use crate::mcp::{List, within_directory};
 use crate::pdp::{self, AccessRequest, Decision, Target};
 use crate::refusal::{Denial, Own};
 use crate::rpc::Call;
@@ -49,9 +49,10 @@ pub(super) fn decision_of<'p>(
     if !state_is_good(cx, body_context, asked) {
         return Decision::Deny(Denial::own(Own::ApprovalsState, BAD_STATE));
     }
-    match asked.is_completion {
-        true => decide_completion(cx, body_context.sender, asked),
-        false => decide(cx, body_context.sender, body_context.session, asked),
+    match (asked.is_completion, asked.is_directory) {
+        (true, _) => decide_completion(cx, body_context.sender, asked),
+        (_, true) => decide_directory(cx, body_context.sender, body_context.session, asked),
+        _ => decide(cx, body_context.sender, body_context.session, asked),
     }
 }
 
@@ -103,6 +104,21 @@ fn decide<'p>(
         pinned: pins.map(|pins| pins.of(server).look(cx.store, &name)),
     };
     pdp::decide(policy, &request, gate.mode == Mode::Shadow)
+}
+
+/// A directory is judged as whatever is in it: the resources that `skill://acme/*` permits are in `skill://acme`.
+fn decide_directory<'p>(
+    cx: &mut Context<'p>,
+    sender: &Sender<'_>,
+    session: Option<&str>,
+    asked: &Asked<'_>,
+) -> Decision<'p> {
+    let uri = within_directory(&asked.name.as_str().unwrap_or_default());
+    let quoted = quoted(&uri);
+    // A text in quotes can be read: without it the directory is judged by its own URI.
+    let document = Document::parse(quoted.as_bytes(), &Limits::REPLY);
+    let name = document.as_ref().map_or(asked.name, Document::root);
+    decide(cx, sender, session, &Asked { name, ..*asked })
 }
 
 /// A completion is for what the caller's lists may show; it runs nothing and costs nothing.

@@ -24,16 +24,14 @@ pub(super) fn prepare_forward(
     let mut learns_session = false;
     let policy = gate.policy_of(principal);
     for (assessed, (charged, observed)) in assessments.into_iter().zip(settled.calls) {
-        let shadow = match assessed.assessment {
-            Assessment::List(list) => {
-                if !lists.contains(&list) {
-                    lists.push(list);
-                }
-                None
-            }
-            Assessment::Allow { shadow, .. } => shadow,
-            _ => None,
+        let (list, shadow) = match assessed.assessment {
+            Assessment::List(list) => (Some(list), None),
+            Assessment::Allow { shadow, .. } => (assessed.list, shadow),
+            _ => (assessed.list, None),
         };
+        if let Some(list) = list.filter(|list| !lists.contains(list)) {
+            lists.push(list);
+        }
         if let Some(mut record) = assessed.record {
             learns_session |= policy.is_some_and(|policy| policy.counts_sessions)
                 && record.method.as_deref() == Some("initialize");

@@ -2,7 +2,7 @@
 
 use crate::gate::Gate;
 use crate::headers::{Headers, header, is_json};
-use crate::mcp::{Mirrors, Version};
+use crate::mcp::Mirrors;
 use crate::refusal::Rejection;
 use crate::text::clip;
 
@@ -137,14 +137,6 @@ impl RequestHead {
                     "`content-length` is not a number",
                 ));
             }
-        }
-        // A version nobody can place by its date might be a modern one to the server.
-        let version = header(headers, "mcp-protocol-version");
-        if version.is_some_and(|version| Version::parse(version).is_none()) {
-            return Err(refused(
-                Rejection::Header,
-                "`mcp-protocol-version` is not a date",
-            ));
         }
         let text = |name| header(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
         let bytes = |name| header(headers, name).map(<[u8]>::to_vec);

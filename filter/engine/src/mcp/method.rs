@@ -12,6 +12,8 @@ pub enum Asks {
     Prompt,
     /// `params.uri` is a resource.
     Resource,
+    /// `params.uri` is a directory of resources, which are listed.
+    Directory,
     /// `params.ref` is a prompt or a resource template to complete for.
     Completion,
     /// A list, filtered on its way back.
@@ -31,11 +33,19 @@ pub enum List {
     Resources,
     /// `resources/templates/list`
     Templates,
+    /// `skills/list`
+    Skills,
 }
 
 impl List {
     /// All of them.
-    pub const ALL: [List; 4] = [List::Tools, List::Prompts, List::Resources, List::Templates];
+    pub const ALL: [List; 5] = [
+        List::Tools,
+        List::Prompts,
+        List::Resources,
+        List::Templates,
+        List::Skills,
+    ];
 
     /// The key of the result under which the entries stand.
     pub fn key(self) -> &'static str {
@@ -44,6 +54,7 @@ impl List {
             List::Prompts => "prompts",
             List::Resources => "resources",
             List::Templates => "resourceTemplates",
+            List::Skills => "skills",
         }
     }
 
@@ -51,7 +62,7 @@ impl List {
     pub fn entry_key(self) -> &'static str {
         match self {
             List::Tools | List::Prompts => "name",
-            List::Resources => "uri",
+            List::Resources | List::Skills => "uri",
             List::Templates => "uriTemplate",
         }
     }
@@ -68,9 +79,27 @@ pub struct Method {
     pub notification: bool,
     /// The member of `params` that `Mcp-Name` mirrors.
     pub mirrored: Option<&'static str>,
+    /// Whether clients may leave `Mcp-Name` out all the same.
+    pub may_be_unmirrored: bool,
+    /// Whether it is gone since 2026-07-28, and names what could then not be judged.
+    pub is_gone: bool,
 }
 
 impl Method {
+    const fn unmirrored(self) -> Self {
+        Method {
+            may_be_unmirrored: true,
+            ..self
+        }
+    }
+
+    const fn gone(self) -> Self {
+        Method {
+            is_gone: true,
+            ..self
+        }
+    }
+
     /// The method with exactly this name.
     pub fn find(name: &str) -> Option<&'static Method> {
         METHODS.iter().find(|method| method.name == name)
@@ -83,6 +112,8 @@ const fn request(name: &'static str, asks: Asks, mirrored: Option<&'static str>)
         asks,
         notification: false,
         mirrored,
+        may_be_unmirrored: false,
+        is_gone: false,
     }
 }
 
@@ -92,24 +123,30 @@ const fn notification(name: &'static str) -> Method {
         asks: Asks::Protocol,
         notification: true,
         mirrored: None,
+        may_be_unmirrored: false,
+        is_gone: false,
     }
 }
 
-/// The table. `mirrored` follows 2026-07-28 and its tasks extension (SEP-2663).
+/// The table. `mirrored` follows 2026-07-28 and its extensions for tasks (SEP-2663) and skills (SEP-2640); the latter leaves the
+/// header open, and SDKs do not send it.
 pub const METHODS: &[Method] = &[
     request("tools/call", Asks::Tool, Some("name")),
     request("tools/list", Asks::List(List::Tools), None),
     request("prompts/get", Asks::Prompt, Some("name")),
     request("prompts/list", Asks::List(List::Prompts), None),
     request("resources/read", Asks::Resource, Some("uri")),
-    request("resources/subscribe", Asks::Resource, None),
-    request("resources/unsubscribe", Asks::Resource, None),
+    request("resources/subscribe", Asks::Resource, None).gone(),
+    request("resources/unsubscribe", Asks::Resource, None).gone(),
     request("resources/list", Asks::List(List::Resources), None),
     request(
         "resources/templates/list",
         Asks::List(List::Templates),
         None,
     ),
+    request("resources/directory/read", Asks::Directory, Some("uri")).unmirrored(),
+    request("skills/list", Asks::List(List::Skills), None),
+    request("skills/get", Asks::Resource, Some("uri")).unmirrored(),
     request("completion/complete", Asks::Completion, None),
     request("initialize", Asks::Protocol, None),
     request("ping", Asks::Protocol, None),

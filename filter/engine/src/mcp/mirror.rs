@@ -21,24 +21,26 @@ pub struct Mirrors {
     pub name: Option<Vec<u8>>,
 }
 
-/// The header that differs from the body.
+/// Why a message is not what its headers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mismatch(pub &'static str);
+pub enum Mismatch {
+    /// This header is missing, or differs from the body.
+    Header(&'static str),
+    /// The body does not say its version, as every request of a version with mirrors has to.
+    Unversioned,
+}
 
 impl Mirrors {
-    /// Whether the version header names a version with mirrors.
+    /// Whether the version header names a version with mirrors, or one that nobody can place.
     pub fn is_modern(&self) -> bool {
-        self.version
-            .as_deref()
-            .and_then(Version::parse)
-            .is_some_and(Version::is_modern)
+        self.version.as_deref().is_some_and(Version::may_be_modern)
     }
 
     /// Checks the mirrors of one message; `request` tells whether it has an id. Returns whether the message
     /// belongs to a version with mirrors.
     ///
     /// # Errors
-    /// The header that is missing or says something else than the body.
+    /// The header that is missing or says something else than the body, or what the body lacks.
     pub fn check(
         &self,
         call: &Call<'_>,
@@ -48,8 +50,7 @@ impl Mirrors {
         let in_body = call.meta(META_VERSION).and_then(|version| version.as_str());
         let modern_body = in_body
             .as_deref()
-            .and_then(|text| Version::parse(text.as_bytes()))
-            .is_some_and(Version::is_modern);
+            .is_some_and(|text| Version::may_be_modern(text.as_bytes()));
         if !self.is_modern() && !modern_body {
             return Ok(false);
         }
@@ -57,22 +58,25 @@ impl Mirrors {
             (Some(header), Some(body)) if header.as_slice() == body.as_bytes() => {}
             // Notifications need not repeat the version in their body.
             (Some(_), None) if !request => {}
-            _ => return Err(Mismatch("MCP-Protocol-Version")),
+            (Some(header), None) if Version::parse(header).is_some() => {
+                return Err(Mismatch::Unversioned);
+            }
+            _ => return Err(Mismatch::Header("MCP-Protocol-Version")),
         }
         match &self.method {
             Some(header) if call.method.is(&String::from_utf8_lossy(header)) => {}
             None if !request => {}
-            _ => return Err(Mismatch("Mcp-Method")),
+            _ => return Err(Mismatch::Header("Mcp-Method")),
         }
-        let named = method
-            .and_then(|method| method.mirrored)
-            .and_then(|key| call.param(key));
+        let mirrored = method.and_then(|method| method.mirrored);
+        let named = mirrored.and_then(|key| call.param(key));
         match (&self.name, named.and_then(|name| name.as_str())) {
             (Some(header), Some(name)) if decode(header).as_deref() == Some(name.as_bytes()) => {}
             (None, None) => {}
-            // Methods that name nothing: whatever the header says, nothing is decided by it.
-            (Some(_), None) if method.is_some_and(|method| method.mirrored.is_none()) => {}
-            _ => return Err(Mismatch("Mcp-Name")),
+            (None, Some(_)) if method.is_some_and(|method| method.may_be_unmirrored) => {}
+            // Methods that name nothing, or nothing the gate knows of: whatever the header says, nothing is decided by it.
+            (Some(_), None) if mirrored.is_none() => {}
+            _ => return Err(Mismatch::Header("Mcp-Name")),
         }
         Ok(true)
     }

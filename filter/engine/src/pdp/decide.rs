@@ -125,11 +125,7 @@ pub(super) fn budget<'p>(
 /// Whether a list shows this entry: it is not certain that every call of it is refused, whatever the
 /// arguments. `entry` is the name, URI or URI template.
 pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'_>) -> bool {
-    let target = match list {
-        List::Tools => Target::Tool,
-        List::Prompts => Target::Prompt,
-        List::Resources | List::Templates => Target::Resource,
-    };
+    let target = Target::listed_by(list);
     let catalog = target.catalog(policy);
     let text = entry.as_str().unwrap_or_default();
     // A template stands for every URI that begins like it.

@@ -2,6 +2,7 @@
 
 use crate::identity::Principal;
 use crate::json::Value;
+use crate::mcp::List;
 use crate::pins::Pinned;
 use crate::policy::{Catalog, Policy};
 
@@ -41,6 +42,15 @@ impl Target {
             Target::Tool => "",
             Target::Prompt => "/prompts",
             Target::Resource => "/resources",
+        }
+    }
+
+    /// What the entries of a list are.
+    pub fn listed_by(list: List) -> Self {
+        match list {
+            List::Tools => Target::Tool,
+            List::Prompts => Target::Prompt,
+            List::Resources | List::Templates | List::Skills => Target::Resource,
         }
     }
 

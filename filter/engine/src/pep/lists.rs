@@ -6,8 +6,8 @@
 
 use crate::counters::Store;
 use crate::identity::Principal;
-use crate::json::{Decimal, Document, Edits, Kind, Text, Value};
-use crate::mcp::List;
+use crate::json::{Decimal, Document, Edits, Kind, Limits, Text, Value, quoted};
+use crate::mcp::{DIRECTORY, List, within_directory};
 use crate::pdp;
 use crate::pins::{self, OnDrift, ServerPins};
 use crate::policy::Policy;
@@ -118,24 +118,53 @@ impl ListFilter<'_> {
         if rpc::looks_alike(result, &keys) {
             return Err(Unjudgeable);
         }
-        let (mut found, mut removed) = (false, false);
+        self.skill(result, edits)?;
+        let mut is_own = false;
         for list in List::ALL {
             let Some(entries) = result.get(list.key()) else {
                 continue;
             };
             if entries.kind() == Kind::Array {
-                found = true;
                 let inspection = inspection.as_deref_mut();
                 let inspection = inspection.filter(|_| list == List::Tools);
-                removed |= self.entries(list, entries, is_answer, edits, inspection)?;
+                let removed = self.entries(list, entries, is_answer, edits, inspection)?;
+                is_own |= removed || self.may_shorten(list);
             } else if self.asked.contains(&list) {
                 return Err(Unjudgeable);
             }
         }
-        if found && (self.by_policy || removed) {
+        if is_own {
             make_private(result, edits);
         }
         Ok(())
+    }
+
+    /// The one skill of a result is shown if it would be listed: not with a file of which the caller may not know.
+    fn skill(&self, result: Value<'_>, edits: &mut Edits) -> Result<(), Unjudgeable> {
+        let skill = result.get("skill").filter(|_| self.by_policy);
+        let Some(skill) = skill.filter(|skill| skill.get("uri").is_some()) else {
+            return Ok(());
+        };
+        let uri = skill.get("uri").filter(|uri| uri.as_text().is_some());
+        let uri = uri.ok_or(Unjudgeable)?;
+        let shown = self
+            .policy
+            .is_some_and(|policy| is_shown(policy, self.principal, List::Skills, skill, uri));
+        if !shown {
+            return Err(Unjudgeable);
+        }
+        if self.may_shorten(List::Skills) {
+            make_private(result, edits);
+        }
+        Ok(())
+    }
+
+    /// Whether another caller may see another list of this kind.
+    fn may_shorten(&self, list: List) -> bool {
+        self.by_policy
+            && self
+                .policy
+                .is_none_or(|policy| pdp::Target::listed_by(list).catalog(policy).may_unlist())
     }
 
     /// Filters every list, wherever it stands. Recursion is bounded by the reader's limit on nesting.
@@ -152,7 +181,8 @@ impl ListFilter<'_> {
                 self.result(value, depth == 1, edits, inspection.as_deref_mut())?;
                 let is_list = |key: Text<'_>| List::ALL.iter().any(|list| key.is(list.key()));
                 for (key, member) in value.members() {
-                    if is_list(key) && member.kind() == Kind::Array {
+                    let is_skill = key.is("skill") && member.get("uri").is_some();
+                    if is_skill || (is_list(key) && member.kind() == Kind::Array) {
                         continue;
                     }
                     let below = match depth == 0 && !key.is("result") {
@@ -195,7 +225,7 @@ impl ListFilter<'_> {
         let mut kept = Vec::new();
         for (index, (entry, name)) in entries.items().zip(&names).enumerate() {
             let shown = self.policy.is_some_and(|policy| {
-                !self.by_policy || pdp::listed(policy, self.principal, list, *name)
+                !self.by_policy || is_shown(policy, self.principal, list, entry, *name)
             });
             if shown && hidden.get(index) != Some(&true) {
                 kept.push(entry.raw());
@@ -298,6 +328,47 @@ impl Inspection<'_> {
         }
         pins::drift::save(self.store, self.pins.server(), pin, drifted).is_ok()
     }
+}
+
+/// Whether an entry of a list is shown. A skill is with all its files, for a client must not use a part of one; a directory
+/// among resources is judged by what is in it.
+fn is_shown(
+    policy: &Policy,
+    principal: &Principal,
+    list: List,
+    entry: Value<'_>,
+    name: Value<'_>,
+) -> bool {
+    let listed = |uri: Value<'_>| pdp::listed(policy, principal, list, uri);
+    match list {
+        List::Skills => {
+            let files = entry.get("resources");
+            // Text says that the files are made when they are read.
+            let is_manifest =
+                |files: Value<'_>| files.kind() == Kind::Array || files.as_text().is_some();
+            if !files.is_some_and(is_manifest) {
+                return false;
+            }
+            let mut files = files.iter().flat_map(|files| files.items());
+            let is_readable = |file: Value<'_>| {
+                !rpc::looks_alike(file, &["uri"]) && file.get("uri").is_some_and(listed)
+            };
+            !rpc::looks_alike(entry, &["resources"]) && listed(name) && files.all(is_readable)
+        }
+        List::Resources if is_directory(entry) => {
+            let quoted = quoted(&within_directory(&name.as_str().unwrap_or_default()));
+            Document::parse(quoted.as_bytes(), &Limits::REPLY)
+                .is_ok_and(|document| listed(document.root()))
+        }
+        _ => listed(name),
+    }
+}
+
+fn is_directory(entry: Value<'_>) -> bool {
+    entry
+        .get("mimeType")
+        .and_then(|kind| kind.as_text())
+        .is_some_and(|kind| kind.is(DIRECTORY))
 }
 
 /// A filtered list is this caller's alone, on every page, and not for long.

@@ -61,6 +61,9 @@ own! {
     ResultsUnreadable "/results/unreadable";
     /// What takes the place of a reply is longer than the proxy may hold.
     ResultsRoom "/results/room";
+    /// Something would have to be redacted in the file or the entry of a skill, whose digest would then no longer hold. Leave it to
+    /// `except` or to the server.
+    ResultsSkill "/results/skill";
     /// The reply opens the HTTP+SSE transport of 2024-11-05, whose calls would pass beside the gate.
     SseTransport "/protocol/sse-transport";
 }

@@ -309,7 +309,7 @@ fn target<'d>(method: &str, call: &rpc::Call<'d>) -> Option<(Target, json::Value
     let (target, name) = match Method::find(method)?.asks {
         Asks::Tool => (Target::Tool, call.param("name")?),
         Asks::Prompt => (Target::Prompt, call.param("name")?),
-        Asks::Resource => (Target::Resource, call.param("uri")?),
+        Asks::Resource | Asks::Directory => (Target::Resource, call.param("uri")?),
         Asks::Completion => {
             let reference = call.param("ref")?;
             match (reference.get("name"), reference.get("uri")) {

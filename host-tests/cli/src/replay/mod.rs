@@ -144,7 +144,7 @@ impl Again<'_> {
         let target = match Method::find(&method)?.asks {
             Asks::Tool => Target::Tool,
             Asks::Prompt => Target::Prompt,
-            Asks::Resource => Target::Resource,
+            Asks::Resource | Asks::Directory => Target::Resource,
             // Whether a prompt or a resource was completed for is not recorded, but looks different.
             Asks::Completion if name.contains(':') => Target::Resource,
             Asks::Completion => Target::Prompt,

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::forwarded::Forwarded;
 use super::plan::Expected;
+use super::skills;
 use super::withheld::{Withheld, note_withheld, refusal, unreadable};
 use crate::audit::Record;
 use crate::exchange::context::Context;
@@ -127,12 +128,18 @@ impl Forwarded {
         if let Some(rule) = denied {
             return Ok(Fate::Refused(Denial::by(rule)));
         }
+        if let Err(denial) = skills::keep_whole(document, message, &mut edits) {
+            return Ok(Fate::Refused(denial));
+        }
         if let Some(payload) = payload.filter(|_| is_result) {
             match self.shaped(rules, document, payload, &mut edits, room) {
                 Ok(false) => {}
                 Ok(true) => {
                     self.touch(cx, id, records);
                     tally.add("truncated", 1);
+                    if skills::holds_file(payload) {
+                        return Ok(Fate::Refused(skills::changed()));
+                    }
                 }
                 Err(denial) => return Ok(Fate::Refused(denial)),
             }
@@ -171,7 +178,10 @@ impl Forwarded {
         let cut = rules.enforced.max_bytes.as_ref();
         let cut = cut.filter(|max| max.over == Over::Truncate);
         let shape = Shape {
-            label: self.server.as_deref().filter(|_| rules.label),
+            label: self
+                .server
+                .as_deref()
+                .filter(|_| rules.label && !skills::holds_file(payload)),
             most: cut.map(|max| max.most),
         };
         if shape.is_nothing() {

@@ -9,6 +9,7 @@ mod inspect;
 mod judge;
 mod lists;
 mod plan;
+mod skills;
 mod transport;
 mod withheld;
 
