@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use toolgate_engine::NameMap;
 use toolgate_engine::audit::{Outcome, Record};
 use toolgate_engine::identity::Stranger;
-use toolgate_engine::metrics::{self, rejected};
-use toolgate_engine::pep::Rejection;
+use toolgate_engine::metrics::{self, RULE, refused, rejected};
+use toolgate_engine::refusal::{Own, Rejection};
 
 use crate::host::{self, Metric};
 
@@ -30,8 +30,11 @@ impl Metrics {
         let strangers = Stranger::ALL
             .iter()
             .map(|stranger| rejected(&format!("/identity/{}", stranger.word())));
-        let no_server = std::iter::once(rejected("/no-server"));
-        let names = rejections.chain(strangers).chain(no_server).chain(
+        // Without a server a request is rejected before any policy is asked.
+        let own = Own::ALL.iter().filter(|own| **own != Own::NoServer);
+        let own = own.map(|own| refused(own.pointer()));
+        let others = [rejected(Own::NoServer.pointer()), RULE.to_owned()];
+        let names = rejections.chain(strangers).chain(own).chain(others).chain(
             [WITHHELD, REDACTED, REFUNDED, DRIFT, SENT, UNSENT, UNCOUNTED].map(str::to_owned),
         );
         let mut counters = NameMap::default();
@@ -86,7 +89,7 @@ impl Metrics {
         }
         if let Some(rule) = &record.withheld {
             self.increment(WITHHELD);
-            self.increment(&metrics::refused(rule));
+            self.increment(&refused(rule));
         }
         let redacted = record.redactions.total();
         if redacted > 0 {

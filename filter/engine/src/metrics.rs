@@ -56,14 +56,17 @@ pub fn rejected(rule: &str) -> String {
     format!("toolgate.reject{}", word.replace('/', "."))
 }
 
-/// The name under which a refusal counts: `rule` for the rules that somebody wrote on a tool, a prompt or a resource, else
+/// The name under which what somebody wrote on a tool, a prompt or a resource counts when it refuses.
+pub const RULE: &str = "toolgate.refusal.rule";
+
+/// The name under which a refusal counts: [`RULE`] for the rules that somebody wrote on a tool, a prompt or a resource, else
 /// the gate's own reason.
 pub fn refused(rule: &str) -> String {
     let section = |name| rule.strip_prefix(name);
     let own = section("/prompts").or_else(|| section("/resources"));
     let mut parts = own.unwrap_or(rule).split('/').skip(1);
     let kind = match (parts.next().unwrap_or_default(), parts.next()) {
-        ("tools" | "items", _) => "rule".to_owned(),
+        ("tools" | "items", _) => return RULE.to_owned(),
         // What follows names a tool.
         ("pins", _) => "pins".to_owned(),
         (kind, Some(what)) if what.chars().all(is_word) => format!("{kind}.{what}"),
