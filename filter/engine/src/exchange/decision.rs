@@ -12,12 +12,15 @@ use crate::gate::Mode;
 use crate::json::{Document, legible};
 use crate::mcp::List;
 use crate::pdp::{self, AccessRequest, Decision, Target};
+use crate::policy::Budget;
 use crate::refusal::Denial;
 use crate::rpc::Call;
 
 /// What is known of all messages of a body.
 pub(super) struct BodyContext<'h> {
     pub(super) sender: &'h Sender<'h>,
+    /// What judging all of it may cost.
+    pub(super) work: &'h Budget,
     /// The session, where counters need it.
     pub(super) session: Option<&'h str>,
     pub(super) modern: bool,
@@ -50,8 +53,8 @@ pub(super) fn decision_of<'p>(
         return Decision::Deny(Denial::new("/approvals/state", BAD_STATE));
     }
     match asked.is_completion {
-        true => decide_completion(cx, body_context.sender, asked),
-        false => decide(cx, body_context.sender, body_context.session, asked),
+        true => decide_completion(cx, body_context, asked),
+        false => decide(cx, body_context, body_context.session, asked),
     }
 }
 
@@ -70,11 +73,11 @@ fn state_is_good(cx: &Context<'_>, body_context: &BodyContext<'_>, asked: &Asked
 /// Asks the policy, with the counters its rules read.
 fn decide<'p>(
     cx: &mut Context<'p>,
-    sender: &Sender<'_>,
+    body_context: &BodyContext<'_>,
     session: Option<&str>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
-    let gate = cx.gate;
+    let (gate, sender) = (cx.gate, body_context.sender);
     let principal = &sender.caller.principal;
     let Some(policy) = gate.policy_of(principal) else {
         return Decision::Deny(Denial::new(
@@ -102,31 +105,32 @@ fn decide<'p>(
         session,
         pinned: pins.map(|pins| pins.of(server).look(cx.store, &name)),
     };
-    pdp::decide(policy, &request, gate.mode == Mode::Shadow)
+    let shadow = gate.mode == Mode::Shadow;
+    pdp::decide_within(policy, &request, shadow, body_context.work)
 }
 
 /// A completion is for what the caller's lists may show; it runs nothing and costs nothing.
 fn decide_completion<'p>(
     cx: &mut Context<'p>,
-    sender: &Sender<'_>,
+    body_context: &BodyContext<'_>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
-    let gate = cx.gate;
-    let principal = &sender.caller.principal;
+    let (gate, work) = (cx.gate, body_context.work);
+    let principal = &body_context.sender.caller.principal;
     let list = match asked.target {
         Target::Prompt => List::Prompts,
         _ => List::Templates,
     };
     let listed = gate
         .policy_of(principal)
-        .is_some_and(|policy| pdp::listed(policy, principal, list, asked.name));
+        .is_some_and(|policy| pdp::listed(policy, principal, list, asked.name, work));
     if listed || (gate.mode == Mode::Shadow && principal.policy.is_some()) {
         return Decision::Allow {
             charges: Vec::new(),
             shadow: None,
         };
     }
-    match decide(cx, sender, None, asked) {
+    match decide(cx, body_context, None, asked) {
         denied @ Decision::Deny(_) => denied,
         _ => Decision::Deny(Denial::new(
             "/default",

@@ -4,7 +4,7 @@ use super::charge::charge;
 use super::decision::{Decision, Planned};
 use super::request::{AccessRequest, Target};
 use crate::identity::Principal;
-use crate::json::{Value, is_unprintable};
+use crate::json::{Keys, Value, is_unprintable};
 use crate::mcp::List;
 use crate::policy::{
     Approval, Block, Budget, Catalog, Condition, Entry, Facts, Policy, Posture, Quantifier,
@@ -24,6 +24,41 @@ pub fn entries<'p>(
 
 /// Decides one call. `shadow` is the gate's own mode: nothing here refuses then.
 pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool) -> Decision<'p> {
+    let work = Budget::default();
+    work.add_input(size(request), 0);
+    decide_within(policy, request, shadow, &work)
+}
+
+/// As [`decide`], where all messages of a request share one budget. What takes more is refused.
+pub fn decide_within<'p>(
+    policy: &'p Policy,
+    request: &AccessRequest<'_>,
+    shadow: bool,
+    work: &Budget,
+) -> Decision<'p> {
+    let decision = judge(policy, request, shadow, work);
+    let name = request.name.as_str().unwrap_or_default();
+    let own = request.target.catalog(policy).entry(&name);
+    let is_observed = shadow || own.is_some_and(|entry| entry.shadow);
+    if !work.is_over() || is_observed {
+        return decision;
+    }
+    let name = shown(&name);
+    let word = request.target.word();
+    Decision::Deny(Denial::new(
+        "/work",
+        format!(
+            "{word} \"{name}\" was called with more than can be judged: make the arguments smaller."
+        ),
+    ))
+}
+
+fn judge<'p>(
+    policy: &'p Policy,
+    request: &AccessRequest<'_>,
+    shadow: bool,
+    work: &Budget,
+) -> Decision<'p> {
     let mut observed = None;
     let mut refuse = |denial: Denial, shadow: bool| {
         if shadow {
@@ -51,7 +86,9 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
             .map(|entry| (entry, own_shadow || entry.shadow)),
     ];
     let groups = || groups.into_iter().flatten();
-    let budget = budget(request, groups().map(|(entry, _)| entry));
+    let patterns = patterns(request, groups().map(|(entry, _)| entry));
+    work.add_patterns(size(request), patterns);
+    let keys = Keys::default();
     let facts = Facts {
         args: request.arguments,
         identity: request
@@ -62,7 +99,8 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         rounded: request.principal.rounded,
         name: request.name,
         counters: request.counters,
-        budget: &budget,
+        budget: work,
+        keys: &keys,
     };
     let steps: [&dyn Fn(&'p Entry) -> Option<&'p Rule>; 3] = [
         &|entry| entry.deny.as_ref(),
@@ -73,7 +111,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         // What the policy says of the tool itself goes first, what it says of arguments only of those that fit the tool.
         if let (1, Some(pinned)) = (index, &request.pinned) {
             let drifted = pinned.drifted();
-            let misfit = || pinned.misfit(request.arguments, &budget);
+            let misfit = || pinned.misfit(request.arguments, work);
             let denial = drifted
                 .and_then(|denial| refuse(denial, own_shadow || pinned.is_observed()))
                 .or_else(|| misfit().and_then(|denial| refuse(denial, own_shadow)));
@@ -134,23 +172,32 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
     }
 }
 
-/// What judging a call may cost: by the size of what it brings, and the patterns that are held against it.
-pub(super) fn budget<'p>(
+/// How many bytes of a call are judged.
+pub(super) fn size(request: &AccessRequest<'_>) -> usize {
+    let arguments = request.arguments.map_or(0, |value| value.raw().len());
+    arguments.saturating_add(request.name.raw().len())
+}
+
+/// How many patterns are held against a call.
+pub(super) fn patterns<'p>(
     request: &AccessRequest<'_>,
     entries: impl Iterator<Item = &'p Entry>,
-) -> Budget {
-    let arguments = request.arguments.map_or(0, |value| value.raw().len());
-    let bytes = arguments.saturating_add(request.name.raw().len());
+) -> usize {
     let pinned = request.pinned.map_or(0, |pinned| pinned.patterns());
-    let patterns = entries
+    entries
         .map(Entry::patterns)
-        .fold(pinned, usize::saturating_add);
-    Budget::for_input(bytes, patterns)
+        .fold(pinned, usize::saturating_add)
 }
 
 /// Whether a list shows this entry: it is not certain that every call of it is refused, whatever the
-/// arguments. `entry` is the name, URI or URI template.
-pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'_>) -> bool {
+/// arguments. `entry` is the name, URI or URI template. Without a budget that is enough it is not shown.
+pub fn listed(
+    policy: &Policy,
+    principal: &Principal,
+    list: List,
+    entry: Value<'_>,
+    work: &Budget,
+) -> bool {
     let target = match list {
         List::Tools => Target::Tool,
         List::Prompts => Target::Prompt,
@@ -170,14 +217,16 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     let own = catalog.entry(name);
     let applying = own.into_iter().chain(&catalog.wildcard);
     let patterns = applying.map(Entry::patterns).sum();
-    let budget = Budget::for_input(text.len(), patterns);
+    work.add_patterns(text.len(), patterns);
+    let keys = Keys::default();
     let facts = Facts {
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
         rounded: principal.rounded,
         name: entry,
         counters: None,
-        budget: &budget,
+        budget: work,
+        keys: &keys,
     };
     if own.is_some_and(|entry| entry.shadow) {
         return true;
@@ -185,9 +234,8 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     let enforced = own
         .into_iter()
         .chain(catalog.wildcard.as_ref().filter(|entry| !entry.shadow));
-    !enforced
-        .into_iter()
-        .any(|entry| certainly_denied(entry, &facts))
+    let mut enforced = enforced.into_iter();
+    !enforced.any(|entry| certainly_denied(entry, &facts))
 }
 
 /// Whether the rules on a tool are only observed.

@@ -10,7 +10,7 @@ use crate::json::{Decimal, Document, Edits, Kind, Text, Value};
 use crate::mcp::List;
 use crate::pdp;
 use crate::pins::{self, OnDrift, ServerPins};
-use crate::policy::Policy;
+use crate::policy::{Budget, Policy};
 use crate::rpc;
 
 /// Longest time a client may keep a filtered list, in milliseconds: a change of policy shows within it.
@@ -32,6 +32,8 @@ pub struct ListFilter<'a> {
     /// Lists the request asked for. With any, every list in the reply is filtered, wherever it stands; with none
     /// (an answer to something else, a stream that may redeliver anything), the results of responses are.
     pub asked: &'a [List],
+    /// What looking at it may still cost. What there is none for is not listed.
+    pub work: &'a Budget,
 }
 
 /// Holds listed tools against their pins, and keeps what it finds.
@@ -195,7 +197,7 @@ impl ListFilter<'_> {
         let mut kept = Vec::new();
         for (index, (entry, name)) in entries.items().zip(&names).enumerate() {
             let shown = self.policy.is_some_and(|policy| {
-                !self.by_policy || pdp::listed(policy, self.principal, list, *name)
+                !self.by_policy || pdp::listed(policy, self.principal, list, *name, self.work)
             });
             if shown && hidden.get(index) != Some(&true) {
                 kept.push(entry.raw());

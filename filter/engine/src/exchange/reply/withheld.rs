@@ -18,7 +18,7 @@ impl From<Uninspected> for Withheld {
             Uninspected::Ambiguous => unreadable(),
             Uninspected::TooMuchWork => {
                 let reason = "A reply was withheld: it would take too long to inspect.";
-                Withheld(Denial::new("/results/work", reason))
+                Withheld(Denial::new("/work", reason))
             }
         }
     }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use super::show::{found_at, spell, usage};
 use super::step::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
 use crate::counters::{Counters, Store};
-use crate::json::{Document, Limits};
+use crate::json::{Document, Keys, Limits};
 use crate::pdp::charge::{charge, read_counters};
-use crate::pdp::decide::{budget, decide, entries};
+use crate::pdp::decide::{decide, entries, patterns, size};
 use crate::pdp::decision::{Decision, Planned};
 use crate::pdp::request::AccessRequest;
 use crate::pdp::settle::{COUNTERS_LOST, peek};
 use crate::pins::Pinned;
 use crate::policy::{
-    Approval, Block, Condition, Cost, Entry, Facts, Limit, Max, Path, Policy, Posture, Quantifier,
-    Requirement, Root, Rule, Step, Truth,
+    Approval, Block, Budget, Condition, Cost, Entry, Facts, Limit, Max, Path, Policy, Posture,
+    Quantifier, Requirement, Root, Rule, Step, Truth,
 };
 use crate::refusal::Denial;
 use crate::time::Timestamp;
@@ -42,7 +42,8 @@ pub(super) fn walk<'p>(
     let lost = read.is_err() && !counters.allow_on_store_error;
     let read = read.unwrap_or_default();
     let empty = Document::parse_owned("{}".to_owned(), &Limits::WIRE).ok();
-    let budget = budget(request, entries(policy, request.target, &name));
+    let patterns = patterns(request, entries(policy, request.target, &name));
+    let (budget, keys) = (Budget::for_input(size(request), patterns), Keys::default());
     let facts = Facts {
         args: match known.arguments {
             KnownArguments::All => request.arguments,
@@ -59,6 +60,7 @@ pub(super) fn walk<'p>(
         name: request.name,
         counters: read.as_ref().map(Document::root),
         budget: &budget,
+        keys: &keys,
     };
     let mut walk = Walk {
         facts,
