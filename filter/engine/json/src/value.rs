@@ -91,6 +91,11 @@ impl<'d> Value<'d> {
         self.index
     }
 
+    /// The value at a [`place`](Self::place) in the same document; null where there is none.
+    pub fn sibling(&self, place: usize) -> Value<'d> {
+        self.at(place)
+    }
+
     /// What this value is.
     pub fn kind(&self) -> Kind {
         self.node().kind

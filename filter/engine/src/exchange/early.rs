@@ -5,7 +5,7 @@
 //! that nobody knows. Anything else waits for the judgement, and is cut where that does not come.
 
 use super::context::Context;
-use super::reply::{Forwarded, Reading, ReplyPlan};
+use super::reply::{Forwarded, Reading, ReplyPlan, Work};
 use super::watch::Watch;
 use super::{Exchange, State, Step, record};
 use crate::identity::Principal;
@@ -61,6 +61,7 @@ impl Exchange {
             session: None,
             reading: Reading::Waiting,
             is_told: false,
+            work: Work::default(),
         });
         Early::Inspect
     }

@@ -34,6 +34,7 @@ pub use crate::headers::{Headers, header};
 use crate::identity::{Attributes, Caller};
 use crate::pdp::{self, Permit};
 use crate::pep::Reply;
+use crate::policy::Budget;
 use crate::refusal::Rejection;
 use crate::rpc::Id;
 use assessment::{Action, BodyDecision, Sender};
@@ -41,7 +42,7 @@ pub use context::Context;
 use draining::Draining;
 pub use early::{Early, OWN_DETAILS};
 use head::RequestHead;
-use reply::{Forwarded, Reading, ReplyPlan};
+use reply::{Forwarded, Reading, ReplyPlan, Work};
 pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
 use waiting::Waiting;
 pub use waiting::{Held, HeldRequest};
@@ -70,6 +71,8 @@ pub struct Exchange {
     attributes: Attributes,
     state: State,
     records: Vec<Record>,
+    /// What judging the request, and then its reply, may still cost.
+    work: Budget,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ impl Exchange {
             attributes: Attributes::default(),
             state: State::Fresh,
             records: Vec::new(),
+            work: Budget::default(),
         }
     }
 
@@ -279,7 +283,7 @@ impl Exchange {
             id: &id,
             since: None,
         };
-        let judged = body::body(cx, &sender, body);
+        let judged = body::body(cx, &sender, &self.work, body);
         self.act_on(judged, caller)
     }
 
@@ -340,6 +344,7 @@ impl Exchange {
                 session,
                 reading: Reading::Waiting,
                 is_told: false,
+                work: Work::default(),
             })
         };
         Step::Forward(permit, removals, body)
@@ -359,6 +364,15 @@ impl Exchange {
         self.records = vec![record];
         self.state = State::Done;
         Step::Reply(rejection.reply(id, detail))
+    }
+
+    /// How much was looked at on behalf of this exchange so far, in units of its [`Budget`].
+    pub fn work(&self) -> u64 {
+        let reply = match &self.state {
+            State::Forwarded(forwarded) => forwarded.work(),
+            _ => 0,
+        };
+        self.work.spent().saturating_add(reply)
     }
 
     /// The records of this exchange so far.

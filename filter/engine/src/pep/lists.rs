@@ -10,7 +10,7 @@ use crate::json::{Decimal, Document, Edits, Kind, Limits, Text, Value, quoted};
 use crate::mcp::{DIRECTORY, List, within_directory};
 use crate::pdp;
 use crate::pins::{self, OnDrift, ServerPins};
-use crate::policy::Policy;
+use crate::policy::{Budget, Policy};
 use crate::rpc;
 
 /// Longest time a client may keep a filtered list, in milliseconds: a change of policy shows within it.
@@ -32,6 +32,8 @@ pub struct ListFilter<'a> {
     /// Lists the request asked for. With any, every list in the reply is filtered, wherever it stands; with none
     /// (an answer to something else, a stream that may redeliver anything), the results of responses are.
     pub asked: &'a [List],
+    /// What looking at it may still cost. What there is none for is not listed.
+    pub work: &'a Budget,
 }
 
 /// Holds listed tools against their pins, and keeps what it finds.
@@ -147,9 +149,9 @@ impl ListFilter<'_> {
         };
         let uri = skill.get("uri").filter(|uri| uri.as_text().is_some());
         let uri = uri.ok_or(Unjudgeable)?;
-        let shown = self
-            .policy
-            .is_some_and(|policy| is_shown(policy, self.principal, List::Skills, skill, uri));
+        let shown = self.policy.is_some_and(|policy| {
+            is_shown(policy, self.principal, List::Skills, skill, uri, self.work)
+        });
         if !shown {
             return Err(Unjudgeable);
         }
@@ -225,7 +227,7 @@ impl ListFilter<'_> {
         let mut kept = Vec::new();
         for (index, (entry, name)) in entries.items().zip(&names).enumerate() {
             let shown = self.policy.is_some_and(|policy| {
-                !self.by_policy || is_shown(policy, self.principal, list, entry, *name)
+                !self.by_policy || is_shown(policy, self.principal, list, entry, *name, self.work)
             });
             if shown && hidden.get(index) != Some(&true) {
                 kept.push(entry.raw());
@@ -338,8 +340,9 @@ fn is_shown(
     list: List,
     entry: Value<'_>,
     name: Value<'_>,
+    work: &Budget,
 ) -> bool {
-    let listed = |uri: Value<'_>| pdp::listed(policy, principal, list, uri);
+    let listed = |uri: Value<'_>| pdp::listed(policy, principal, list, uri, work);
     match list {
         List::Skills => {
             let files = entry.get("resources");

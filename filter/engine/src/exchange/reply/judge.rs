@@ -13,7 +13,6 @@ use crate::exchange::record::mark_refunded;
 use crate::json::{Document, Limits, Value};
 use crate::mcp::List;
 use crate::pep;
-use crate::redact::detect::Budget;
 use crate::redact::{Room, Uninspected, has_room};
 use crate::refusal::Denial;
 use crate::rpc::Id;
@@ -47,6 +46,7 @@ impl Forwarded {
         is_json: bool,
         success: bool,
     ) -> Edit {
+        self.work.add_input(body.len());
         let mut room = Room::of(body.len());
         let judged = self.judge_json(cx, id, records, body, &mut room);
         let judged = judged.or_else(|why| match why {
@@ -89,8 +89,12 @@ impl Forwarded {
                 Edit::Pass
             };
         };
-        let data = event.data();
         let held = event.bytes().len();
+        self.work.add_input(held);
+        if event.is_blank() {
+            return Edit::Pass;
+        }
+        let data = event.data();
         if self.plan.is_get && event.name() == "endpoint" {
             let denial = sse_transport();
             records.push(refused_transport(cx, self.principal.clone(), id));
@@ -152,6 +156,7 @@ impl Forwarded {
         value: Option<&[u8]>,
     ) -> Edit {
         let held = value.map_or(0, <[u8]>::len);
+        self.work.add_input(held);
         let judged = match value {
             None => Err(unreadable()),
             Some(value) => self.judge_part(cx, id, records, value, &mut Room::of(held)),
@@ -207,6 +212,9 @@ impl Forwarded {
             true => self.show(cx, id, records, &document),
             false => Ok(None),
         };
+        if self.work.enforced.is_over() {
+            return Err(Withheld::from(Uninspected::TooMuchWork).into());
+        }
         let filtered = match shown {
             Ok(filtered) => filtered,
             // Where no list was asked for only what might be one has to be readable.
@@ -242,12 +250,13 @@ impl Forwarded {
         }
         let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
         let rules = &self.plan.ambient().enforced;
-        let budget = Budget::for_input(text.len(), rules.patterns);
-        let denied = rules.denies(text, &budget);
+        let work = &self.work.enforced;
+        work.add_patterns(text.len(), rules.patterns);
+        let denied = rules.denies(text, work);
         if let Some(rule) = denied.map_err(Uninspected::from)? {
             return Err(Withheld(Denial::by(rule)));
         }
-        let redacted = self.redact_text(cx, id, records, text, &budget, room)?;
+        let redacted = self.redact_text(cx, id, records, text, room)?;
         Ok(redacted.map_or(Edit::Pass, Edit::Replace))
     }
 
@@ -261,11 +270,12 @@ impl Forwarded {
         payload: Option<&str>,
         room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
-        let budget = Budget::for_input(0, 0);
         let mut failed = None;
         let edited = event.edited(payload, &mut |text| {
-            budget.add_input(text.len(), self.plan.ambient().enforced.patterns);
-            let redacted = self.redact_text(cx, id, records, text, &budget, room);
+            if text.is_empty() {
+                return None;
+            }
+            let redacted = self.redact_text(cx, id, records, text, room);
             redacted.unwrap_or_else(|withheld| {
                 failed = Some(withheld);
                 None

@@ -25,6 +25,7 @@ impl Forwarded {
             by_policy: self.plan.by_policy,
             principal: &self.principal,
             asked: &self.plan.asked,
+            work: &self.work.enforced,
         };
         let Some(pins) = &gate.pins else {
             return filter.apply(document, None);

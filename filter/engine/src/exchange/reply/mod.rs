@@ -26,7 +26,7 @@ pub use crate::redact::{SURE_ROOM, has_room};
 use crate::refusal::{Denial, Own};
 use crate::rpc::Id;
 use crate::sse::{Edit, Event, Rewriter};
-pub(super) use forwarded::{Forwarded, Reading};
+pub(super) use forwarded::{Forwarded, Reading, Work};
 pub(super) use plan::{Expected, ReplyPlan};
 use transport::{refused_transport, sse_transport};
 use withheld::{no_room, said};

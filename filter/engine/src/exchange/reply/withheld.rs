@@ -18,7 +18,7 @@ impl From<Uninspected> for Withheld {
             Uninspected::Ambiguous => unreadable(),
             Uninspected::TooMuchWork => {
                 let reason = "A reply was withheld: it would take too long to inspect.";
-                Withheld(Denial::own(Own::ResultsWork, reason))
+                Withheld(Denial::own(Own::Work, reason))
             }
         }
     }
