@@ -18,6 +18,7 @@
 
 mod binding;
 mod cancel;
+mod given_up;
 mod notify;
 mod place;
 mod question;
@@ -27,6 +28,7 @@ mod ticket;
 
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, Heard, Line, cancel, hang_up, heard, listen};
+pub use given_up::{give_up, may_be_given_up};
 pub use notify::{Event, delivered, due, failed};
 pub use place::MAX_SLOTS;
 pub use question::{MAX_SHOWN, Notice, Question, State};

@@ -76,7 +76,7 @@ pub(super) fn ask(
                 shadow: ask.shadow,
             };
             let caller = (&sender.caller.principal, session);
-            return prepare_forward(gate, caller, vec![assessed], *settled, false);
+            return prepare_forward((gate, cx.now), caller, vec![assessed], *settled, false);
         }
         (Found::Open(question), Some(line)) => {
             record.refuse(Outcome::Hold, &said(cx, rule, &question));
