@@ -31,6 +31,7 @@ fn binding(name: &str) -> Binding {
         kind: "tool",
         target: name,
         arguments: "{}",
+        besides: "",
     };
     Binding::of_call(&bound).under("digest", "", "/tools/x/approval")
 }
@@ -55,7 +56,7 @@ fn new(now: u64, timeout: i64) -> Question {
         kind: "tool".to_owned(),
         target: "x".to_owned(),
         arguments: "{}".to_owned(),
-        clipped: false,
+        besides: None,
         rule: "/tools/x/approval".to_owned(),
         reason: "Ask.".to_owned(),
         approvers: Vec::new(),

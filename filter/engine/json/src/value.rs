@@ -314,7 +314,7 @@ impl<'d> Value<'d> {
     }
 
     /// The members in the order of their decoded keys.
-    pub(super) fn sorted_members(&self) -> Vec<(Cow<'d, str>, Value<'d>)> {
+    pub fn sorted_members(&self) -> Vec<(Cow<'d, str>, Value<'d>)> {
         let members: Vec<_> = self
             .members()
             .map(|(key, value)| (key.decode(), value))

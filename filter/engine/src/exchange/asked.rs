@@ -1,6 +1,7 @@
 //! What a call asks for, by its parameters.
 
 use super::assessment::Sender;
+use super::besides::besides;
 use crate::approvals::{Binding, Bound};
 use crate::json::{Kind, Value, canonical};
 use crate::mcp::{Asks, Method, is_normal};
@@ -14,6 +15,8 @@ pub(super) struct Asked<'d> {
     /// Its name or URI, a string.
     pub(super) name: Value<'d>,
     pub(super) arguments: Option<Value<'d>>,
+    /// All parameters.
+    pub(super) params: Option<Value<'d>>,
     /// It only asks how an argument may go on: nothing runs, and there are no arguments of its own to judge.
     pub(super) is_completion: bool,
     /// A directory is asked for: it is judged by what is in it, and what comes is a list.
@@ -55,6 +58,7 @@ impl<'d> Asked<'d> {
             target,
             name,
             arguments,
+            params: call.params,
             is_completion,
             is_directory: method.asks == Asks::Directory,
             tool_result: method.asks == Asks::Tool && !is_task,
@@ -70,7 +74,17 @@ impl<'d> Asked<'d> {
             target: &self.name.as_str().unwrap_or_default(),
             // No arguments are the same as an empty object.
             arguments: &self.arguments.map_or_else(|| "{}".to_owned(), canonical),
+            besides: &self.besides(canonical).unwrap_or_default(),
         })
+    }
+
+    /// What the call carries besides its name and its arguments.
+    pub(super) fn besides(&self, write: fn(Value<'_>) -> String) -> Option<String> {
+        let named_by = match self.target {
+            Target::Resource => "uri",
+            _ => "name",
+        };
+        besides(self.params?, named_by, write)
     }
 }
 

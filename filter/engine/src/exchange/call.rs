@@ -117,7 +117,10 @@ fn method_of(
 /// A cancellation is left where the call it is about looks for it, if that is held.
 fn note_cancelled(cx: &mut Context<'_>, sender: &Sender<'_>, call: &Call<'_>) {
     let id = call.param("requestId").and_then(rpc::read_id);
-    if let Some(id) = id.filter(|_| cx.gate.approvals.used) {
+    let Some(id) = id else { return };
+    // Without it the charge of a call that was cancelled is given back if the server says that it failed.
+    let _given_back = approvals::give_up(cx.store, cx.now, &sender.caller.principal, id.token());
+    if cx.gate.approvals.used {
         let session = sender.head.session.as_deref();
         let call = CallId::new(&sender.caller.principal, session, id.token());
         // A store that cannot be written cannot be read either: what is held by it is refused.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::asked::Asked;
 use super::assessment::{Ask, Assessed, Assessment, Sender};
+use super::besides::{ANSWERS, is_empty};
 use super::context::Context;
 use crate::approvals::Ticket;
 use crate::audit::Outcome;
@@ -183,7 +184,10 @@ pub(super) fn follow<'p>(
                     approvers,
                     call: asked.binding(sender),
                     kind: asked.target,
+                    target: asked.name.as_str().unwrap_or_default().into_owned(),
                     arguments: asked.arguments.map_or_else(|| "{}".to_owned(), legible),
+                    besides: asked.besides(legible),
+                    answers: (call.param(ANSWERS)).is_some_and(|answers| !is_empty(answers)),
                     state: state.map(Cow::into_owned),
                 }));
             }

@@ -8,6 +8,7 @@ mod ask;
 mod asked;
 mod assessment;
 mod batch;
+mod besides;
 mod body;
 mod call;
 mod caller;

@@ -1,12 +1,16 @@
 //! Charged calls whose answers are awaited, so that what did not run is given back.
 //!
 //! Given back: a JSON-RPC error under the call's own id, and a request that provably never left the proxy.
-//! Kept: everything that leaves open whether the tool ran, unless the limit says otherwise.
+//! Kept: everything that leaves open whether the tool ran, unless the limit says otherwise; and every call that was forwarded and
+//! then cancelled or left by its caller, whatever the limit or the server says.
 
+use crate::approvals;
 use crate::counters::{Counters, Store};
+use crate::identity::Principal;
 use crate::json::{Document, Kind, Limits, Value};
 use crate::pdp::Charged;
-use crate::rpc;
+use crate::rpc::{self, Id, KeptId};
+use crate::time::Timestamp;
 
 /// The calls of one request that were charged and are not answered yet.
 #[derive(Debug, Default)]
@@ -18,6 +22,10 @@ pub(super) struct Watch {
 struct Watched {
     /// Which request of the body it is.
     request: usize,
+    /// Its id, as it was written.
+    id: KeptId,
+    /// When it was forwarded.
+    since: Timestamp,
     charged: Vec<Charged>,
     record: usize,
 }
@@ -38,10 +46,17 @@ const NEVER_LEFT: [&str; 9] = [
 
 impl Watch {
     /// Awaits the answer to the charged call that is this request of the body. `record` is the index of its audit record.
-    pub(super) fn expect(&mut self, request: usize, charged: Vec<Charged>, record: usize) {
+    pub(super) fn expect(
+        &mut self,
+        (request, id, since): (usize, Id<'_>, Timestamp),
+        charged: Vec<Charged>,
+        record: usize,
+    ) {
         if !charged.is_empty() {
             self.calls.push(Watched {
                 request,
+                id: id.keep(),
+                since,
                 charged,
                 record,
             });
@@ -55,7 +70,7 @@ impl Watch {
     /// Gives everything back: nothing was forwarded.
     pub(super) fn release(&mut self, counters: &Counters, store: &mut dyn Store) {
         for call in std::mem::take(&mut self.calls) {
-            refund(counters, store, &call, |_| true);
+            refund(counters, store, (&call, None), |_| true);
         }
     }
 
@@ -65,14 +80,14 @@ impl Watch {
         &mut self,
         counters: &Counters,
         store: &mut dyn Store,
-        text: &[u8],
+        (caller, text): (&Principal, &[u8]),
         answered: impl Fn(Value<'_>) -> Option<usize>,
     ) -> Vec<usize> {
         if self.is_empty() {
             return Vec::new();
         }
         Document::parse(text, &Limits::REPLY)
-            .map(|document| self.answers(counters, store, &document, answered))
+            .map(|document| self.answers(counters, store, (caller, &document), answered))
             .unwrap_or_default()
     }
 
@@ -81,7 +96,7 @@ impl Watch {
         &mut self,
         counters: &Counters,
         store: &mut dyn Store,
-        document: &Document<'_>,
+        (caller, document): (&Principal, &Document<'_>),
         answered: impl Fn(Value<'_>) -> Option<usize>,
     ) -> Vec<usize> {
         let mut refunded = Vec::new();
@@ -104,7 +119,7 @@ impl Watch {
             let gives_back = |charged: &Charged| {
                 failed || (charged.refund_on_tool_error && tool_failed == Some(true))
             };
-            if refund(counters, store, &call, gives_back) {
+            if refund(counters, store, (&call, Some(caller)), gives_back) {
                 refunded.push(call.record);
             }
         }
@@ -116,7 +131,7 @@ impl Watch {
         &mut self,
         counters: &Counters,
         store: &mut dyn Store,
-        details: &str,
+        (caller, details): (&Principal, &str),
         status: Option<u32>,
     ) -> Vec<usize> {
         let never_left = NEVER_LEFT.iter().any(|detail| details.contains(detail));
@@ -124,10 +139,12 @@ impl Watch {
         // A reply with a result the gate could not tie to the call is no doubt about whether it ran.
         let answered = details.starts_with("via_upstream")
             && status.is_some_and(|status| status < 500 && status != 202);
-        let gives_back = |charged: &Charged| never_left || (charged.refund_on_unknown && !answered);
+        let unknown = !answered && !caller_left(details);
+        let gives_back = |charged: &Charged| never_left || (charged.refund_on_unknown && unknown);
+        let caller = (!never_left).then_some(caller);
         calls
             .iter()
-            .filter(|call| refund(counters, store, call, gives_back))
+            .filter(|call| refund(counters, store, (call, caller), gives_back))
             .map(|call| call.record)
             .collect()
     }
@@ -145,12 +162,29 @@ fn did_not_run(error: Value<'_>) -> bool {
     error.kind() == Kind::Object && !is("code", CANCELLED) && !(is("code", "0") && says_cancelled)
 }
 
+/// Whether the host's response code details say that the caller ended the stream: of the upstream's end they speak otherwise.
+fn caller_left(details: &str) -> bool {
+    let ends = ["downstream", "http1.", "http2.", "http3."];
+    ends.iter().any(|end| details.starts_with(end))
+}
+
+/// Gives back what `gives_back` says; nothing of a call that was forwarded, where `caller` is given, if that gave it up.
 fn refund(
     counters: &Counters,
     store: &mut dyn Store,
-    call: &Watched,
+    (call, caller): (&Watched, Option<&Principal>),
     gives_back: impl Fn(&Charged) -> bool,
 ) -> bool {
+    if !call.charged.iter().any(&gives_back) {
+        return false;
+    }
+    if let Some(caller) = caller {
+        let id = call.id.id().token();
+        // What nobody can tell was cancelled as far as its charge goes.
+        if approvals::may_be_given_up(store, caller, id, call.since).unwrap_or(true) {
+            return false;
+        }
+    }
     let mut any = false;
     for charged in call.charged.iter().filter(|charged| gives_back(charged)) {
         any |= counters.table.refund(store, &charged.receipt);

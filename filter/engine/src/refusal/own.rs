@@ -53,6 +53,8 @@ own! {
     ApprovalsUnavailable "/approvals/unavailable";
     /// Too many questions wait for a person.
     ApprovalsFull "/approvals/full";
+    /// A call that a person has to approve is too long to be shown whole. Make it shorter.
+    ApprovalsSize "/approvals/size";
     /// A reply is encoded, which nothing asked for, so it cannot be read.
     ResultsEncoding "/results/encoding";
     /// A reply is longer than `results.max_json_bytes`.

@@ -244,7 +244,7 @@ function makeCard(question) {
   const card = { node, question, part };
   if (known) node.classList.add("new");
   node.setAttribute("aria-label", short(question.target, 60) + " by " + short(question.principal, 60));
-  add(part(".tool"), short(question.target));
+  add(part(".tool"), question.target);
   add(part(".server"), question.server ?? "");
   const who = part(".who");
   el(who, "b", "", short(question.label ?? question.principal));
@@ -253,18 +253,19 @@ function makeCard(question) {
   const pre = part("pre"), more = part(".more"), text = question.arguments ?? "";
   const MOST = 4000;
   setOut(pre, text.slice(0, MOST));
-  const cut = question.clipped ? " The proxy keeps the first " + text.length.toLocaleString() + " characters; approve only what you can judge by them." : "";
-  if (text.length > MOST || cut) {
+  if (text.length > MOST) {
     more.hidden = false;
-    add(more, text.length > MOST ? "Shown: " + MOST.toLocaleString() + " of " + text.length.toLocaleString() + " characters. " : "");
-    if (text.length > MOST) el(more, "button", "", "Show the rest").onclick = () => {
+    add(more, "Shown: " + MOST.toLocaleString() + " of " + text.length.toLocaleString() + " characters. ");
+    el(more, "button", "", "Show the rest").onclick = () => {
       pre.replaceChildren();
       setOut(pre, text);
-      more.replaceChildren();
-      add(more, cut);
+      more.hidden = true;
       pre.focus();
     };
-    add(more, cut);
+  }
+  if (question.besides) {
+    part(".besides").hidden = false;
+    setOut(part(".besides pre"), question.besides);
   }
   const why = part(".why");
   add(why, short(question.reason ?? "", 600) + " ");

@@ -204,9 +204,15 @@ impl Forwarded {
         if document.root().items().nth(MAX_MESSAGES).is_some() {
             return Err(unreadable().into());
         }
-        let Forwarded { watch, plan, .. } = self;
+        let Forwarded {
+            watch,
+            plan,
+            principal,
+            ..
+        } = self;
         let number = |message: Value<'_>| plan.number(message);
-        let refunded = watch.answers(&cx.gate.counters, cx.store, &document, number);
+        let shown = (&*principal, &document);
+        let refunded = watch.answers(&cx.gate.counters, cx.store, shown, number);
         mark_refunded(records, &refunded);
         let shown = match self.plan.filtered {
             true => self.show(cx, id, records, &document),
@@ -286,9 +292,14 @@ impl Forwarded {
 
     /// Gives back what this shows not to have run; returns the indexes of the records concerned.
     pub(super) fn observe(&mut self, cx: &mut Context<'_>, text: &[u8]) -> Vec<usize> {
-        let Forwarded { watch, plan, .. } = self;
+        let Forwarded {
+            watch,
+            plan,
+            principal,
+            ..
+        } = self;
         let number = |message: Value<'_>| plan.number(message);
-        watch.observe(&cx.gate.counters, cx.store, text, number)
+        watch.observe(&cx.gate.counters, cx.store, (&*principal, text), number)
     }
 
     /// What was charged for calls that this shows not to have run is given back.

@@ -113,10 +113,11 @@ impl Exchange {
             return ReplyStep::Pass;
         };
         if !details.is_empty() && !details.starts_with("via_upstream") {
-            let refunded =
-                forwarded
-                    .watch
-                    .finish(&cx.gate.counters, cx.store, details, Some(status));
+            let Forwarded {
+                watch, principal, ..
+            } = forwarded;
+            let end = (&*principal, details);
+            let refunded = watch.finish(&cx.gate.counters, cx.store, end, Some(status));
             mark_refunded(&mut self.records, &refunded);
         }
         let session = header(headers, "mcp-session-id").filter(|_| forwarded.learns_session);
@@ -343,9 +344,11 @@ impl Exchange {
     pub fn finish(&mut self, cx: &mut Context<'_>, details: &str) {
         let status = self.records.first().and_then(|record| record.status);
         if let State::Forwarded(forwarded) = &mut self.state {
-            let refunded = forwarded
-                .watch
-                .finish(&cx.gate.counters, cx.store, details, status);
+            let Forwarded {
+                watch, principal, ..
+            } = forwarded;
+            let end = (&*principal, details);
+            let refunded = watch.finish(&cx.gate.counters, cx.store, end, status);
             mark_refunded(&mut self.records, &refunded);
         }
         self.state = State::Done;
