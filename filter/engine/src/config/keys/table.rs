@@ -301,7 +301,7 @@ object! { SERVER "server" "One upstream: everything that is set must match."
     needs_one &["route", "host", "path_prefix"];
     {
         "route": Text, "The name of the route Envoy matched.";
-        "host": Text, "The host of the request, without port.";
+        "host": Either(&[Text, NAMES]), "The host of the request with its port, as a domain of Envoy's: `mcp.example`, `mcp.example:8443`, or `mcp.example:*` for any port; or a list of them.";
         "path_prefix": Text, "What the path begins with.";
     }
 }
