@@ -353,8 +353,8 @@ impl Exchange {
         let status = self.records.first().and_then(|record| record.status);
         if let State::Forwarded(forwarded) = &mut self.state {
             // A reply that was cut short after its last byte is an answer, whichever it is.
-            if let Reading::Copy(copy) = &forwarded.reading {
-                let refunded = forwarded.watch.observe(&cx.gate.counters, cx.store, copy);
+            if let Reading::Copy(copy) = std::mem::replace(&mut forwarded.reading, Reading::Over) {
+                let refunded = forwarded.observe(cx, &copy);
                 mark_refunded(&mut self.records, &refunded);
             }
             let refunded = forwarded
