@@ -9,7 +9,7 @@ use toolgate_engine::exchange::{Context, Exchange};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
-use crate::host;
+use crate::host::{self, Failure};
 use crate::metrics::Metrics;
 use crate::perform;
 use crate::recorder::Recorder;
@@ -89,10 +89,18 @@ impl Plugin {
         exchange.set_attributes(Attributes(attributes.collect()));
     }
 
-    /// What the host knows by this name now, if the configuration needs it.
+    /// What the host knows by this name now, if the configuration needs it. What the host has and cannot hand over is no
+    /// text and no metadata, so that nobody takes it for absent.
     pub fn attribute(&self, name: &'static str) -> Option<Vec<u8>> {
-        let needed = self.gate.attributes.contains(&name);
-        needed.then(|| host::property(&name.replace('.', "\0")).ok())?
+        const UNREADABLE: u8 = 0xff;
+        if !self.gate.attributes.contains(&name) {
+            return None;
+        }
+        match host::property(&name.replace('.', "\0")) {
+            Ok(value) => Some(value),
+            Err(Failure::NotFound) => None,
+            Err(_) => Some(vec![UNREADABLE]),
+        }
     }
 
     /// Whether a request that was judged for its route took another one: a host matches routes again when a header has changed,

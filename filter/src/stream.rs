@@ -19,7 +19,7 @@ use crate::live;
 use crate::perform;
 use crate::plugin::Plugin;
 use crate::store::SharedData;
-use reply::{ReplyMode, code_details};
+use reply::ReplyMode;
 
 /// Names and values of headers, in order.
 type Headers = Vec<(Vec<u8>, Vec<u8>)>;
@@ -317,11 +317,7 @@ impl HttpContext for Stream {
         }
         self.take_back();
         self.record_early();
-        let details = if self.exchange.awaits_answer() {
-            code_details()
-        } else {
-            String::new()
-        };
+        let details = self.origin();
         let Some(plugin) = self.plugin.clone() else {
             return;
         };

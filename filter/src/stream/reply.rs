@@ -30,6 +30,20 @@ pub(super) enum ReplyMode {
 }
 
 impl Stream {
+    /// Where a reply comes from, or why there is none, if a charge hangs on it: the host's response code details. They name the
+    /// filter that answered, of which there is any number; how often the host tried the server tells for all of them.
+    pub(super) fn origin(&self) -> String {
+        if !self.exchange.awaits_answer() {
+            return String::new();
+        }
+        let details = code_details();
+        let is_upstreams = details.starts_with("via_upstream");
+        match attempts() {
+            Some(0) if !is_upstreams && !details.is_empty() => exchange::NEVER_TRIED.to_owned(),
+            _ => details,
+        }
+    }
+
     /// The reply's headers.
     pub(super) fn reply_headers(&mut self, end_of_stream: bool) -> FilterAction {
         if self.request == Request::Answered {
@@ -50,11 +64,7 @@ impl Stream {
             let _told_by_the_cut = self.decide(|exchange, cx| Some(exchange.went_elsewhere(cx)));
             return self.cut();
         }
-        let details = if self.exchange.awaits_answer() {
-            code_details()
-        } else {
-            String::new()
-        };
+        let details = self.origin();
         let step = self.on_reply(|exchange, cx| {
             exchange.reply_headers(cx, status, &headers, end_of_stream, &details)
         });
@@ -270,6 +280,12 @@ fn describe_json(status: u32) -> bool {
     host::set_header(Map::Reply, ":status", &status.to_string()).is_ok()
         && host::set_header(Map::Reply, "content-type", "application/json").is_ok()
         && host::remove_header(Map::Reply, "content-encoding").is_ok()
+}
+
+/// How often the host has tried to send the request upstream, where it tells.
+fn attempts() -> Option<u64> {
+    let count = host::property("upstream\0request_attempt_count").ok()?;
+    count.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// Why the host ended the request, where it did so itself.

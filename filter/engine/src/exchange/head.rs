@@ -138,6 +138,11 @@ impl RequestHead {
                 ));
             }
         }
+        let session = header(headers, "mcp-session-id").map(std::str::from_utf8);
+        // Two sessions that are no text would be one.
+        let session = session
+            .transpose()
+            .map_err(|_not_text| refused(Rejection::Header, "`mcp-session-id` is not text"))?;
         let text = |name| header(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
         let bytes = |name| header(headers, name).map(<[u8]>::to_vec);
         Ok(RequestHead {
@@ -152,8 +157,7 @@ impl RequestHead {
             },
             request_id: text("x-request-id"),
             traceparent: text("traceparent"),
-            session: header(headers, "mcp-session-id")
-                .map(|id| String::from_utf8_lossy(id).into_owned()),
+            session: session.map(str::to_owned),
             router: present(headers, &ROUTER),
         })
     }

@@ -47,6 +47,7 @@ use reply::{Forwarded, Reading, ReplyPlan, Work};
 pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
 use waiting::Waiting;
 pub use waiting::{Held, HeldRequest};
+pub use watch::NEVER_TRIED;
 use watch::Watch;
 
 /// What to do next with a request.

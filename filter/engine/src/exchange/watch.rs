@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     calls: Vec<Watched>,
+    /// Some of the body of a reply has come that is no stream of events: whatever becomes of the rest, the server has answered.
+    answered: bool,
 }
 
 #[derive(Debug)]
@@ -30,8 +32,13 @@ struct Watched {
     record: usize,
 }
 
+/// In place of the host's response code details where a filter behind the gate answered, or the stream ended, before the host had
+/// tried to send anything upstream.
+pub const NEVER_TRIED: &str = "never_tried";
+
 /// Envoy's response code details for requests of which nothing went upstream.
-const NEVER_LEFT: [&str; 9] = [
+const NEVER_LEFT: [&str; 10] = [
+    NEVER_TRIED,
     // The host finds a body over its own buffer limit only after the filter has judged it.
     "request_payload_too_large",
     "no_healthy_upstream",
@@ -61,6 +68,11 @@ impl Watch {
                 record,
             });
         }
+    }
+
+    /// Bytes of a reply have come that is the server's one answer.
+    pub(super) fn answer_begins(&mut self) {
+        self.answered = true;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -137,7 +149,7 @@ impl Watch {
         let never_left = NEVER_LEFT.iter().any(|detail| details.contains(detail));
         let calls = std::mem::take(&mut self.calls);
         // A reply with a result the gate could not tie to the call is no doubt about whether it ran.
-        let answered = details.starts_with("via_upstream")
+        let answered = (self.answered || details.starts_with("via_upstream"))
             && status.is_some_and(|status| status < 500 && status != 202);
         let unknown = !answered && !caller_left(details);
         let gives_back = |charged: &Charged| never_left || (charged.refund_on_unknown && unknown);

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 pub use grants::{Grant, Grants, TokenHash};
 pub use network::network;
 pub use policies::PolicyNames;
-pub use servers::{Server, Servers};
+pub use servers::{Host, Server, Servers};
 
 use crate::json::{Document, Limits};
 use crate::shares::Share;

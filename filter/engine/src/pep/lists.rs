@@ -12,6 +12,7 @@ use crate::pdp;
 use crate::pins::{self, OnDrift, ServerPins};
 use crate::policy::{Budget, Policy};
 use crate::rpc;
+use crate::time::Timestamp;
 
 /// Longest time a client may keep a filtered list, in milliseconds: a change of policy shows within it.
 const MAX_TTL_MS: &str = "60000";
@@ -42,6 +43,8 @@ pub struct Inspection<'a> {
     pub pins: ServerPins<'a>,
     /// Where it is remembered for calls.
     pub store: &'a mut dyn Store,
+    /// Now.
+    pub now: Timestamp,
     /// Whether the lists are the server's answer of now: only that clears a tool. A stream may redeliver what was true
     /// before.
     pub is_fresh: bool,
@@ -328,7 +331,8 @@ impl Inspection<'_> {
         if !drifted && !self.is_fresh {
             return true;
         }
-        pins::drift::save(self.store, self.pins.server(), pin, drifted).is_ok()
+        let when = (self.now, self.pins.settle());
+        pins::drift::save(self.store, self.pins.server(), pin, drifted, when).is_ok()
     }
 }
 

@@ -33,6 +33,7 @@ impl Forwarded {
         let mut inspection = Inspection {
             pins: pins.of(self.server.as_deref()),
             store: &mut *cx.store,
+            now: cx.now,
             is_fresh: self.plan.asked.contains(&List::Tools),
             observe: gate.mode == Mode::Shadow,
             drifted: Vec::new(),

@@ -175,6 +175,9 @@ impl Exchange {
         let State::Forwarded(forwarded) = &mut self.state else {
             return None;
         };
+        if size > 0 {
+            forwarded.watch.answer_begins();
+        }
         if size <= cx.gate.results.max_json_bytes {
             return None;
         }
@@ -299,6 +302,9 @@ impl Exchange {
                 out
             }
             Reading::Values(splitter) => {
+                if !chunk.trim_ascii().is_empty() {
+                    forwarded.watch.answer_begins();
+                }
                 let mut judge = |value: Option<&[u8]>| {
                     forwarded.judge_value(cx, &self.id, &mut self.records, value)
                 };
@@ -309,6 +315,9 @@ impl Exchange {
                 out
             }
             Reading::Copy(copy) => {
+                if !chunk.is_empty() {
+                    forwarded.watch.answer_begins();
+                }
                 if copy.len().saturating_add(chunk.len()) > cx.gate.results.max_json_bytes {
                     // Too large to be an error: stop looking.
                     reading = Reading::Over;
@@ -344,6 +353,11 @@ impl Exchange {
     pub fn finish(&mut self, cx: &mut Context<'_>, details: &str) {
         let status = self.records.first().and_then(|record| record.status);
         if let State::Forwarded(forwarded) = &mut self.state {
+            // A reply that was cut short after its last byte is an answer, whichever it is.
+            if let Reading::Copy(copy) = std::mem::replace(&mut forwarded.reading, Reading::Over) {
+                let refunded = forwarded.observe(cx, &copy);
+                mark_refunded(&mut self.records, &refunded);
+            }
             let Forwarded {
                 watch, principal, ..
             } = forwarded;
