@@ -21,6 +21,7 @@ mod head;
 mod hold;
 mod ids;
 mod mrtr;
+mod probe;
 mod record;
 mod reply;
 mod told;
@@ -33,7 +34,7 @@ use crate::audit::Record;
 pub use crate::headers::{Headers, header};
 use crate::identity::{Attributes, Caller};
 use crate::pdp::{self, Permit};
-use crate::pep::Reply;
+use crate::pep::{self, Reply};
 use crate::refusal::Rejection;
 use crate::rpc::Id;
 use assessment::{Action, BodyDecision, Sender};
@@ -70,6 +71,8 @@ pub struct Exchange {
     attributes: Attributes,
     state: State,
     records: Vec<Record>,
+    /// It looks for an authorization server, and is refused in words of OAuth.
+    is_oauth: bool,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ impl Exchange {
             attributes: Attributes::default(),
             state: State::Fresh,
             records: Vec::new(),
+            is_oauth: false,
         }
     }
 
@@ -120,6 +124,7 @@ impl Exchange {
             // What was read away cannot be judged by any configuration: what follows it must not pass for the whole.
             return Step::Buffer;
         }
+        self.is_oauth = probe::is_oauth(headers);
         let head = match RequestHead::read(headers) {
             Ok(head) => head,
             Err((rejection, detail)) => return self.reject(cx, None, rejection, Id::NULL, &detail),
@@ -311,7 +316,7 @@ impl Exchange {
             }
             Action::Refuse(reply) => {
                 self.state = State::Done;
-                Step::Reply(reply)
+                self.refuse(reply)
             }
         }
     }
@@ -358,7 +363,15 @@ impl Exchange {
         record.reject(rejection, detail);
         self.records = vec![record];
         self.state = State::Done;
-        Step::Reply(rejection.reply(id, detail))
+        self.refuse(rejection.reply(id, detail))
+    }
+
+    /// Answers this, in the caller's words.
+    fn refuse(&self, reply: Reply) -> Step {
+        Step::Reply(match self.is_oauth && reply.status >= 400 {
+            true => pep::no_oauth(),
+            false => reply,
+        })
     }
 
     /// The records of this exchange so far.

@@ -1,6 +1,7 @@
 //! Charged calls whose answers are awaited, so that what did not run is given back.
 //!
-//! Given back: a JSON-RPC error under the call's own id, and a request that provably never left the proxy.
+//! Given back: a JSON-RPC error under the call's own id, an answer whose status says that the server refused it, and a request
+//! that provably never left the proxy.
 //! Kept: everything that leaves open whether the tool ran, unless the limit says otherwise.
 
 use crate::counters::{Counters, Store};
@@ -23,7 +24,7 @@ struct Watched {
 }
 
 /// Envoy's response code details for requests of which nothing went upstream.
-const NEVER_LEFT: [&str; 9] = [
+const NEVER_LEFT: [&str; 14] = [
     // The host finds a body over its own buffer limit only after the filter has judged it.
     "request_payload_too_large",
     "no_healthy_upstream",
@@ -34,7 +35,17 @@ const NEVER_LEFT: [&str; 9] = [
     "{overflow",
     "maintenance_mode",
     "no_cluster_found",
+    // Filters between the gate and the router.
+    "rbac_access_denied",
+    "local_rate_limited",
+    "fault_filter_abort",
+    "ext_authz_denied",
+    "jwt_authn_access_denied",
 ];
+
+/// Statuses by which a server says that it did not take the request, if no result says otherwise: who asks, where, how, how
+/// much and how often.
+const REFUSED: [u32; 8] = [401, 403, 404, 405, 406, 413, 415, 429];
 
 impl Watch {
     /// Awaits the answer to the charged call that is this request of the body. `record` is the index of its audit record.
@@ -124,7 +135,9 @@ impl Watch {
         // A reply with a result the gate could not tie to the call is no doubt about whether it ran.
         let answered = details.starts_with("via_upstream")
             && status.is_some_and(|status| status < 500 && status != 202);
-        let gives_back = |charged: &Charged| never_left || (charged.refund_on_unknown && !answered);
+        let refused = answered && status.is_some_and(|status| REFUSED.contains(&status));
+        let gives_back =
+            |charged: &Charged| never_left || refused || (charged.refund_on_unknown && !answered);
         calls
             .iter()
             .filter(|call| refund(counters, store, call, gives_back))
