@@ -35,6 +35,8 @@ pub struct Plugin {
     closing: RefCell<BTreeMap<u32, i64>>,
     /// Routes that requests left when headers were taken off them.
     left_routes: RefCell<BTreeSet<Vec<u8>>>,
+    /// Streams whose reply's headers are held although nothing of its body has come, and whether a tick has seen that.
+    starting: RefCell<BTreeMap<u32, bool>>,
     /// Announces questions and their answers.
     webhook: Webhook,
     /// Whether the host has ticks. Without them no call is held.
@@ -56,6 +58,7 @@ impl Plugin {
             recorder,
             awaited: RefCell::default(),
             closing: RefCell::default(),
+            starting: RefCell::default(),
             left_routes: RefCell::default(),
             webhook: Webhook::default(),
             ticks: ticks && host::set_tick_period(TICK).is_ok(),
@@ -125,6 +128,7 @@ impl Plugin {
 
     /// What is to be done once a second without a stream's callback. `held` is how many requests wait under this root.
     pub fn tick(&self, now: Timestamp, held: usize) {
+        self.release_starts();
         if self.second.replace(now.seconds()) != now.seconds() {
             self.beat(now, held);
             if let Some(notify) = &self.gate.approvals.notify {
@@ -137,7 +141,8 @@ impl Plugin {
 
     /// Nothing waits for a person: the ticks come slower. The root has to be the effective context.
     pub fn rest(&self) {
-        if self.ticks_fast.get() {
+        let nothing_starts = (self.starting.try_borrow()).is_ok_and(|starting| starting.is_empty());
+        if self.ticks_fast.get() && nothing_starts {
             self.tick_every(TICK);
         }
     }
@@ -217,8 +222,42 @@ impl Plugin {
         }
     }
 
+    /// The headers of this stream's reply are held until its body begins, or until the tick after the next. False where nobody
+    /// would let them go.
+    pub fn hold_start(&self, context: u32) -> bool {
+        let (Ok(mut starting), true) = (self.starting.try_borrow_mut(), self.ticks) else {
+            return false;
+        };
+        starting.insert(context, false);
+        self.hurry();
+        true
+    }
+
+    /// The body of this stream's reply begins; returns whether its headers are still held.
+    pub fn started(&self, context: u32) -> bool {
+        (self.starting.try_borrow_mut())
+            .is_ok_and(|mut starting| starting.remove(&context).is_some())
+    }
+
+    /// Lets headers go behind which nothing has come: a stream may say nothing for minutes, and its client waits for them.
+    fn release_starts(&self) {
+        let Ok(mut starting) = self.starting.try_borrow_mut() else {
+            return;
+        };
+        let due: Vec<u32> = starting
+            .extract_if(.., |_, seen| std::mem::replace(seen, true))
+            .map(|(context, _)| context)
+            .collect();
+        drop(starting);
+        for context in due {
+            // If it fails the stream goes on waiting for its first event.
+            let _waits = host::set_effective_context(context).and_then(|()| host::continue_reply());
+        }
+    }
+
     /// The stream is gone.
     pub fn forget(&self, context: u32) {
+        self.started(context);
         self.body_came(context);
         self.decided(context);
     }

@@ -17,8 +17,10 @@ pub(super) enum ReplyMode {
     Early(EarlyReply),
     /// It is held to its end.
     Hold,
-    /// It is held until enough of it is there.
+    /// Its headers are held until its body begins, but not for long.
     HoldStart,
+    /// It is held until enough of it is there.
+    HoldBegun,
     /// It is rewritten chunk by chunk.
     Rewrite,
     /// It passes and is looked at.
@@ -84,9 +86,12 @@ impl Stream {
                     false => self.cut(),
                 }
             }
-            Some(ReplyStep::HoldStart) if held => {
+            Some(ReplyStep::HoldStart) if held && self.holds_start() => {
                 self.reply = ReplyMode::HoldStart;
-                FilterAction::Pause
+                match remove_all(Map::Reply, &STALE) {
+                    true => FilterAction::Pause,
+                    false => self.cut(),
+                }
             }
             Some(ReplyStep::Rewrite | ReplyStep::HoldStart) => {
                 self.reply = ReplyMode::Rewrite;
@@ -132,7 +137,11 @@ impl Stream {
                 }
                 None => self.cut(),
             },
-            ReplyMode::HoldStart => self.reply_begins(end_of_stream),
+            ReplyMode::HoldStart if !self.is_starting() => {
+                self.reply = ReplyMode::Rewrite;
+                self.reply_body(size, end_of_stream)
+            }
+            ReplyMode::HoldStart | ReplyMode::HoldBegun => self.reply_begins(end_of_stream),
             reading @ (ReplyMode::Rewrite | ReplyMode::Observe) => {
                 let rewrite = matches!(reading, ReplyMode::Rewrite);
                 let Ok(chunk) = host::buffer(Buffer::ReplyBody, self.buffered) else {
@@ -184,7 +193,8 @@ impl Stream {
                 FilterAction::Pause
             }
             ReplyMode::Hold => self.held_reply_complete(),
-            ReplyMode::HoldStart => self.reply_begins(true),
+            ReplyMode::HoldStart if !self.is_starting() => FilterAction::Continue,
+            ReplyMode::HoldStart | ReplyMode::HoldBegun => self.reply_begins(true),
             _ => FilterAction::Continue,
         }
     }
@@ -226,6 +236,18 @@ impl Stream {
         Some(step(&mut self.exchange, &mut cx))
     }
 
+    /// Has the reply's headers held until its body begins; false if nobody would let them go.
+    fn holds_start(&self) -> bool {
+        let home = self.home.as_ref();
+        home.is_some_and(|home| home.hold_start(self.context))
+    }
+
+    /// The body of the reply begins; returns whether its headers are still held.
+    fn is_starting(&self) -> bool {
+        let home = self.home.as_ref();
+        home.is_some_and(|home| home.started(self.context))
+    }
+
     /// What has arrived of a stream whose beginning is held.
     fn reply_begins(&mut self, end: bool) -> FilterAction {
         let Ok(start) = host::buffer(Buffer::ReplyBody, self.buffered) else {
@@ -233,7 +255,7 @@ impl Stream {
         };
         match self.on_reply(|exchange, cx| exchange.reply_begins(cx, &start, end)) {
             Some(Start::Wait) => {
-                self.reply = ReplyMode::HoldStart;
+                self.reply = ReplyMode::HoldBegun;
                 FilterAction::Pause
             }
             Some(Start::Pass(out)) => {

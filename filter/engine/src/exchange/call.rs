@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::asked::Asked;
 use super::assessment::{Assessed, Assessment, Awaited, Sender};
 use super::context::Context;
-use super::decision::{BodyContext, decision_of, follow};
+use super::decision::{BodyContext, decision_of, follow, is_of_a_strange_session};
 use crate::approvals::{self, CallId};
 use crate::audit::Record;
 use crate::gate::Gate;
@@ -71,6 +71,9 @@ pub(super) fn assess<'d, 'p>(
         record.set_arguments(arguments, gate.audit.args);
     }
     let decision = decision_of(cx, body_context, &asked);
+    if is_of_a_strange_session(cx, body_context, &asked, &decision) {
+        return Assessed::rejected(id, record, Rejection::Session, "");
+    }
     let mut assessed = Assessed {
         id,
         record: Some(record),

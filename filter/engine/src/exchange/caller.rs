@@ -30,7 +30,7 @@ impl Exchange {
                 Own::NoServer.pointer(),
                 pep::NO_SERVER,
             )];
-            return Err(Step::Reply(pep::no_server()));
+            return Err(self.refuse(pep::no_server()));
         };
         let found = gate.identity.resolve(
             gate.policy_names(),
@@ -109,7 +109,7 @@ impl Exchange {
         record.server = server.map(Into::into);
         self.records = vec![record];
         let metadata = cx.gate.identity.resource_metadata.as_deref();
-        Step::Reply(pep::turned_away(stranger, metadata))
+        self.refuse(pep::turned_away(stranger, metadata))
     }
 
     /// Whether an operator took the caller's grant back.

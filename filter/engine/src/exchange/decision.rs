@@ -13,7 +13,7 @@ use crate::gate::Mode;
 use crate::json::{Document, Limits, legible, quoted};
 use crate::mcp::{List, within_directory};
 use crate::pdp::{self, AccessRequest, Decision, Target};
-use crate::policy::Budget;
+use crate::policy::{Budget, Scope};
 use crate::refusal::{Denial, Own};
 use crate::rpc::Call;
 
@@ -154,6 +154,31 @@ fn decide_completion<'p>(
             "Nothing is completed for what the caller may not use.",
         )),
     }
+}
+
+/// Whether a call cannot be counted because its limit counts by sessions and the gate does not know the one it names, as after a
+/// restart. A client that is told so begins a new one.
+pub(super) fn is_of_a_strange_session(
+    cx: &mut Context<'_>,
+    body_context: &BodyContext<'_>,
+    asked: &Asked<'_>,
+    decision: &Decision<'_>,
+) -> bool {
+    let Sender { head, caller, .. } = body_context.sender;
+    let named = head.session.as_deref().filter(|_| !body_context.modern);
+    let (Decision::Uncountable { .. }, Some(session), Some(policy), None) = (
+        decision,
+        named,
+        cx.gate.policy_of(&caller.principal),
+        body_context.session,
+    ) else {
+        return false;
+    };
+    let name = asked.name.as_str().unwrap_or_default();
+    let mut limits = pdp::entries(policy, asked.target, &name).flat_map(|entry| &entry.limits);
+    let table = &cx.gate.counters.table;
+    limits.any(|limit| limit.counter.scope == Scope::Session)
+        && pdp::knows_session(table, cx.store, cx.now, &caller.principal, session) == Ok(false)
 }
 
 /// What follows from a decision. A refusal by a limit goes before a question: what would be refused anyway is not worth a

@@ -22,6 +22,7 @@ mod head;
 mod hold;
 mod ids;
 mod mrtr;
+mod probe;
 mod record;
 mod reply;
 mod told;
@@ -34,7 +35,7 @@ use crate::audit::Record;
 pub use crate::headers::{Headers, header};
 use crate::identity::{Attributes, Caller};
 use crate::pdp::{self, Permit};
-use crate::pep::Reply;
+use crate::pep::{self, Reply};
 use crate::policy::Budget;
 use crate::refusal::Rejection;
 use crate::rpc::Id;
@@ -75,6 +76,8 @@ pub struct Exchange {
     records: Vec<Record>,
     /// What judging the request, and then its reply, may still cost.
     work: Budget,
+    /// It looks for an authorization server, and is refused in words of OAuth.
+    is_oauth: bool,
 }
 
 #[derive(Debug)]
@@ -105,6 +108,7 @@ impl Exchange {
             state: State::Fresh,
             records: Vec::new(),
             work: Budget::default(),
+            is_oauth: false,
         }
     }
 
@@ -126,6 +130,7 @@ impl Exchange {
             // What was read away cannot be judged by any configuration: what follows it must not pass for the whole.
             return Step::Buffer;
         }
+        self.is_oauth = probe::is_oauth(headers);
         let head = match RequestHead::read(headers) {
             Ok(head) => head,
             Err((rejection, detail)) => return self.reject(cx, None, rejection, Id::NULL, &detail),
@@ -317,7 +322,7 @@ impl Exchange {
             }
             Action::Refuse(reply) => {
                 self.state = State::Done;
-                Step::Reply(reply)
+                self.refuse(reply)
             }
         }
     }
@@ -365,7 +370,15 @@ impl Exchange {
         record.reject(rejection, detail);
         self.records = vec![record];
         self.state = State::Done;
-        Step::Reply(rejection.reply(id, detail))
+        self.refuse(rejection.reply(id, detail))
+    }
+
+    /// Answers this, in the caller's words.
+    fn refuse(&self, reply: Reply) -> Step {
+        Step::Reply(match self.is_oauth && reply.status >= 400 {
+            true => pep::no_oauth(),
+            false => reply,
+        })
     }
 
     /// How much was looked at on behalf of this exchange so far, in units of its [`Budget`].

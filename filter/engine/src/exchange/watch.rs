@@ -1,6 +1,7 @@
 //! Charged calls whose answers are awaited, so that what did not run is given back.
 //!
-//! Given back: a JSON-RPC error under the call's own id, and a request that provably never left the proxy.
+//! Given back: a JSON-RPC error under the call's own id, an answer whose status says that the server refused it, and a request
+//! that provably never left the proxy.
 //! Kept: everything that leaves open whether the tool ran, unless the limit says otherwise; and every call that was forwarded and
 //! then cancelled or left by its caller, whatever the limit or the server says.
 
@@ -37,7 +38,7 @@ struct Watched {
 pub const NEVER_TRIED: &str = "never_tried";
 
 /// Envoy's response code details for requests of which nothing went upstream.
-const NEVER_LEFT: [&str; 10] = [
+const NEVER_LEFT: [&str; 15] = [
     NEVER_TRIED,
     // The host finds a body over its own buffer limit only after the filter has judged it.
     "request_payload_too_large",
@@ -49,7 +50,17 @@ const NEVER_LEFT: [&str; 10] = [
     "{overflow",
     "maintenance_mode",
     "no_cluster_found",
+    // Filters between the gate and the router.
+    "rbac_access_denied",
+    "local_rate_limited",
+    "fault_filter_abort",
+    "ext_authz_denied",
+    "jwt_authn_access_denied",
 ];
+
+/// Statuses by which a server says that it did not take the request, if no result says otherwise: who asks, where, how, how
+/// much and how often.
+const REFUSED: [u32; 8] = [401, 403, 404, 405, 406, 413, 415, 429];
 
 impl Watch {
     /// Awaits the answer to the charged call that is this request of the body. `record` is the index of its audit record.
@@ -151,8 +162,10 @@ impl Watch {
         // A reply with a result the gate could not tie to the call is no doubt about whether it ran.
         let answered = (self.answered || details.starts_with("via_upstream"))
             && status.is_some_and(|status| status < 500 && status != 202);
+        let refused = answered && status.is_some_and(|status| REFUSED.contains(&status));
         let unknown = !answered && !caller_left(details);
-        let gives_back = |charged: &Charged| never_left || (charged.refund_on_unknown && unknown);
+        let gives_back =
+            |charged: &Charged| never_left || refused || (charged.refund_on_unknown && unknown);
         let caller = (!never_left).then_some(caller);
         calls
             .iter()

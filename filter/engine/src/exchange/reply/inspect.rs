@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::forwarded::{Forwarded, Work};
 use super::plan::Expected;
 use super::skills;
-use super::withheld::{Withheld, note_withheld, refusal, unreadable};
+use super::withheld::{Withheld, instead_of_request, note_withheld, refusal, unreadable};
 use crate::audit::Record;
 use crate::exchange::context::Context;
 use crate::exchange::record;
@@ -51,6 +51,12 @@ impl Forwarded {
                         let refusal = refusal(expected, &denial, cx.gate);
                         room.replace(message.raw().len(), refusal.len());
                         edits.replace(message.span(), refusal);
+                    }
+                    None if let Some(request) = instead_of_request(message) => {
+                        self.touch(cx, id, records);
+                        note_withheld(records, None, &denial);
+                        room.replace(message.raw().len(), request.len());
+                        edits.replace(message.span(), request);
                     }
                     None if is_array => return Err(Withheld(denial)),
                     None => {

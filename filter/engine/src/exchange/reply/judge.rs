@@ -109,7 +109,7 @@ impl Forwarded {
         let mut room = Room::of(held);
         // A payload is written with a space before it.
         room.replace(0, event.unspaced_lines());
-        let judged = if event.is_ambiguous() {
+        let judged = if event.is_ambiguous() || holds_nul(event.bytes()) {
             self.give_back(cx, records, data.as_bytes());
             if self.may_be_text(event.bytes()) && !self.plan.inspected {
                 Ok(Edit::Pass)
@@ -255,6 +255,9 @@ impl Forwarded {
             return Ok(Edit::Pass);
         }
         let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
+        if holds_nul(text.as_bytes()) {
+            return Err(unreadable());
+        }
         let rules = &self.plan.ambient().enforced;
         let work = &self.work.enforced;
         work.add_patterns(text.len(), rules.patterns);
@@ -345,12 +348,17 @@ fn holds_no_list(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;
     };
-    let plain = text.is_ascii() && !text.contains("\\u");
+    let plain = text.is_ascii() && !text.contains("\\u") && !holds_nul(text.as_bytes());
     let text = text.to_ascii_lowercase();
     plain
         && !List::ALL
             .iter()
             .any(|list| text.contains(&list.key().to_ascii_lowercase()))
+}
+
+/// Whether a text holds a NUL, as every other byte of UTF-16 is one: a client that guesses reads another text than this.
+fn holds_nul(text: &[u8]) -> bool {
+    text.contains(&0)
 }
 
 /// Whether a lenient client might read a text as JSON.

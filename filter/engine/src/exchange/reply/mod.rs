@@ -17,7 +17,7 @@ use super::context::Context;
 use super::record::mark_refunded;
 use super::{Exchange, State};
 use crate::audit::Record;
-use crate::headers::{Headers, header};
+use crate::headers::{Headers, header, is_in_foreign_letters};
 use crate::identity::Principal;
 use crate::ndjson::Splitter;
 use crate::pdp;
@@ -129,7 +129,8 @@ impl Exchange {
             return ReplyStep::Pass;
         }
         let encoding = header(headers, "content-encoding");
-        let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
+        let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"))
+            || header(headers, "content-type").is_some_and(is_in_foreign_letters);
         let has_length = header(headers, "content-length").is_some();
         let limit = cx.gate.results.max_json_bytes;
         let plan = &forwarded.plan;
