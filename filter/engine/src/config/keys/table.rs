@@ -384,7 +384,7 @@ object! { HTTP "http" "How HTTP is handled."
 object! { COUNTERS "counters" "Where counters live."
     {
         "store": Choice(&["shared_data"]), "The store.";
-        "max_entries": Integer(64, 16_777_216), "Most counters it holds.";
+        "max_entries": Integer(64, 16_777_216), "Most counters it holds. A change keeps what is counted; it is made within what buckets can hold (8 to 1024 counters each), and in full when the proxy starts anew.";
         "on_store_error": POSTURE, "What happens to calls that cannot be counted; left out: deny.";
     }
 }
