@@ -116,6 +116,7 @@ fn who(question: &Value) -> String {
     for (before, key, after) in [
         (" (", "label", ")"),
         (", ", "source", ""),
+        (" of ", "issuer", ""),
         (", server ", "server", ""),
         (", policy ", "policy", ""),
     ] {
