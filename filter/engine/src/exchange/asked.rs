@@ -6,6 +6,7 @@ use crate::approvals::{Binding, Bound};
 use crate::json::{Kind, Value, canonical};
 use crate::mcp::{Asks, Method, is_normal};
 use crate::pdp::Target;
+use crate::policy::Policy;
 use crate::rpc::{self, Call};
 
 /// What a call asks for.
@@ -35,6 +36,7 @@ impl<'d> Asked<'d> {
         call: &Call<'d>,
         method: &Method,
         modern: bool,
+        policy: Option<&Policy>,
     ) -> Result<Option<Self>, &'static str> {
         let (target, name) = match method.asks {
             Asks::Protocol | Asks::List(_) => return Ok(None),
@@ -44,7 +46,9 @@ impl<'d> Asked<'d> {
             Asks::Completion => completion_target(call).ok_or("")?,
         };
         let name = name.ok_or("")?;
-        if target == Target::Resource && !name.as_str().is_some_and(|uri| is_normal(&uri)) {
+        let matters = policy.is_none_or(|policy| policy.resources.tells_apart());
+        let is_clear = || name.as_str().is_some_and(|uri| is_normal(&uri));
+        if target == Target::Resource && matters && !is_clear() {
             return Err("the URI is not in normal form, and may not mean what it says");
         }
         let is_completion = method.asks == Asks::Completion;

@@ -54,7 +54,7 @@ pub(super) fn assess<'d, 'p>(
         }
         return Assessed::unrecorded();
     }
-    let asked = match Asked::read(&call, method, body_context.modern) {
+    let asked = match Asked::read(&call, method, body_context.modern, policy) {
         Ok(asked) => asked,
         Err(detail) => return Assessed::rejected(id, record, Rejection::Params, detail),
     };

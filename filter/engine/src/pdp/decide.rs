@@ -6,7 +6,7 @@ use super::order::{Check, Finding, asked, blocked, order, required};
 use super::request::{AccessRequest, Target};
 use crate::identity::Principal;
 use crate::json::{Keys, Value, is_unprintable};
-use crate::mcp::List;
+use crate::mcp::{List, is_normal};
 use crate::policy::{
     Approval, Budget, Condition, Entry, Facts, Policy, Quantifier, Requirement, Rule, Truth,
 };
@@ -175,6 +175,10 @@ pub fn listed(
     let target = Target::listed_by(list);
     let catalog = target.catalog(policy);
     let text = entry.as_str().unwrap_or_default();
+    // What may not be read is not shown.
+    if target == Target::Resource && catalog.tells_apart() && !is_normal(&text) {
+        return false;
+    }
     // A template stands for every URI that begins like it.
     let name = if list == List::Templates {
         text.split('{').next().unwrap_or_default()

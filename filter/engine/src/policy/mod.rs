@@ -86,6 +86,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// Whether it matters which target is meant: everything else is one `default: allow`.
+    pub fn tells_apart(&self) -> bool {
+        self.default != Posture::Allow
+            || self.hide_all
+            || !self.hidden.is_empty()
+            || !self.hidden_prefixes.is_empty()
+            || !self.entries.is_empty()
+            || !self.prefixes.is_empty()
+            || self.wildcard.is_some()
+    }
+
     /// Whether `hide` covers this target.
     pub fn hides(&self, name: &str) -> bool {
         self.hide_all
