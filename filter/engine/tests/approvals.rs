@@ -48,6 +48,7 @@ fn new(now: u64, timeout: i64) -> Question {
         binding: String::new(),
         principal: "ana".to_owned(),
         source: "grant".to_owned(),
+        issuer: None,
         share: Share::of(&[b"grant", b"ana"]),
         label: None,
         session: None,

@@ -336,3 +336,22 @@ fn what_is_no_host_is_no_configuration() {
         assert!(errors.contains("/servers/a/host"), "{errors}");
     }
 }
+
+/// Two issuers may know the same name.
+#[test]
+fn issuers_are_told_apart() {
+    let gate = gate(r#"{"version": "1", "default": "allow", "identity": {"sources": ["jwt"]}}"#);
+    let by = |issuer: &str| {
+        let now = Timestamp::parse("2026-11-30T12:00:00Z").unwrap();
+        let token = metadata(token("iss", &text(issuer.as_bytes())));
+        let names = gate.policy_names();
+        let caller = gate.identity.resolve(names, &[], &token, None, now);
+        caller.unwrap().principal
+    };
+    let (one, other) = (by("https://a.example"), by("https://b.example"));
+    assert_eq!(one.id, other.id);
+    assert_eq!(one.issuer(), Some("https://a.example"));
+    assert_ne!(one.issuer(), other.issuer());
+    assert_ne!(one.key(), other.key());
+    assert_eq!(by("").issuer(), None);
+}

@@ -90,6 +90,8 @@ pub struct Question {
     pub principal: String,
     /// What established the caller: `grant`, `jwt`, `mtls`, `header` or `anonymous`. A grant's id is its principal.
     pub source: String,
+    /// The issuer of the caller's token.
+    pub issuer: Option<String>,
     /// Whose share of the table it takes.
     pub share: Share,
     /// The caller's name for people.
@@ -225,6 +227,7 @@ impl Question {
         }
         let optional = [
             ("besides", &self.besides),
+            ("issuer", &self.issuer),
             ("label", &self.label),
             ("session", &self.session),
             ("server", &self.server),
@@ -262,6 +265,7 @@ impl Question {
             share: share.unwrap_or_else(|| Share::of(&[source.as_bytes(), principal.as_bytes()])),
             principal,
             source,
+            issuer: text("issuer"),
             label: text("label"),
             session: text("session"),
             server: text("server"),

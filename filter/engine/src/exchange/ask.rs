@@ -243,6 +243,7 @@ fn question(
         binding: String::new(),
         principal: record.principal.clone(),
         source: record.source.clone(),
+        issuer: record.issuer.clone(),
         share: principal.share(),
         label: principal.label.as_deref().map(clip),
         session: record.session.clone(),

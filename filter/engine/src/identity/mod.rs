@@ -56,6 +56,11 @@ impl Principal {
         }
     }
 
+    /// Who vouches for it, where callers of one source have several: the issuer of its token.
+    pub fn issuer(&self) -> Option<&str> {
+        Some(&*self.realm).filter(|issuer| self.source == "jwt" && !issuer.is_empty())
+    }
+
     /// What tells it from all other principals, as parts of a counter's key.
     pub fn key(&self) -> [&[u8]; 3] {
         [

@@ -130,6 +130,7 @@ impl Shelf {
             share: principal.share(),
             principal: asking.principal.clone(),
             source: asking.source.clone(),
+            issuer: None,
             label: asking.label.clone(),
             session: asking.session.clone(),
             server: asking.server.clone(),

@@ -248,7 +248,7 @@ function makeCard(question) {
   add(part(".server"), question.server ?? "");
   const who = part(".who");
   el(who, "b", "", short(question.label ?? question.principal));
-  const about = [question.label && short(question.principal), question.source, question.session && "session " + short(question.session, 40), question.policy && "policy " + question.policy, "asked " + clock(question.created)];
+  const about = [question.label && short(question.principal), question.issuer ? question.source + " of " + short(question.issuer, 60) : question.source, question.session && "session " + short(question.session, 40), question.policy && "policy " + question.policy, "asked " + clock(question.created)];
   add(who, " · " + about.filter(Boolean).join(" · "));
   const pre = part("pre"), more = part(".more"), text = question.arguments ?? "";
   const MOST = 4000;
@@ -356,7 +356,7 @@ async function showDecisions() {
   const filtered = query.size > 1;
   const { decisions } = await ask("decisions?" + query);
   for (const record of decisions) for (const counter of record.counters ?? []) {
-    const key = JSON.stringify([record.policy, counter.counter, record.principal]), old = counters.get(key);
+    const key = JSON.stringify([record.policy, counter.counter, record.source, record.issuer, record.principal]), old = counters.get(key);
     if (!old || old.time <= record.time) counters.set(key, { ...counter, key, time: record.time, policy: record.policy, principal: record.principal });
   }
   if (view === "decisions") table($("decisions"), decisions, (record) => record.decision_id + record.decision, (record) => [

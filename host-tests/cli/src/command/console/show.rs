@@ -114,6 +114,7 @@ fn who(question: &Value) -> String {
     for (before, key, after) in [
         (" (", "label", ")"),
         (", ", "source", ""),
+        (" of ", "issuer", ""),
         (", server ", "server", ""),
         (", policy ", "policy", ""),
     ] {
