@@ -233,6 +233,22 @@ impl Stream {
         }))
     }
 
+    /// Takes off the trailers what belongs into headers, where it would have been judged; false if something could not be.
+    fn clear_trailers(&self) -> bool {
+        let Some(plugin) = &self.plugin else {
+            return true;
+        };
+        let Ok(trailers) = host::headers(Map::RequestTrailers) else {
+            return false;
+        };
+        trailers
+            .iter()
+            .filter(|(name, _)| exchange::belongs_to_head(&plugin.gate, name))
+            // What is no text no server takes for one of these.
+            .filter_map(|(name, _)| std::str::from_utf8(name).ok())
+            .all(|name| host::remove_header(Map::RequestTrailers, name).is_ok())
+    }
+
     /// The request is complete, whether its end came with headers, body or trailers.
     fn request_complete(&mut self) -> FilterAction {
         let step = match self.renew() {
@@ -289,6 +305,9 @@ impl HttpContext for Stream {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> FilterAction {
         self.body_came();
+        if !self.clear_trailers() && matches!(self.request, Request::Open | Request::Forwarded) {
+            return self.stop(Rejection::Host);
+        }
         // With trailers no body callback ever sees the end of the stream.
         match self.request {
             Request::Forwarded => FilterAction::Continue,

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::head::RequestHead;
-use super::{Exchange, State, Step, record};
+use super::{Exchange, State, Step, head, record};
 use crate::control;
 use crate::counters::StoreLost;
 use crate::headers::Headers;
@@ -21,6 +21,10 @@ impl Exchange {
     ) -> Result<Caller, Step> {
         let gate = cx.gate;
         self.state = State::Done;
+        if let Some(alias) = head::alias(headers, gate) {
+            let detail = format!("some servers read `{alias}` with dashes");
+            return Err(self.reject(cx, None, Rejection::Header, Id::NULL, &detail));
+        }
         let Ok(server) = gate.servers.find(headers, &self.attributes) else {
             self.records = vec![record::turned_away(
                 cx,

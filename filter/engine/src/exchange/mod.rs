@@ -44,6 +44,7 @@ pub use context::Context;
 use draining::Draining;
 pub use early::{Early, OWN_DETAILS};
 use head::RequestHead;
+pub use head::belongs_to_head;
 use reply::{Forwarded, Reading, ReplyPlan, Work};
 pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
 use waiting::Waiting;
