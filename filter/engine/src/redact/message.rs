@@ -56,6 +56,18 @@ pub fn message<'r>(
             });
         }
     }
+    if let Some(max) = &rules.max_bytes
+        && is_result
+        && message
+            .get("error")
+            .is_some_and(|error| error.raw().len() > max.most)
+    {
+        // An error is as good a way for text to come; it is never cut.
+        return Ok(Findings {
+            denied: Some(&max.rule),
+            ..Findings::default()
+        });
+    }
     if is_result || message.get("method").is_some() || message.get("error").is_some() {
         for body in ["result", "params", "error"] {
             let body = message.get(body).into_iter();
