@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
+use toolgate_engine::counters::Store as _;
 use toolgate_engine::exchange::{Context, Exchange};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
@@ -107,14 +108,16 @@ impl Plugin {
     }
 
     /// Whether a request that was judged for its route took another one: a host matches routes again when a header has changed,
-    /// and tells of it only once it has forwarded the request (measured on Envoy 1.36 and 1.40). Requests of such a route are
-    /// refused from now on.
+    /// and tells of it only once it has forwarded the request (measured on Envoy 1.40). Requests of such a route are
+    /// refused from now on, by every worker.
     pub fn took_another_route(&self, exchange: &Exchange) -> bool {
         let taken = self.attribute(Attributes::ROUTE);
         let judged = exchange.route();
         let differs = taken.as_deref().filter(|route| !route.is_empty()) != judged;
         if differs && let Ok(mut left) = self.left_routes.try_borrow_mut() {
             left.insert(judged.unwrap_or_default().to_vec());
+            // Otherwise each worker finds out by itself.
+            let _untold = SharedData.put(&self.left_key(exchange), &[1]);
         }
         differs
     }
@@ -124,6 +127,14 @@ impl Plugin {
         let route = exchange.route().unwrap_or_default();
         let left = self.left_routes.try_borrow();
         left.map_or(true, |left| left.contains(route))
+            || self.gate.attributes.contains(&Attributes::ROUTE)
+                && matches!(SharedData.load(&self.left_key(exchange)), Ok(Some(_)))
+    }
+
+    /// Where all workers find that the route of this request was left. Routes are the host's configuration, and few.
+    fn left_key(&self, exchange: &Exchange) -> String {
+        let route = String::from_utf8_lossy(exchange.route().unwrap_or_default());
+        format!("toolgate.left.{}.{route}", self.gate.digest)
     }
 
     /// What is to be done once a second without a stream's callback. `held` is how many requests wait under this root.
