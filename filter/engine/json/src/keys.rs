@@ -135,7 +135,7 @@ fn spelled(key: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(
+#[allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     reason = "a test may panic"
