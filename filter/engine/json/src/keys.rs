@@ -136,11 +136,6 @@ fn spelled(key: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test may panic"
-)]
 mod tests {
     use std::cell::Cell;
 
