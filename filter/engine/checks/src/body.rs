@@ -8,11 +8,13 @@ use toolgate_engine::json::{Document, Kind, Limits, Value};
 use toolgate_engine::mcp::{Mirrors, Version};
 use toolgate_engine::rpc::{self, Message};
 
+use super::cost::bounded;
 use super::gate::{gate, headers, judge, step};
 
 /// A forwarded body is read by another parser as it was judged, and however it arrives the verdict is the same.
 pub fn request_body(body: &[u8]) {
     let (exchange, whole) = judge(gate(), &[], body, body.len());
+    bounded(&exchange, body.len(), 4);
     let lines = audit::lines(exchange.records(), 4096);
     for size in [1, 7] {
         let (other, step) = judge(gate(), &[], body, size);
@@ -218,7 +220,7 @@ pub fn exchange(data: &[u8]) {
         Some((b'e', rest)) => (true, rest),
         _ => (false, reply),
     };
-    let answered = |size| answered(gate(), body, reply, events, size).map(|(out, _)| out);
+    let answered = |size| answered(gate(), body, reply, (events, 4), size).map(|(out, _)| out);
     let whole = answered(reply.len());
     for size in [1, 5, 64] {
         assert_eq!(answered(size), whole, "a reply in pieces of {size}");
@@ -246,15 +248,17 @@ pub fn exchange(data: &[u8]) {
     }
 }
 
-/// What the client gets of a reply in pieces of this size; `None` if the request is not forwarded.
+/// What the client gets of a reply in pieces of this size; `None` if the request is not forwarded. What it costs is bounded by its size
+/// and so many patterns.
 pub fn answered(
     gate: &Gate,
     body: &[u8],
     reply: &[u8],
-    events: bool,
+    (events, patterns): (bool, usize),
     size: usize,
 ) -> Option<(Vec<u8>, Exchange)> {
     let (mut exchange, verdict) = judge(gate, &[], body, body.len());
+    bounded(&exchange, body.len(), patterns);
     if !matches!(verdict, Step::Forward(..)) {
         return None;
     }
@@ -302,6 +306,7 @@ pub fn answered(
         }
         ReplyStep::Replace(edit) => out = edit.body,
     }
+    bounded(&exchange, body.len() + reply.len(), patterns);
     step(gate, |cx| exchange.finish(cx, ""));
     Some((out, exchange))
 }

@@ -62,6 +62,36 @@ pub const TARGETS: &[Target] = &[
         ],
     ),
     (
+        "cost",
+        super::cost,
+        &[
+            "e",
+            "k",
+            "r",
+            "t",
+            "x",
+            "[",
+            "]",
+            "{}",
+            "[]",
+            "\"a\"",
+            "\\u0061",
+            "01 ",
+            "a@b.cc",
+            "data: ",
+            "\n\n",
+            "\n",
+            ":",
+            "é",
+            "{\"a\":1}",
+            "abab",
+            "1",
+            ",",
+            "[[1]]",
+            "{\"result\":1}",
+        ],
+    ),
+    (
         "paths_and_patterns",
         super::paths_and_patterns,
         &[
@@ -374,6 +404,30 @@ pub fn seeds(target: &str, corpus: &Path) -> Vec<Vec<u8>> {
             ]);
             all
         }
+        "cost" => [
+            "x1",
+            "x[[1]]",
+            "x\"\\u0061\"",
+            "x{\"a\":[1,{\"a\":2}]}",
+            "x\"abababababababababababab\"",
+            "xhttps://a.example/",
+            "ké",
+            "kKey",
+            "k\\u006bey",
+            "r{\"a\":1}",
+            "r\"01 01 \"",
+            "r\"{\\\"key\\\":1}\"",
+            "t01 ",
+            "t-----BEGIN PRIVATE KEY-----",
+            "tabbabababbababababaababc",
+            "edata: {\"result\":1}\n\n",
+            "edata: {\n\n",
+            "e:\n\n",
+            "edata:1\n\n",
+            "edata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"ababab\"}}\n\n",
+        ]
+        .map(text)
+        .to_vec(),
         "paths_and_patterns" => [
             "args.a.b[0][*][\"c.d\"]\n^a(b|c)*$\nabc",
             "identity.team\n[a-z]+@x\\.org\na@x.org",

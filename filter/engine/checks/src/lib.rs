@@ -5,6 +5,7 @@
 
 mod body;
 mod config;
+mod cost;
 mod decimal;
 mod detect;
 mod drive;
@@ -18,6 +19,7 @@ mod stream;
 
 pub use body::{exchange, mirrors, request_body};
 pub use config::configuration;
+pub use cost::cost;
 pub use decimal::decimals;
 pub use detect::detectors;
 pub use drive::{Driver, TARGETS, Target, seeds};

@@ -30,7 +30,7 @@ pub fn results(data: &[u8]) {
     if reply.is_empty() {
         return;
     }
-    let run = |size| answered(results_gate(), CALL, reply, events, size);
+    let run = |size| answered(results_gate(), CALL, reply, (events, 4), size);
     let Some((out, exchange)) = run(reply.len()) else {
         panic!("a call that is allowed is not forwarded");
     };

@@ -84,11 +84,14 @@ fn text(
     for value in values {
         let message = match rpc::read(value) {
             Ok(message) => message,
-            Err((Malformed::Params, id)) if !is_batch && !head.mirrors.is_modern() => {
-                let reply = Rejection::Params.reply_within((id != Id::NULL).then_some(id), "");
+            Err((malformed @ (Malformed::Params | Malformed::LongId), id))
+                if !is_batch && !head.mirrors.is_modern() =>
+            {
+                let rejection = Rejection::from(malformed);
+                let reply = rejection.reply_within((id != Id::NULL).then_some(id), "");
                 return BodyDecision {
                     action: Action::Refuse(reply),
-                    ..reject(cx, Rejection::Params, id, "")
+                    ..reject(cx, rejection, id, "")
                 };
             }
             Err((malformed, id)) => {

@@ -17,6 +17,9 @@ use crate::time::Timestamp;
 /// Longest time a client may keep a filtered list, in milliseconds: a change of policy shows within it.
 const MAX_TTL_MS: &str = "60000";
 
+/// What taking a digest takes however small the tool is, in looks at a byte.
+const DIGEST: u64 = 400;
+
 /// A reply that may hold a list but could not be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unjudgeable;
@@ -224,7 +227,7 @@ impl ListFilter<'_> {
         });
         let names: Vec<Value<'_>> = names.collect::<Result<_, _>>()?;
         let hidden = match inspection {
-            Some(inspection) => self.inspect(entries, &names, is_answer, inspection),
+            Some(inspection) => self.inspect(entries, &names, is_answer, inspection)?,
             None => Vec::new(),
         };
         let mut kept = Vec::new();
@@ -250,7 +253,7 @@ impl ListFilter<'_> {
         names: &[Value<'_>],
         is_answer: bool,
         inspection: &mut Inspection<'_>,
-    ) -> Vec<bool> {
+    ) -> Result<Vec<bool>, Unjudgeable> {
         let pins = inspection.pins;
         let mut found: Vec<Listed> = entries
             .items()
@@ -260,12 +263,17 @@ impl ListFilter<'_> {
                 let Some((number, pin)) = pins.find(&name) else {
                     return Listed::Unknown;
                 };
-                match !pins::is_ambiguous(tool) && *pins::digest(tool) == *pin.digest {
+                // What there is no budget for is not looked at, and the whole list not shown.
+                let is_paid = self.work.spend(DIGEST).is_ok();
+                match is_paid && !pins::is_ambiguous(tool) && *pins::digest(tool) == *pin.digest {
                     true => Listed::Pinned(number),
                     false => Listed::Drifted(number),
                 }
             })
             .collect();
+        if self.work.is_over() {
+            return Err(Unjudgeable);
+        }
         // A name that is listed twice stands for nothing in particular.
         let mut times = vec![0_u8; pins.len()];
         for listed in &found {
@@ -307,7 +315,7 @@ impl ListFilter<'_> {
         for (hidden, name) in hidden.iter_mut().zip(names) {
             *hidden = *hidden && !is_observed(name);
         }
-        hidden
+        Ok(hidden)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::sse::Edit;
 use crate::text::hex;
 
 /// What adding to a counter takes, in looks at a byte: a value of shared data is read, changed and written.
-const COUNT: u64 = 300;
+const COUNT: u64 = 500;
 
 /// What is done with one message.
 enum Fate {

@@ -18,6 +18,10 @@ use crate::refusal::Denial;
 use crate::rpc::Id;
 use crate::sse::{Edit, Event};
 
+/// What judging a part of a stream takes however small it is, in looks at a byte; and one without a payload.
+const PART: u64 = 100;
+const COMMENT: u64 = 40;
+
 /// Most messages in one array: ten times what a batch may ask.
 const MAX_MESSAGES: usize = 1000;
 
@@ -106,6 +110,11 @@ impl Forwarded {
             self.give_back(cx, records, data.as_bytes());
             return Edit::Pass;
         }
+        let part = if data.is_empty() { COMMENT } else { PART };
+        if self.work.enforced.spend(part).is_err() {
+            let Withheld(denial) = Uninspected::TooMuchWork.into();
+            return self.withheld(cx, records, &denial, held);
+        }
         let mut room = Room::of(held);
         // A payload is written with a space before it.
         room.replace(0, event.unspaced_lines());
@@ -159,6 +168,9 @@ impl Forwarded {
         self.work.add_input(held);
         let judged = match value {
             None => Err(unreadable()),
+            Some(_) if self.work.enforced.spend(PART).is_err() => {
+                Err(Uninspected::TooMuchWork.into())
+            }
             Some(value) => self.judge_part(cx, id, records, value, &mut Room::of(held)),
         };
         match judged {

@@ -376,7 +376,13 @@ impl<'v> Judge<'_, 'v> {
         if value.kind() != Kind::Array {
             return Ok(());
         }
-        self.spend(value.raw().len().saturating_mul(CANONICAL))?;
+        // They are sorted as well.
+        self.spend(
+            value
+                .raw()
+                .len()
+                .saturating_mul(CANONICAL.saturating_mul(2)),
+        )?;
         let items: Vec<String> = value.items().map(canonical).collect();
         let has_twins = order::has_twins(items.iter().map(String::as_str));
         self.demand(!has_twins, || "have no two equal items".to_owned())

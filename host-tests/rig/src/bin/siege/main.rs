@@ -3,15 +3,18 @@
 //! The hostile ones are the corpus, over and over. None of them may reach the upstream, and they may not cost other callers
 //! their answers, the proxy its workers or its memory.
 
-use std::path::Path;
+mod attacks;
+mod proxy;
+
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use clap::Parser;
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand};
+use proxy::{Listener, bootstrap, created, processor_seconds, resident};
 use serde_json::{Value, json};
 use toolgate_rig::envoy::{DEFAULT_VERSION, Envoy, Options};
 use toolgate_rig::wire::{
@@ -27,8 +30,11 @@ use toolgate_rig::wire::{
 #[command(after_help = "\
 Examples:
   cargo run -p toolgate-rig --bin siege                                  a minute
-  cargo run -p toolgate-rig --bin siege -- --seconds 600 --hostile 300   ten minutes, three times as hostile")]
+  cargo run -p toolgate-rig --bin siege -- --seconds 600 --hostile 300   ten minutes, three times as hostile
+  cargo run -p toolgate-rig --bin siege -- attacks                       what attacks on cost take, 1 MiB each")]
 struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
     /// How long.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -43,6 +49,11 @@ struct Arguments {
     envoy: String,
 }
 
+#[derive(Subcommand)]
+enum What {
+    Attacks(attacks::Arguments),
+}
+
 /// Enough that a case that waits for the proxy does not hold up the next.
 const HOSTILE_SENDERS: usize = 48;
 const BENIGN_SENDERS: usize = 12;
@@ -50,7 +61,12 @@ const BENIGN_SENDERS: usize = 12;
 const MARK: &str = "ordinary-";
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.what {
+        Some(What::Attacks(attacks)) => attacks::run(attacks),
+        None => run(&arguments),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -84,7 +100,12 @@ fn all<T: Clone>(list: &Mutex<Vec<T>>) -> Vec<T> {
 fn run(arguments: &Arguments) -> Result<bool> {
     let cases = hostile()?;
     let upstream = Upstream::start()?;
-    let config = bootstrap(&toolgate_host::wasm::artifact()?, upstream.port())?;
+    let gate = Listener {
+        name: "gate".to_owned(),
+        policy: DEFAULT_POLICY.to_owned(),
+        upstream: upstream.port(),
+    };
+    let config = bootstrap(&toolgate_host::wasm::artifact()?, &[gate])?;
     let options = Options {
         version: arguments.envoy.clone(),
         concurrency: 2,
@@ -282,101 +303,4 @@ fn warm_up(port: u16) -> Result<()> {
     let failed = all(&tally.failed);
     ensure!(failed.is_empty(), "the gate does not answer: {failed:?}");
     Ok(())
-}
-
-fn created(envoy: &Envoy) -> Result<u64> {
-    let stats = envoy.stats("wasm.")?;
-    Ok(stats
-        .iter()
-        .filter(|(name, _)| name.ends_with(".created"))
-        .map(|(_, count)| count)
-        .sum())
-}
-
-/// Resident memory in MiB, where the system tells.
-fn resident(envoy: &Envoy) -> u64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", envoy.pid())).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
-}
-
-/// Processor time so far, where the system tells.
-fn processor_seconds(envoy: &Envoy) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", envoy.pid())).unwrap_or_default();
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    let ticks: u64 = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    ticks as f64 / 100.0
-}
-
-fn bootstrap(wasm: &Path, upstream: u16) -> Result<Value> {
-    let wasm = wasm.to_str().context("the filter's path is not UTF-8")?;
-    let any_port =
-        |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
-    let gate = json!({
-        "name": "toolgate",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": {
-                "name": "toolgate",
-                "failure_policy": "FAIL_RELOAD",
-                "allow_on_headers_stop_iteration": true,
-                "vm_config": {
-                    "vm_id": "toolgate-siege",
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": {"local": {"filename": wasm}},
-                },
-                "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": DEFAULT_POLICY},
-            },
-        },
-    });
-    let router = json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-    });
-    Ok(json!({
-        "admin": {"address": any_port(0)},
-        "static_resources": {
-            "listeners": [{
-                "name": "gate",
-                "address": any_port(0),
-                "per_connection_buffer_limit_bytes": 8 * 1024 * 1024,
-                "filter_chains": [{"filters": [{
-                    "name": "envoy.filters.network.http_connection_manager",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-                        "stat_prefix": "gate",
-                        "codec_type": "AUTO",
-                        "http_protocol_options": {"enable_trailers": true},
-                        "http_filters": [gate, router],
-                        "route_config": {"virtual_hosts": [{
-                            "name": "all",
-                            "domains": ["*"],
-                            "routes": [{"match": {"prefix": ""}, "route": {"cluster": "server", "timeout": "0s"}}],
-                        }]},
-                    },
-                }]}],
-            }],
-            "clusters": [{
-                "name": "server",
-                "type": "STATIC",
-                "connect_timeout": "2s",
-                "load_assignment": {"cluster_name": "server", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": any_port(upstream)}}]}]},
-                "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "common_http_protocol_options": {"max_requests_per_connection": 1},
-                    "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
-                }},
-            }],
-        },
-    }))
 }
