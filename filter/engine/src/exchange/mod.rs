@@ -12,6 +12,7 @@ mod body;
 mod call;
 mod caller;
 mod context;
+mod crowded;
 mod decision;
 mod drain;
 mod draining;
@@ -340,6 +341,7 @@ impl Exchange {
                 session,
                 reading: Reading::Waiting,
                 is_told: false,
+                crowded: false,
             })
         };
         Step::Forward(permit, removals, body)
