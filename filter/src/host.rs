@@ -55,6 +55,8 @@ pub enum Flow {
 pub enum Map {
     /// Request headers.
     Request = 0,
+    /// Request trailers.
+    RequestTrailers = 1,
     /// Reply headers.
     Reply = 2,
     /// Headers of the answer to a call of our own.

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toolgate_engine::config::Gate;
 use toolgate_engine::control::{self, Worker};
+use toolgate_engine::counters::Store as _;
 use toolgate_engine::exchange::{Context, Exchange};
 use toolgate_engine::identity::Attributes;
 use toolgate_engine::time::Timestamp;
 
-use crate::host;
+use crate::host::{self, Failure};
 use crate::metrics::Metrics;
 use crate::perform;
 use crate::recorder::Recorder;
@@ -35,6 +36,8 @@ pub struct Plugin {
     closing: RefCell<BTreeMap<u32, i64>>,
     /// Routes that requests left when headers were taken off them.
     left_routes: RefCell<BTreeSet<Vec<u8>>>,
+    /// Streams whose reply's headers are held although nothing of its body has come, and whether a tick has seen that.
+    starting: RefCell<BTreeMap<u32, bool>>,
     /// Announces questions and their answers.
     webhook: Webhook,
     /// Whether the host has ticks. Without them no call is held.
@@ -56,6 +59,7 @@ impl Plugin {
             recorder,
             awaited: RefCell::default(),
             closing: RefCell::default(),
+            starting: RefCell::default(),
             left_routes: RefCell::default(),
             webhook: Webhook::default(),
             ticks: ticks && host::set_tick_period(TICK).is_ok(),
@@ -89,21 +93,31 @@ impl Plugin {
         exchange.set_attributes(Attributes(attributes.collect()));
     }
 
-    /// What the host knows by this name now, if the configuration needs it.
+    /// What the host knows by this name now, if the configuration needs it. What the host has and cannot hand over is no
+    /// text and no metadata, so that nobody takes it for absent.
     pub fn attribute(&self, name: &'static str) -> Option<Vec<u8>> {
-        let needed = self.gate.attributes.contains(&name);
-        needed.then(|| host::property(&name.replace('.', "\0")).ok())?
+        const UNREADABLE: u8 = 0xff;
+        if !self.gate.attributes.contains(&name) {
+            return None;
+        }
+        match host::property(&name.replace('.', "\0")) {
+            Ok(value) => Some(value),
+            Err(Failure::NotFound) => None,
+            Err(_) => Some(vec![UNREADABLE]),
+        }
     }
 
     /// Whether a request that was judged for its route took another one: a host matches routes again when a header has changed,
-    /// and tells of it only once it has forwarded the request (measured on Envoy 1.36 and 1.40). Requests of such a route are
-    /// refused from now on.
+    /// and tells of it only once it has forwarded the request (measured on Envoy 1.40). Requests of such a route are
+    /// refused from now on, by every worker.
     pub fn took_another_route(&self, exchange: &Exchange) -> bool {
         let taken = self.attribute(Attributes::ROUTE);
         let judged = exchange.route();
         let differs = taken.as_deref().filter(|route| !route.is_empty()) != judged;
         if differs && let Ok(mut left) = self.left_routes.try_borrow_mut() {
             left.insert(judged.unwrap_or_default().to_vec());
+            // Otherwise each worker finds out by itself.
+            let _untold = SharedData.put(&self.left_key(exchange), &[1]);
         }
         differs
     }
@@ -113,10 +127,19 @@ impl Plugin {
         let route = exchange.route().unwrap_or_default();
         let left = self.left_routes.try_borrow();
         left.map_or(true, |left| left.contains(route))
+            || self.gate.attributes.contains(&Attributes::ROUTE)
+                && matches!(SharedData.load(&self.left_key(exchange)), Ok(Some(_)))
+    }
+
+    /// Where all workers find that the route of this request was left. Routes are the host's configuration, and few.
+    fn left_key(&self, exchange: &Exchange) -> String {
+        let route = String::from_utf8_lossy(exchange.route().unwrap_or_default());
+        format!("toolgate.left.{}.{route}", self.gate.digest)
     }
 
     /// What is to be done once a second without a stream's callback. `held` is how many requests wait under this root.
     pub fn tick(&self, now: Timestamp, held: usize) {
+        self.release_starts();
         if self.second.replace(now.seconds()) != now.seconds() {
             self.beat(now, held);
             if let Some(notify) = &self.gate.approvals.notify {
@@ -129,7 +152,8 @@ impl Plugin {
 
     /// Nothing waits for a person: the ticks come slower. The root has to be the effective context.
     pub fn rest(&self) {
-        if self.ticks_fast.get() {
+        let nothing_starts = (self.starting.try_borrow()).is_ok_and(|starting| starting.is_empty());
+        if self.ticks_fast.get() && nothing_starts {
             self.tick_every(TICK);
         }
     }
@@ -209,8 +233,42 @@ impl Plugin {
         }
     }
 
+    /// The headers of this stream's reply are held until its body begins, or until the tick after the next. False where nobody
+    /// would let them go.
+    pub fn hold_start(&self, context: u32) -> bool {
+        let (Ok(mut starting), true) = (self.starting.try_borrow_mut(), self.ticks) else {
+            return false;
+        };
+        starting.insert(context, false);
+        self.hurry();
+        true
+    }
+
+    /// The body of this stream's reply begins; returns whether its headers are still held.
+    pub fn started(&self, context: u32) -> bool {
+        (self.starting.try_borrow_mut())
+            .is_ok_and(|mut starting| starting.remove(&context).is_some())
+    }
+
+    /// Lets headers go behind which nothing has come: a stream may say nothing for minutes, and its client waits for them.
+    fn release_starts(&self) {
+        let Ok(mut starting) = self.starting.try_borrow_mut() else {
+            return;
+        };
+        let due: Vec<u32> = starting
+            .extract_if(.., |_, seen| std::mem::replace(seen, true))
+            .map(|(context, _)| context)
+            .collect();
+        drop(starting);
+        for context in due {
+            // If it fails the stream goes on waiting for its first event.
+            let _waits = host::set_effective_context(context).and_then(|()| host::continue_reply());
+        }
+    }
+
     /// The stream is gone.
     pub fn forget(&self, context: u32) {
+        self.started(context);
         self.body_came(context);
         self.decided(context);
     }

@@ -14,6 +14,7 @@ use crate::perform;
 use crate::plugin::Plugin;
 use crate::recorder::Recorder;
 use crate::requirements;
+use crate::store::SharedData;
 use crate::stream::Stream;
 
 /// What this root is.
@@ -86,8 +87,12 @@ impl RootContext for Root {
             return false;
         }
         match configured {
-            Configured::Gate(gate) => {
+            Configured::Gate(mut gate) => {
                 if !requirements::met_for(&gate) {
+                    return false;
+                }
+                if gate.counters.table.join(&mut SharedData).is_err() {
+                    complain("shared data cannot be read or written on this host");
                     return false;
                 }
                 say_live("configuration", &gate.digest);

@@ -20,7 +20,7 @@ use crate::live;
 use crate::perform;
 use crate::plugin::Plugin;
 use crate::store::SharedData;
-use reply::{ReplyMode, code_details};
+use reply::ReplyMode;
 
 /// Names and values of headers, in order.
 type Headers = Vec<(Vec<u8>, Vec<u8>)>;
@@ -247,6 +247,22 @@ impl Stream {
         }))
     }
 
+    /// Takes off the trailers what belongs into headers, where it would have been judged; false if something could not be.
+    fn clear_trailers(&self) -> bool {
+        let Some(plugin) = &self.plugin else {
+            return true;
+        };
+        let Ok(trailers) = host::headers(Map::RequestTrailers) else {
+            return false;
+        };
+        trailers
+            .iter()
+            .filter(|(name, _)| exchange::belongs_to_head(&plugin.gate, name))
+            // What is no text no server takes for one of these.
+            .filter_map(|(name, _)| std::str::from_utf8(name).ok())
+            .all(|name| host::remove_header(Map::RequestTrailers, name).is_ok())
+    }
+
     /// The request is complete, whether its end came with headers, body or trailers.
     fn request_complete(&mut self) -> FilterAction {
         let step = match self.renew() {
@@ -307,6 +323,9 @@ impl HttpContext for Stream {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> FilterAction {
         self.body_came();
+        if !self.clear_trailers() && matches!(self.request, Request::Open | Request::Forwarded) {
+            return self.stop(Rejection::Host);
+        }
         // With trailers no body callback ever sees the end of the stream.
         match self.request {
             Request::Forwarded => FilterAction::Continue,
@@ -338,11 +357,7 @@ impl HttpContext for Stream {
         self.take_back();
         self.forget_kept();
         self.record_early();
-        let details = if self.exchange.awaits_answer() {
-            code_details()
-        } else {
-            String::new()
-        };
+        let details = self.origin();
         let Some(plugin) = self.plugin.clone() else {
             return;
         };

@@ -275,6 +275,16 @@ check("a lost connection is said, and found again", async () => {
 
 const HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202egnp.exe\u0007\u200b";
 
+check("what a call carries besides its arguments is shown", async () => {
+  const { stage, page, end } = await signedIn("ana");
+  await stage.direct("ask", { tool: "plain", arguments: { n: 1 } });
+  await stage.direct("ask", { tool: "laden", arguments: { n: 1 }, besides: '{"_meta":{"vendor/target":"PROD"},"task":{"ttl":100}}' });
+  await card(page, "laden").getByText("Also in the call").waitFor();
+  assert.match(await card(page, "laden").locator(".besides pre").innerText(), /"vendor\/target":\s*"PROD"/);
+  assert.equal(await card(page, "plain").locator(".besides").isVisible(), false);
+  await end();
+});
+
 check("hostile names and arguments are text", async () => {
   const { stage, page, complaints, end } = await signedIn("ana", { before: async (stage) => {
     const everywhere = Object.fromEntries(["tool", "principal", "label", "server", "policy", "session", "reason"].map((key) => [key, HOSTILE]));
@@ -312,13 +322,13 @@ check("hostile names and arguments are text", async () => {
   await end();
 });
 
-check("a megabyte of arguments is cut, said so, and leaves the page quick", async () => {
+check("the longest call there can be is folded, said so, and leaves the page quick", async () => {
   const { stage, page, end } = await signedIn("ana");
-  await stage.direct("ask", { tool: "huge", arguments: { text: "x".repeat(1 << 20) } });
-  await stage.direct("ask", { tool: "many", arguments: { list: Array.from({ length: 60000 }, (_, n) => n) } });
+  await stage.direct("ask", { tool: "huge", arguments: { text: "x".repeat(16000) } });
+  await stage.direct("ask", { tool: "many", arguments: { list: Array.from({ length: 2800 }, (_, n) => n) } });
   await card(page, "many").getByText("Shown: 4,000 of").waitFor();
   await card(page, "many").getByText("Show the rest").click();
-  await card(page, "many").getByText("approve only what you can judge").waitFor();
+  await card(page, "many").getByText("Shown: 4,000 of").waitFor({ state: "hidden" });
   const spent = await page.evaluate(() => new Promise((done) => {
     const began = performance.now();
     requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)));

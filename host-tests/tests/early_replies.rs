@@ -4,7 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use toolgate_host::{Message, Module, Stream, Vm, VmOptions, wasm};
 use toolgate_rig::envoy::{Config, Envoy, Options};
@@ -218,8 +218,18 @@ fn ask(envoy: &Envoy, case: Case) -> (u16, String) {
         case.request.len()
     );
     client.write_all(head.as_bytes()).unwrap();
-    // Long enough for the early reply to arrive; whichever comes first, nothing may pass unread.
-    thread::sleep(Duration::from_millis(300));
+    // The early reply has arrived when Envoy has read some of it.
+    let began = Instant::now();
+    let read = "cluster.mcp_server.upstream_cx_rx_bytes_total";
+    while envoy
+        .stats(read)
+        .unwrap()
+        .get(read)
+        .is_none_or(|bytes| *bytes == 0)
+    {
+        assert!(began.elapsed() < Duration::from_secs(30), "no early reply");
+        thread::sleep(Duration::from_millis(5));
+    }
     let _ = client.write_all(rest.as_bytes());
     let mut reply = Vec::new();
     let _cut = client.read_to_end(&mut reply);

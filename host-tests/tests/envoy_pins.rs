@@ -101,6 +101,8 @@ async fn a_server_that_changes_its_tools_is_caught() {
     let block = pin(pin::Mode::Config { schemas: true }).await;
     assert_eq!(block.code, 0, "{}", block.output);
     let policy = format!("version: \"1\"\ndefault: allow\n{}", block.output);
+    // One list that agrees is enough here: nobody waits an hour.
+    let policy = policy.replace("\npins:\n", "\npins:\n  settle: 0s\n");
     let policy = Document::parse("policy.yaml", policy.as_str(), Format::Yaml)
         .unwrap_or_else(|(_, problem)| panic!("{}\n{policy}", problem.sentence()));
     let config = Config::production()

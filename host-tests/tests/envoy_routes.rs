@@ -262,6 +262,75 @@ fn headers_with_underscores_are_refused() {
     assert!(arrived(&rig.mcp).is_empty());
 }
 
+/// Where the proxy lets such names through, the gate does not.
+#[test]
+fn headers_with_underscores_are_refused_by_the_gate() {
+    let refused = "headers_with_underscores_action: REJECT_REQUEST";
+    let rig = Rig::start_with(PRODUCTION, DEFAULT_VERSION, |config| {
+        config
+            .replace(refused, "headers_with_underscores_action: ALLOW")
+            .unwrap()
+    });
+    for name in [
+        "x_http_method_override",
+        "X_HTTP-Method",
+        "mcp_session_id",
+        "content_type",
+        "x_envoy-retry-on",
+    ] {
+        let mut headers = ordinary_headers();
+        headers.push((name.to_owned(), "x".to_owned()));
+        let (status, body) = rig.exchange("POST", "/mcp", &headers, ALLOWED);
+        assert!(
+            status == 400 && body.contains("/protocol/header"),
+            "{name}: {status} {body}"
+        );
+    }
+    assert!(arrived(&rig.mcp).is_empty());
+    let mut headers = ordinary_headers();
+    headers.push(("x_own".to_owned(), "x".to_owned()));
+    assert_eq!(rig.exchange("POST", "/mcp", &headers, ALLOWED).0, 200);
+}
+
+/// Trailers do not carry what would have been judged, or taken off, among the headers.
+#[test]
+fn trailers_carry_nothing_that_belongs_into_headers() {
+    use std::io::{Read as _, Write as _};
+
+    let rig = Rig::start(PRODUCTION, DEFAULT_VERSION);
+    let mut request = "POST /mcp HTTP/1.1\r\nhost: wire.test\r\nconnection: close\r\ntransfer-encoding: chunked\r\n".to_owned();
+    for (name, value) in ordinary_headers() {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let body = String::from_utf8(ALLOWED.to_vec()).unwrap();
+    request.push_str(&format!("\r\n{:x}\r\n{body}\r\n0\r\n", body.len()));
+    for name in [
+        "authorization",
+        "Cookie",
+        "x-http-method-override",
+        "mcp-session-id",
+        "x-forwarded-for",
+        "x-envoy-retry-on",
+        "x-own",
+    ] {
+        request.push_str(&format!("{name}: evil\r\n"));
+    }
+    request.push_str("\r\n");
+    let mut stream = std::net::TcpStream::connect(rig.envoy.address()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let seen = rig.mcp.seen(Mark::default(), None).requests;
+    assert_eq!(seen.len(), 1);
+    let names: Vec<_> = seen[0]
+        .trailers
+        .iter()
+        .map(|(name, _)| String::from_utf8_lossy(name.as_ref()).into_owned())
+        .collect();
+    assert_eq!(names, ["x-own"]);
+}
+
 /// What a caller asks of Envoy's router itself is taken off before the router sees it: by Envoy where the caller is outside, by
 /// the gate where it is not.
 #[test]

@@ -213,7 +213,8 @@ fn checks_before_the_policy() {
         assert!(explanation.calls.is_empty());
     }
     let listing = raw(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    assert!(explain(&config(&format!("{{{open}}}")), &listing).is_err());
+    let said = explain(&config(&format!("{{{open}}}")), &listing).unwrap_err();
+    assert!(said.to_string().ends_with("it is forwarded"), "{said}");
 }
 
 #[test]
@@ -245,4 +246,16 @@ fn says_what_it_saw() {
     assert_eq!(run(&options).code, 0);
     options.policy = "no/such/file".into();
     assert_eq!(run(&options).code, 2);
+
+    options.policy = repository().join("examples/approvals/policy.yaml");
+    options.question = tool("restart_service", &json!({"environment": "production"}));
+    options.json = false;
+    let held = run(&options);
+    assert_eq!(held.code, 1);
+    for line in [
+        "\nhold until a person decides, by /tools/restart_service/approval\n",
+        "\nafter a yes the call goes on; while nobody has decided,",
+    ] {
+        assert!(held.output.contains(line), "{line}\n{}", held.output);
+    }
 }

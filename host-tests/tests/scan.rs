@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use toolgate_cli::command::scan::Server;
 use toolgate_cli::command::{Outcome, Paint, check, init, pin, scan as scan_command, test};
+use toolgate_cli::init::LIBRARY;
 use toolgate_cli::scan::{Era, Pins, Risk, Target, assess, parse_header, scan};
 use toolgate_document::Document;
 use toolgate_engine::config::Gate;
@@ -404,6 +405,8 @@ fn init_from_a_name_writes_what_is_ready() {
     assert_tests_pass(&out);
     Pins::read(&out.join("pins.json")).unwrap();
     assert_code(&init::run(&beginning(&out, Some("slack"))), 2);
+    let policy = std::fs::read_to_string(out.join("policy.yaml")).unwrap();
+    assert!(policy.contains("  validate_arguments: true\n"), "{policy}");
     let unknown = init::run(&beginning(&out, Some("slakc\u{1b}[2J")));
     assert_code(&unknown, 2);
     assert!(!unknown.errors.contains('\u{1b}'), "{}", unknown.errors);
@@ -413,4 +416,26 @@ fn init_from_a_name_writes_what_is_ready() {
         "{}",
         near.errors
     );
+}
+
+/// What is shipped is tested without pins; with them, as it is written, calls are held to schemas as well.
+#[test]
+fn every_ready_policy_holds_with_its_pins() {
+    for ready in LIBRARY {
+        let out = directory(&format!("from-{}", ready.name));
+        assert_code(&init::run(&beginning(&out, Some(ready.name))), 0);
+        let checked = check::check(&out.join("policy.yaml")).unwrap();
+        let nothing = checked.digest.is_some() && checked.diagnostics.is_empty();
+        assert!(nothing, "{}: {:?}", ready.name, checked.diagnostics);
+        assert_tests_pass(&out);
+        let document = Document::read(&out.join("policy.yaml")).unwrap();
+        let gate = Gate::from_json(document.json().as_bytes(), false).unwrap();
+        let pins = gate.pins.unwrap();
+        let mut entries = document.root().get("tools").unwrap().members();
+        while let Some((name, _)) = entries.next_with_key() {
+            let name = name.as_str().unwrap();
+            let (_, pin) = pins.of(None).find(&name).unwrap();
+            assert!(pin.schema.is_some(), "{}: {name}", ready.name);
+        }
+    }
 }

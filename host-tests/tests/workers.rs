@@ -24,6 +24,39 @@ fn call() -> Message {
 }
 
 #[test]
+fn the_size_of_the_table_is_no_part_of_what_is_counted() {
+    let module = Module::from_file(wasm::artifact().unwrap()).unwrap();
+    let document = |more: &str| {
+        format!(
+            r#"{{"version": "1", "tools": {{"pay": {{"limits": [{{"counter": "calls", "max": 3, "window": "month"}}]}}}}{more}}}"#
+        )
+    };
+    let passes = |vm: &Vm| vm.exchange(&call(), Upstream::Silent).forwarded();
+    let vm = Vm::configured(&module, VmOptions::default(), document("").as_bytes()).unwrap();
+    let passed = [(); 5].map(|()| passes(&vm));
+    assert_eq!(passed, [true, true, true, false, false]);
+    let changes = [
+        r#", "hide": ["x"]"#,
+        r#", "counters": {"max_entries": 128}"#,
+        r#", "counters": {"max_entries": 256}"#,
+        r#", "counters": {"max_entries": 16777216}"#,
+        "",
+    ];
+    for change in changes {
+        assert!(vm.configure(document(change).as_bytes()).unwrap());
+        assert!(!passes(&vm), "{change}");
+    }
+    // Nor is it for another gate in the process.
+    let beside = VmOptions {
+        shared: vm.shared(),
+        ..VmOptions::default()
+    };
+    let other = document(changes[1]);
+    let other = Vm::configured(&module, beside, other.as_bytes()).unwrap();
+    assert!(!passes(&other));
+}
+
+#[test]
 fn one_of_many_workers_gets_the_last_place() {
     let module = Module::from_file(wasm::artifact().unwrap()).unwrap();
     let module = &module;

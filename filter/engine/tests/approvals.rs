@@ -31,6 +31,7 @@ fn binding(name: &str) -> Binding {
         kind: "tool",
         target: name,
         arguments: "{}",
+        besides: "",
     };
     Binding::of_call(&bound).under("digest", "", "/tools/x/approval")
 }
@@ -47,6 +48,7 @@ fn new(now: u64, timeout: i64) -> Question {
         binding: String::new(),
         principal: "ana".to_owned(),
         source: "grant".to_owned(),
+        issuer: None,
         share: Share::of(&[b"grant", b"ana"]),
         label: None,
         session: None,
@@ -55,7 +57,7 @@ fn new(now: u64, timeout: i64) -> Question {
         kind: "tool".to_owned(),
         target: "x".to_owned(),
         arguments: "{}".to_owned(),
-        clipped: false,
+        besides: None,
         rule: "/tools/x/approval".to_owned(),
         reason: "Ask.".to_owned(),
         approvers: Vec::new(),

@@ -17,8 +17,10 @@ pub(super) enum ReplyMode {
     Early(EarlyReply),
     /// It is held to its end.
     Hold,
-    /// It is held until enough of it is there.
+    /// Its headers are held until its body begins, but not for long.
     HoldStart,
+    /// It is held until enough of it is there.
+    HoldBegun,
     /// It is rewritten chunk by chunk.
     Rewrite,
     /// It passes and is looked at.
@@ -30,6 +32,20 @@ pub(super) enum ReplyMode {
 }
 
 impl Stream {
+    /// Where a reply comes from, or why there is none, if a charge hangs on it: the host's response code details. They name the
+    /// filter that answered, of which there is any number; how often the host tried the server tells for all of them.
+    pub(super) fn origin(&self) -> String {
+        if !self.exchange.awaits_answer() {
+            return String::new();
+        }
+        let details = code_details();
+        let is_upstreams = details.starts_with("via_upstream");
+        match attempts() {
+            Some(0) if !is_upstreams && !details.is_empty() => exchange::NEVER_TRIED.to_owned(),
+            _ => details,
+        }
+    }
+
     /// The reply's headers.
     pub(super) fn reply_headers(&mut self, end_of_stream: bool) -> FilterAction {
         if self.request == Request::Answered {
@@ -50,11 +66,7 @@ impl Stream {
             let _told_by_the_cut = self.decide(|exchange, cx| Some(exchange.went_elsewhere(cx)));
             return self.cut();
         }
-        let details = if self.exchange.awaits_answer() {
-            code_details()
-        } else {
-            String::new()
-        };
+        let details = self.origin();
         let step = self.on_reply(|exchange, cx| {
             exchange.reply_headers(cx, status, &headers, end_of_stream, &details)
         });
@@ -74,9 +86,12 @@ impl Stream {
                     false => self.cut(),
                 }
             }
-            Some(ReplyStep::HoldStart) if held => {
+            Some(ReplyStep::HoldStart) if held && self.holds_start() => {
                 self.reply = ReplyMode::HoldStart;
-                FilterAction::Pause
+                match remove_all(Map::Reply, &STALE) {
+                    true => FilterAction::Pause,
+                    false => self.cut(),
+                }
             }
             Some(ReplyStep::Rewrite | ReplyStep::HoldStart) => {
                 self.reply = ReplyMode::Rewrite;
@@ -122,7 +137,11 @@ impl Stream {
                 }
                 None => self.cut(),
             },
-            ReplyMode::HoldStart => self.reply_begins(end_of_stream),
+            ReplyMode::HoldStart if !self.is_starting() => {
+                self.reply = ReplyMode::Rewrite;
+                self.reply_body(size, end_of_stream)
+            }
+            ReplyMode::HoldStart | ReplyMode::HoldBegun => self.reply_begins(end_of_stream),
             reading @ (ReplyMode::Rewrite | ReplyMode::Observe) => {
                 let rewrite = matches!(reading, ReplyMode::Rewrite);
                 let Ok(chunk) = host::buffer(Buffer::ReplyBody, self.buffered) else {
@@ -174,7 +193,8 @@ impl Stream {
                 FilterAction::Pause
             }
             ReplyMode::Hold => self.held_reply_complete(),
-            ReplyMode::HoldStart => self.reply_begins(true),
+            ReplyMode::HoldStart if !self.is_starting() => FilterAction::Continue,
+            ReplyMode::HoldStart | ReplyMode::HoldBegun => self.reply_begins(true),
             _ => FilterAction::Continue,
         }
     }
@@ -216,6 +236,18 @@ impl Stream {
         Some(step(&mut self.exchange, &mut cx))
     }
 
+    /// Has the reply's headers held until its body begins; false if nobody would let them go.
+    fn holds_start(&self) -> bool {
+        let home = self.home.as_ref();
+        home.is_some_and(|home| home.hold_start(self.context))
+    }
+
+    /// The body of the reply begins; returns whether its headers are still held.
+    fn is_starting(&self) -> bool {
+        let home = self.home.as_ref();
+        home.is_some_and(|home| home.started(self.context))
+    }
+
     /// What has arrived of a stream whose beginning is held.
     fn reply_begins(&mut self, end: bool) -> FilterAction {
         let Ok(start) = host::buffer(Buffer::ReplyBody, self.buffered) else {
@@ -223,7 +255,7 @@ impl Stream {
         };
         match self.on_reply(|exchange, cx| exchange.reply_begins(cx, &start, end)) {
             Some(Start::Wait) => {
-                self.reply = ReplyMode::HoldStart;
+                self.reply = ReplyMode::HoldBegun;
                 FilterAction::Pause
             }
             Some(Start::Pass(out)) => {
@@ -270,6 +302,12 @@ fn describe_json(status: u32) -> bool {
     host::set_header(Map::Reply, ":status", &status.to_string()).is_ok()
         && host::set_header(Map::Reply, "content-type", "application/json").is_ok()
         && host::remove_header(Map::Reply, "content-encoding").is_ok()
+}
+
+/// How often the host has tried to send the request upstream, where it tells.
+fn attempts() -> Option<u64> {
+    let count = host::property("upstream\0request_attempt_count").ok()?;
+    count.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// Why the host ended the request, where it did so itself.

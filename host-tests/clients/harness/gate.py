@@ -55,13 +55,14 @@ class Gate:
         self.process.stop()
 
 
-def rendered(wasm, port, upstream_port, admin_port, policy, configuration):
-    """What `toolgate render` makes of the policy in a file."""
+def rendered(wasm, port, upstream_port, admin_port, policy, configuration, *more):
+    """What `toolgate render` makes of the policy in a file, with more options; without a console, where none tell of one."""
     configuration.unlink(missing_ok=True)
     addresses = ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin_port}"]
     files = ["--policy", policy, "--out", configuration, "--wasm", wasm]
     command = [setup.program("toolgate", False), "render", "envoy", "--upstream", f"127.0.0.1:{upstream_port}"]
-    setup.call(command + files + addresses, f"`toolgate render` cannot use {policy}", output=subprocess.DEVNULL)
+    more = more or ["--no-console"]
+    setup.call([*command, *files, *addresses, *more], f"`toolgate render` cannot use {policy}", output=subprocess.DEVNULL)
 
 
 def render(wasm, port, upstream_port, admin_port, policy):

@@ -1,6 +1,6 @@
 """The test server on the Python SDK, version 2: legacy sessions over SSE and protocol 2026-07-28 on one endpoint.
 
-Usage: py2.py PORT. Serves /mcp, and /journal: every JSON-RPC message that reached it.
+Usage: py2.py PORT [--fixtures]: with what the official conformance suite calls by name. Serves /mcp, and /journal: every JSON-RPC message that reached it.
 """
 
 import json
@@ -115,11 +115,18 @@ class Journal:
 
 
 def record(body: bytes) -> None:
-    message = json.loads(body)
-    params = message.get("params") or {}
+    try:
+        message = json.loads(body)
+        params = message.get("params") or {}
+    except (ValueError, AttributeError):
+        return  # no JSON, or a batch: nothing a client of the matrix sends
     journal.append({"method": message.get("method"), "tool": params.get("name"), "arguments": params.get("arguments")})
 
 
 if __name__ == "__main__":
     port = int(sys.argv[1])
+    if "--fixtures" in sys.argv:
+        import fixtures
+
+        fixtures.add(server)
     uvicorn.run(Journal(server.streamable_http_app()), host="127.0.0.1", port=port, log_level="warning")

@@ -1,5 +1,5 @@
 // The test server on the TypeScript SDK, version 2: legacy sessions over SSE and protocol 2026-07-28 on one endpoint.
-// Usage: node ts2.mjs PORT
+// Usage: node ts2.mjs PORT [--fixtures]: with what the official conformance suite calls by name
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import {
     McpServer, acceptedContent, createMcpHandler, inputRequired, inputResponse, isInitializeRequest, isLegacyRequest,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { addFixtures } from './fixtures.mjs';
 import { serve } from './journal.mjs';
 
 const text = value => ({ content: [{ type: 'text', text: value }] });
@@ -78,7 +79,7 @@ function testServer() {
         return inputRequired({ inputRequests: { colour } });
     });
 
-    return server;
+    return process.argv.includes('--fixtures') ? addFixtures(server) : server;
 }
 
 const sessions = new Map();

@@ -355,3 +355,24 @@ async fn a_token_that_ends_while_its_call_is_held_releases_nothing() {
     let again = client.call("get_balance", json!({}));
     rig.refuses(401, "/identity/expired", again).await;
 }
+
+/// Envoy hands claims over as doubles in a message of limited depth; what the gate cannot read of it is no reason to take the
+/// bearer for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_cannot_be_read_whole_is_unknown() {
+    let sources = "\"sources\": [";
+    let open = format!("\"required\": false, {sources}");
+    let (rig, issuer) = start(|config| config.replace(sources, &open).unwrap()).await;
+    let deep = (0..70).fold(json!(1), |value, _| json!([value]));
+    for claim in [json!(1e-7), json!(1e300), json!({"a": [-1e-9]}), deep] {
+        let token = issuer.token(&claims(json!({"x": claim}))).unwrap();
+        let client = rig.client().bearer(&token);
+        rig.refuses(
+            401,
+            "/identity/unknown",
+            client.call("get_balance", json!({})),
+        )
+        .await;
+    }
+    assert_eq!(rig.upstream.connections(), 0);
+}

@@ -59,6 +59,9 @@ async fn a_grant_is_good_for_its_servers_only() {
         at("/%70ayment", PAYMENTS),
         code_host(at("/payments", PAYMENTS)),
         at("/payments", PAYMENTS).header("host", "code.example"),
+        // Envoy's `code.example:*` does not take an empty port, nor its `code.example` a dot behind it.
+        at("/mcp", CODE).header("host", "code.example:"),
+        at("/mcp", CODE).header("host", "code.example."),
     ] {
         let before = (rig.upstream.mark(), code.mark());
         let reply = balance(&client).await;
@@ -75,7 +78,7 @@ async fn a_grant_is_good_for_its_servers_only() {
         assert!(balance(&at(path, PAYMENTS)).await.ran(), "{path}");
     }
 
-    let audit: Vec<Value> = rig.audit(17);
+    let audit: Vec<Value> = rig.audit(19);
     holds(
         &audit[0],
         &[

@@ -38,18 +38,17 @@ pub fn is_case_variant(key: &str, name: &str) -> bool {
     if key.is_ascii() && name.is_ascii() {
         return key.eq_ignore_ascii_case(name);
     }
-    let simple = |text: &str| -> String {
-        let fold = |char: char| match char {
-            '\u{17f}' => 's',
-            '\u{212a}' => 'k',
-            _ => char,
-        };
-        text.chars()
-            .map(fold)
-            .flat_map(char::to_lowercase)
-            .collect()
+    fold_case(key).eq(fold_case(name))
+}
+
+/// The characters of a text to a parser that ignores case.
+pub fn fold_case(text: &str) -> impl Iterator<Item = char> {
+    let fold = |char: char| match char {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        _ => char,
     };
-    key.chars().count() == name.chars().count() && simple(key) == simple(name)
+    text.chars().map(fold).flat_map(char::to_lowercase)
 }
 
 /// `key` as the most lenient parser reads it, one byte per resulting ASCII character. Characters that

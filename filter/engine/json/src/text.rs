@@ -54,13 +54,20 @@ impl<'d> Text<'d> {
         }
     }
 
-    /// Whether the text meant is `other`, without allocating in the plain case.
+    /// Whether the text meant is `other`, without allocating in the plain case. It takes time by the length of `other` alone.
     pub fn is(self, other: &str) -> bool {
         if self.escaped {
-            unescape(self.raw) == other
+            self.may_mean(other.len()) && unescape(self.raw) == other
         } else {
             self.raw == other
         }
+    }
+
+    /// Whether a text so long may be meant: an escape is at most six times as long as what it means.
+    pub fn may_mean(self, bytes: usize) -> bool {
+        const MOST: usize = "\\u0000".len();
+        let raw = self.raw.len();
+        raw == bytes || self.escaped && raw > bytes && raw <= bytes.saturating_mul(MOST)
     }
 
     /// Whether both mean the same text.

@@ -91,6 +91,11 @@ impl<'d> Value<'d> {
         self.index
     }
 
+    /// The value at a [`place`](Self::place) in the same document; null where there is none.
+    pub fn sibling(&self, place: usize) -> Value<'d> {
+        self.at(place)
+    }
+
     /// What this value is.
     pub fn kind(&self) -> Kind {
         self.node().kind
@@ -309,7 +314,7 @@ impl<'d> Value<'d> {
     }
 
     /// The members in the order of their decoded keys.
-    pub(super) fn sorted_members(&self) -> Vec<(Cow<'d, str>, Value<'d>)> {
+    pub fn sorted_members(&self) -> Vec<(Cow<'d, str>, Value<'d>)> {
         let members: Vec<_> = self
             .members()
             .map(|(key, value)| (key.decode(), value))

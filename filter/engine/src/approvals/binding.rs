@@ -18,6 +18,8 @@ pub struct Bound<'a> {
     pub target: &'a str,
     /// The arguments in canonical form.
     pub arguments: &'a str,
+    /// What else it carries, in canonical form; empty if nothing.
+    pub besides: &'a str,
 }
 
 /// SHA-256 over length-prefixed parts, so that crafted texts cannot collide.
@@ -30,7 +32,10 @@ impl Binding {
         let [source, realm, id] = bound.principal.key();
         let texts = [bound.server, bound.kind, bound.target, bound.arguments];
         let [server, kind, target, arguments] = texts.map(str::as_bytes);
-        Binding::of(&[b"call", source, realm, id, server, kind, target, arguments])
+        let besides = bound.besides.as_bytes();
+        Binding::of(&[
+            b"call", source, realm, id, server, kind, target, arguments, besides,
+        ])
     }
 
     /// Of a question: a call, and the rule that asks about it in this policy of this configuration.

@@ -2,7 +2,7 @@
 //!
 //! Questions live in a table in the [`Store`](crate::counters::Store) that all workers share: `approvals.max_pending`
 //! slots, each one value, changed by compare-and-swap alone. A question is bound to the caller, the server, the tool,
-//! the exact arguments, the rule and the configuration: an approval releases one call with that very binding, once, on
+//! the exact arguments and all else it carries, the rule and the configuration: an approval releases one call with that very binding, once, on
 //! whatever worker, and none after it has expired. A configuration update asks anew.
 //!
 //! ```text
@@ -18,6 +18,7 @@
 
 mod binding;
 mod cancel;
+mod given_up;
 mod notify;
 mod place;
 mod question;
@@ -27,9 +28,10 @@ mod ticket;
 
 pub use binding::{Binding, Bound};
 pub use cancel::{CallId, Heard, Line, cancel, hang_up, heard, listen};
+pub use given_up::{give_up, may_be_given_up};
 pub use notify::{Event, delivered, due, failed};
 pub use place::MAX_SLOTS;
-pub use question::{MAX_ARGUMENTS, Notice, Question, State};
+pub use question::{MAX_SHOWN, Notice, Question, State};
 pub use settings::{Approvals, AskMode, Notify};
 pub use table::{
     AskError, announce_slots, ask, close, consume, decide, leave, list, look, withdraw,

@@ -6,8 +6,9 @@ use crate::json::{Document, Limits, ObjectWriter, Value};
 use crate::shares::Share;
 use crate::time::Timestamp;
 
-/// Most of the arguments' text that is kept to be shown, in bytes. The binding covers all of them.
-pub const MAX_ARGUMENTS: usize = 16 << 10;
+/// Most of a call that a person can be shown, in bytes: its name, its arguments and what else it carries. Of what is longer
+/// nobody is asked.
+pub const MAX_SHOWN: usize = 16 << 10;
 
 /// How far a clock may be put back, in seconds, before what it opened counts as expired.
 const GRACE: i64 = 3600;
@@ -89,6 +90,8 @@ pub struct Question {
     pub principal: String,
     /// What established the caller: `grant`, `jwt`, `mtls`, `header` or `anonymous`. A grant's id is its principal.
     pub source: String,
+    /// The issuer of the caller's token.
+    pub issuer: Option<String>,
     /// Whose share of the table it takes.
     pub share: Share,
     /// The caller's name for people.
@@ -103,10 +106,10 @@ pub struct Question {
     pub kind: String,
     /// Its name or URI.
     pub target: String,
-    /// The arguments in [`legible`](crate::json::legible) form, up to [`MAX_ARGUMENTS`] of them.
+    /// The arguments in [`legible`](crate::json::legible) form.
     pub arguments: String,
-    /// Whether there are more than that.
-    pub clipped: bool,
+    /// What else the call carries, in that form: an object with `_meta`, `inputResponses`, `task` and the like.
+    pub besides: Option<String>,
     /// Pointer of the rule that asks.
     pub rule: String,
     /// The rule's text.
@@ -223,6 +226,8 @@ impl Question {
             object.text(key, text);
         }
         let optional = [
+            ("besides", &self.besides),
+            ("issuer", &self.issuer),
             ("label", &self.label),
             ("session", &self.session),
             ("server", &self.server),
@@ -233,7 +238,6 @@ impl Question {
         for (key, text) in optional {
             object.optional(key, text.as_deref());
         }
-        object.flag("clipped", self.clipped);
         object.flag("closed", self.closed);
         object.texts("approvers", &self.approvers);
         object.finish()
@@ -261,6 +265,7 @@ impl Question {
             share: share.unwrap_or_else(|| Share::of(&[source.as_bytes(), principal.as_bytes()])),
             principal,
             source,
+            issuer: text("issuer"),
             label: text("label"),
             session: text("session"),
             server: text("server"),
@@ -268,7 +273,7 @@ impl Question {
             kind: text("kind")?,
             target: text("target")?,
             arguments: text("arguments")?,
-            clipped: root.flag_at("clipped"),
+            besides: text("besides"),
             rule: text("rule")?,
             reason: text("reason")?,
             approvers: approvers?,

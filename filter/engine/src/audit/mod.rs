@@ -75,14 +75,15 @@ impl Outcome {
 /// whoever says it is whose, nobody's.
 pub(crate) fn share(record: Value<'_>) -> Share {
     let text = |key| record.text_at(key).unwrap_or_default();
-    share_of(&text("decision"), &text("source"), &text("principal"))
+    let caller = ["source", "issuer", "principal"].map(text);
+    share_of(&text("decision"), caller.each_ref().map(String::as_str))
 }
 
-fn share_of(decision: &str, source: &str, principal: &str) -> Share {
+fn share_of(decision: &str, caller: [&str; 3]) -> Share {
     if decision == Outcome::Reject.word() {
         return Share::of(&[]);
     }
-    Share::of(&[source.as_bytes(), principal.as_bytes()])
+    Share::of(&caller.map(str::as_bytes))
 }
 
 /// One decision. Absent fields are left out.
@@ -122,6 +123,9 @@ pub struct Record {
     pub principal: String,
     /// What established it: `grant`, `jwt`, `mtls`, `header`, or `anonymous`.
     pub source: String,
+    /// Who vouches for the caller: the issuer of a JWT. Two of them may know the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Claims chosen by `audit.claims`, as a JSON object. Written at the end, as it is.
     #[serde(skip)]
     pub claims: Option<String>,
@@ -202,7 +206,11 @@ const MAX_ARGS: usize = 32;
 impl Record {
     /// Whose it is among the recent ones.
     pub fn share(&self) -> Share {
-        share_of(self.decision.word(), &self.source, &self.principal)
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        share_of(
+            self.decision.word(),
+            [&self.source, issuer, &self.principal],
+        )
     }
 
     /// A record of something permitted, by nobody in particular.
@@ -221,6 +229,7 @@ impl Record {
             rpc_id: None,
             principal: "unknown".to_owned(),
             source: "unknown".to_owned(),
+            issuer: None,
             claims: None,
             server: None,
             policy: None,

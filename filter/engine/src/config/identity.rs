@@ -5,7 +5,7 @@ use super::error::nearest;
 use super::reader::{Field, Object, Reader, alternatives};
 use crate::Names;
 use crate::identity::{
-    Attributes, Grant, Grants, Identity, RESERVED, Server, Servers, Source, TokenHash,
+    Attributes, Grant, Grants, Host, Identity, RESERVED, Server, Servers, Source, TokenHash,
 };
 use crate::json::Kind;
 use crate::policy::Policy;
@@ -366,7 +366,7 @@ pub(super) fn read_servers(reader: &mut Reader, object: &mut Object<'_>) -> Serv
         let servers: Vec<Server> = reader
             .map(&field)
             .into_iter()
-            .filter_map(|(name, field)| read_server(reader, &name, field))
+            .flat_map(|(name, field)| read_server(reader, &name, field))
             .collect();
         if servers.is_empty() && field.value.kind() == Kind::Object {
             reader.expected(&field, "at least one server");
@@ -377,23 +377,59 @@ pub(super) fn read_servers(reader: &mut Reader, object: &mut Object<'_>) -> Serv
         .map_or(Servers::Any, |name| Servers::One(name.into()))
 }
 
-fn read_server(reader: &mut Reader, name: &str, field: Field<'_>) -> Option<Server> {
+/// A server, once for each of its hosts.
+fn read_server(reader: &mut Reader, name: &str, field: Field<'_>) -> Vec<Server> {
     let at = field.at.clone();
-    let mut object = reader.object(field)?;
-    let mut text = |key| object.take(key).and_then(|field| reader.name(&field));
-    let (route, host, path_prefix) = (text("route"), text("host"), text("path_prefix"));
-    object.finish(reader);
-    let server = Server {
-        name: name.into(),
-        route: route.map(Into::into),
-        host: host.map(|host| host.to_ascii_lowercase().into()),
-        path_prefix: path_prefix.map(Into::into),
+    let Some(mut object) = reader.object(field) else {
+        return Vec::new();
     };
-    if server.route.is_none() && server.host.is_none() && server.path_prefix.is_none() {
+    let mut text = |key| object.take(key).and_then(|field| reader.name(&field));
+    let (route, path_prefix) = (text("route"), text("path_prefix"));
+    let hosts = object.take("host").map(|field| read_hosts(reader, field));
+    object.finish(reader);
+    if route.is_none() && hosts.is_none() && path_prefix.is_none() {
         reader.error(
             &at,
             "a server needs `route`, `host` or `path_prefix`: what Envoy matched",
         );
     }
-    Some(server)
+    let server = Server {
+        name: name.into(),
+        route: route.map(Into::into),
+        host: None,
+        path_prefix: path_prefix.map(Into::into),
+    };
+    match hosts {
+        Some(hosts) => {
+            let at_host = |host| Server {
+                host: Some(host),
+                ..server.clone()
+            };
+            hosts.into_iter().map(at_host).collect()
+        }
+        None => vec![server],
+    }
+}
+
+/// One host, or a list of them.
+fn read_hosts(reader: &mut Reader, field: Field<'_>) -> Vec<Host> {
+    let fields = match field.value.kind() {
+        Kind::Array => reader.list(&field),
+        _ => vec![field],
+    };
+    let mut hosts = Vec::new();
+    for field in fields {
+        let Some(text) = reader.name(&field) else {
+            continue;
+        };
+        let host = Host::parse(&text);
+        if host.is_none() {
+            reader.expected(
+                &field,
+                "a host as a domain of Envoy's: `mcp.example`, `mcp.example:8443`, or `mcp.example:*` for any port",
+            );
+        }
+        hosts.extend(host);
+    }
+    hosts
 }

@@ -1,5 +1,6 @@
 //! `pins`: which definition each tool must have.
 
+use super::approval;
 use super::error::nearest;
 use super::reader::{Field, Reader};
 use crate::identity::Servers;
@@ -37,6 +38,9 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>, servers: &Servers) -> 
             &at,
             "nothing is pinned here; `toolgate pin URL --config` prints what to write for the tools of a server",
         );
+    }
+    if let Some(field) = object.take("settle") {
+        pins.settle = approval::read_duration(reader, &field).unwrap_or(pins.settle);
     }
     if let Some(field) = object.take("tools") {
         pins.shared = read_tools(reader, &field, validate);

@@ -3,23 +3,31 @@
 use super::bucket::{self, Entry};
 use super::charge::{Charge, CounterKey, Receipt, ReserveError};
 use super::window::Span;
-use super::{ATTEMPTS, SaveError, Store, StoreLost};
+use super::{ATTEMPTS, SaveError, Store, StoreLost, change};
 use crate::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
 
-/// Counters a bucket holds at most. Large enough that the fullest of a thousand buckets is not full long
+/// Counters a bucket holds at most, where the table is as large as it began. Large enough that the fullest of a thousand buckets is not full long
 /// before the table is: at half load one in 10^4 overflows.
 const BUCKET_LEN: usize = 64;
 
 /// How far a clock may be put back, in seconds, without opening an allowance anew in a table that is not full.
 const GRACE: i64 = 7200;
 
+/// Counters a bucket holds at most in a table that was made smaller, and in one that was made larger. With fewer, counters that
+/// meet in a bucket would be refused although the table is empty; with more, each charge would have to write too much.
+const BUCKET_LENS: (usize, usize) = (8, 1024);
+
+/// Where a store keeps how many buckets the counters in it are spread over.
+const LAYOUT: &str = "toolgate.counters.layout";
+
 /// The layout of the table in its store.
 #[derive(Clone, Debug)]
 pub struct Table {
     buckets: u32,
+    bucket_len: usize,
 }
 
 impl Table {
@@ -28,7 +36,33 @@ impl Table {
         let buckets = max_entries.checked_div(BUCKET_LEN).unwrap_or(1).max(1);
         Table {
             buckets: u32::try_from(buckets).unwrap_or(u32::MAX),
+            bucket_len: BUCKET_LEN,
         }
+    }
+
+    /// Goes over to the layout that the counters of this store have, and makes it this one's where there are none: how many
+    /// there may be is no part of what a counter is. A table of another size has buckets of another length, from 8 to 1024
+    /// counters; beyond that its size changes when the store is a new one.
+    ///
+    /// # Errors
+    /// [`StoreLost`] when the store cannot tell.
+    pub fn join(&mut self, store: &mut dyn Store) -> Result<(), StoreLost> {
+        let own = self.buckets;
+        let mut joined = own;
+        change(store, LAYOUT, &mut |value| {
+            let there = std::str::from_utf8(value).ok();
+            joined = there
+                .and_then(|there| there.parse().ok())
+                .filter(|buckets| *buckets > 0)
+                .unwrap_or(own);
+            value.is_empty().then(|| own.to_string().into_bytes())
+        })?;
+        let size = u64::from(own).saturating_mul(BUCKET_LEN as u64);
+        let share = size.div_ceil(u64::from(joined).max(1));
+        let (least, most) = BUCKET_LENS;
+        self.bucket_len = usize::try_from(share).unwrap_or(most).clamp(least, most);
+        self.buckets = joined;
+        Ok(())
     }
 
     /// Makes all charges, or none.
@@ -159,13 +193,13 @@ impl Table {
                 charge,
             )?;
             entries.retain(|entry| !entry.charged.is_empty());
-            if entries.len() >= BUCKET_LEN {
+            if entries.len() >= self.bucket_len {
                 for entry in entries.iter_mut() {
                     entry.expire(now.seconds());
                 }
                 entries.retain(|entry| !entry.charged.is_empty());
             }
-            if entries.len() >= BUCKET_LEN {
+            if entries.len() >= self.bucket_len {
                 let ends = entries
                     .iter()
                     .filter_map(|entry| entry.charged.iter().map(|(span, _)| span.end).max());

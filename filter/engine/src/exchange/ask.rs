@@ -6,9 +6,9 @@ use super::assessment::{Action, Ask, Assessed, Assessment, BodyDecision, Sender}
 use super::context::Context;
 use super::forward::prepare_forward;
 use super::record;
-use super::told::{full, rejected, unavailable, waits};
+use super::told::{full, rejected, too_long, unavailable, waits};
 use super::waiting::Waiting;
-use crate::approvals::{self, AskError, Binding, CallId, Line, MAX_ARGUMENTS, Question, State};
+use crate::approvals::{self, AskError, Binding, CallId, Line, MAX_SHOWN, Question, State};
 use crate::audit::{Outcome, Record};
 use crate::counters::StoreLost;
 use crate::pdp::{self, Planned, Settled};
@@ -38,7 +38,9 @@ pub(super) fn ask(
     let hold = if can_hold { ask.approval.hold } else { 0 };
     let until = since.seconds().saturating_add(hold);
     // Opened before anybody is asked, so that no cancellation is missed.
-    let line = match until > cx.now.seconds() {
+    let length = shown(&ask);
+    let can_be_shown = length <= MAX_SHOWN;
+    let line = match can_be_shown && until > cx.now.seconds() {
         true => line(cx, sender, &call, until),
         false => Ok(None),
     };
@@ -53,6 +55,7 @@ pub(super) fn ask(
     let new = question(cx, sender, (&record, &ask), held_until);
     let calls = [(ask.charges, ask.shadow.is_some())];
     let found = match line {
+        _ if !can_be_shown => Found::No(too_long(length)),
         Ok(_) => find_answer(cx, &calls, rule, binding, &new),
         Err(StoreLost) => Found::No(unavailable()),
     };
@@ -73,7 +76,7 @@ pub(super) fn ask(
                 shadow: ask.shadow,
             };
             let caller = (&sender.caller.principal, session);
-            return prepare_forward(gate, caller, vec![assessed], *settled, false);
+            return prepare_forward((gate, cx.now), caller, vec![assessed], *settled, false);
         }
         (Found::Open(question), Some(line)) => {
             record.refuse(Outcome::Hold, &said(cx, rule, &question));
@@ -86,6 +89,7 @@ pub(super) fn ask(
                 line,
                 binding: ask.call,
                 state: ask.state,
+                answers: ask.answers,
                 grant: grant(sender),
                 expires: sender.caller.expires,
                 modern,
@@ -210,6 +214,16 @@ fn said(cx: &Context<'_>, rule: &Rule, question: &Question) -> Denial {
     }
 }
 
+/// How much a person has to be shown of a call, in bytes.
+fn shown(ask: &Ask<'_>) -> usize {
+    let besides = ask.besides.as_deref().unwrap_or_default();
+    let texts = [&*ask.target, &*ask.arguments, besides];
+    texts
+        .map(str::len)
+        .into_iter()
+        .fold(0, usize::saturating_add)
+}
+
 /// The question to ask. `held_until` is 0 if the call is not held for it.
 fn question(
     cx: &Context<'_>,
@@ -219,9 +233,6 @@ fn question(
 ) -> Question {
     let gate = cx.gate;
     let principal = &sender.caller.principal;
-    let mut arguments = ask.arguments.clone();
-    let clipped = arguments.len() > MAX_ARGUMENTS;
-    arguments.truncate(arguments.floor_char_boundary(MAX_ARGUMENTS));
     let created = cx.now.seconds();
     Question {
         id: String::new(),
@@ -233,15 +244,16 @@ fn question(
         binding: String::new(),
         principal: record.principal.clone(),
         source: record.source.clone(),
+        issuer: record.issuer.clone(),
         share: principal.share(),
         label: principal.label.as_deref().map(clip),
         session: record.session.clone(),
         server: record.server.clone(),
         policy: record.policy.clone(),
         kind: ask.kind.key().to_owned(),
-        target: record.target.clone().unwrap_or_default(),
-        arguments,
-        clipped,
+        target: ask.target.clone(),
+        arguments: ask.arguments.clone(),
+        besides: ask.besides.clone(),
         rule: ask.approval.rule.pointer.to_string(),
         reason: ask.approval.rule.reason.to_string(),
         approvers: ask.approvers.to_vec(),

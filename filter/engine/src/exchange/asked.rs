@@ -1,10 +1,12 @@
 //! What a call asks for, by its parameters.
 
 use super::assessment::Sender;
+use super::besides::besides;
 use crate::approvals::{Binding, Bound};
 use crate::json::{Kind, Value, canonical};
 use crate::mcp::{Asks, Method, is_normal};
 use crate::pdp::Target;
+use crate::policy::Policy;
 use crate::rpc::{self, Call};
 
 /// What a call asks for.
@@ -14,6 +16,8 @@ pub(super) struct Asked<'d> {
     /// Its name or URI, a string.
     pub(super) name: Value<'d>,
     pub(super) arguments: Option<Value<'d>>,
+    /// All parameters.
+    pub(super) params: Option<Value<'d>>,
     /// It only asks how an argument may go on: nothing runs, and there are no arguments of its own to judge.
     pub(super) is_completion: bool,
     /// A directory is asked for: it is judged by what is in it, and what comes is a list.
@@ -32,6 +36,7 @@ impl<'d> Asked<'d> {
         call: &Call<'d>,
         method: &Method,
         modern: bool,
+        policy: Option<&Policy>,
     ) -> Result<Option<Self>, &'static str> {
         let (target, name) = match method.asks {
             Asks::Protocol | Asks::List(_) => return Ok(None),
@@ -41,7 +46,9 @@ impl<'d> Asked<'d> {
             Asks::Completion => completion_target(call).ok_or("")?,
         };
         let name = name.ok_or("")?;
-        if target == Target::Resource && !name.as_str().is_some_and(|uri| is_normal(&uri)) {
+        let matters = policy.is_none_or(|policy| policy.resources.tells_apart());
+        let is_clear = || name.as_str().is_some_and(|uri| is_normal(&uri));
+        if target == Target::Resource && matters && !is_clear() {
             return Err("the URI is not in normal form, and may not mean what it says");
         }
         let is_completion = method.asks == Asks::Completion;
@@ -55,6 +62,7 @@ impl<'d> Asked<'d> {
             target,
             name,
             arguments,
+            params: call.params,
             is_completion,
             is_directory: method.asks == Asks::Directory,
             tool_result: method.asks == Asks::Tool && !is_task,
@@ -70,7 +78,17 @@ impl<'d> Asked<'d> {
             target: &self.name.as_str().unwrap_or_default(),
             // No arguments are the same as an empty object.
             arguments: &self.arguments.map_or_else(|| "{}".to_owned(), canonical),
+            besides: &self.besides(canonical).unwrap_or_default(),
         })
+    }
+
+    /// What the call carries besides its name and its arguments.
+    pub(super) fn besides(&self, write: fn(Value<'_>) -> String) -> Option<String> {
+        let named_by = match self.target {
+            Target::Resource => "uri",
+            _ => "name",
+        };
+        besides(self.params?, named_by, write)
     }
 }
 

@@ -147,8 +147,14 @@ pub(super) struct Ask<'p> {
     pub(super) call: Binding,
     /// What it is for.
     pub(super) kind: Target,
+    /// Its name or URI.
+    pub(super) target: String,
     /// The arguments, for people.
     pub(super) arguments: String,
+    /// What else it carries, for people.
+    pub(super) besides: Option<String>,
+    /// It answers what the server asked for. A client that retries with another state leaves that out.
+    pub(super) answers: bool,
     /// The state of the upstream's own that it carries.
     pub(super) state: Option<String>,
 }

@@ -54,7 +54,13 @@ pub(super) fn conclude(
             .collect();
         match pdp::settle(&gate.counters, cx.store, cx.now, &calls) {
             Ok(settled) => {
-                return prepare_forward(gate, (principal, session), assessments, settled, is_batch);
+                return prepare_forward(
+                    (gate, cx.now),
+                    (principal, session),
+                    assessments,
+                    settled,
+                    is_batch,
+                );
             }
             Err((index, denial)) => {
                 if let Some(assessed) = assessments.get_mut(index) {

@@ -13,6 +13,7 @@ use crate::json::{Document, Limits};
 use crate::mcp::{Method, Mismatch};
 use crate::order;
 use crate::pdp;
+use crate::policy::Budget;
 use crate::refusal::{Rejection, is_readable_otherwise};
 use crate::rpc::{self, Asker, Id, Malformed, Message, Outline};
 use crate::text::clip;
@@ -23,14 +24,20 @@ const MAX_BATCH: usize = 100;
 /// Said to a request of 2026-07-28 that does not say so itself.
 const UNVERSIONED: &str = "`_meta` lacks `io.modelcontextprotocol/protocolVersion`";
 
-/// Judges a whole body.
-pub(super) fn body(cx: &mut Context<'_>, sender: &Sender<'_>, body: &[u8]) -> BodyDecision {
+/// Judges a whole body, all messages of it within one budget.
+pub(super) fn body(
+    cx: &mut Context<'_>,
+    sender: &Sender<'_>,
+    work: &Budget,
+    body: &[u8],
+) -> BodyDecision {
+    work.add_input(body.len(), 0);
     let signs = cx.gate.approvals.mode == AskMode::Mrtr;
     let Some((ticket, edited)) = signs.then(|| mrtr::take_off(body)).flatten() else {
-        return text(cx, sender, body, None);
+        return text(cx, (sender, work), body, None);
     };
     // What goes upstream is the text without the gate's own state, so that is what is judged.
-    let mut judged = text(cx, sender, edited.as_bytes(), Some(ticket));
+    let mut judged = text(cx, (sender, work), edited.as_bytes(), Some(ticket));
     if let Action::Forward { body, .. } = &mut judged.action {
         *body = Some(edited.into_bytes());
     }
@@ -40,7 +47,7 @@ pub(super) fn body(cx: &mut Context<'_>, sender: &Sender<'_>, body: &[u8]) -> Bo
 /// Judges a body, from which `state` was taken off if the gate had put it there.
 fn text(
     cx: &mut Context<'_>,
-    sender: &Sender<'_>,
+    (sender, work): (&Sender<'_>, &Budget),
     body: &[u8],
     state: Option<Option<Ticket>>,
 ) -> BodyDecision {
@@ -123,6 +130,7 @@ fn text(
     let session = known_session(cx, head, principal);
     let mut body_context = BodyContext {
         sender,
+        work,
         session,
         modern,
         state: state.as_ref(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::asked::Asked;
 use super::assessment::{Assessed, Assessment, Awaited, Sender};
 use super::context::Context;
-use super::decision::{BodyContext, decision_of, follow};
+use super::decision::{BodyContext, decision_of, follow, is_of_a_strange_session};
 use crate::approvals::{self, CallId};
 use crate::audit::Record;
 use crate::gate::Gate;
@@ -54,7 +54,7 @@ pub(super) fn assess<'d, 'p>(
         }
         return Assessed::unrecorded();
     }
-    let asked = match Asked::read(&call, method, body_context.modern) {
+    let asked = match Asked::read(&call, method, body_context.modern, policy) {
         Ok(asked) => asked,
         Err(detail) => return Assessed::rejected(id, record, Rejection::Params, detail),
     };
@@ -71,6 +71,9 @@ pub(super) fn assess<'d, 'p>(
         record.set_arguments(arguments, gate.audit.args);
     }
     let decision = decision_of(cx, body_context, &asked);
+    if is_of_a_strange_session(cx, body_context, &asked, &decision) {
+        return Assessed::rejected(id, record, Rejection::Session, "");
+    }
     let mut assessed = Assessed {
         id,
         record: Some(record),
@@ -117,7 +120,10 @@ fn method_of(
 /// A cancellation is left where the call it is about looks for it, if that is held.
 fn note_cancelled(cx: &mut Context<'_>, sender: &Sender<'_>, call: &Call<'_>) {
     let id = call.param("requestId").and_then(rpc::read_id);
-    if let Some(id) = id.filter(|_| cx.gate.approvals.used) {
+    let Some(id) = id else { return };
+    // Without it the charge of a call that was cancelled is given back if the server says that it failed.
+    let _given_back = approvals::give_up(cx.store, cx.now, &sender.caller.principal, id.token());
+    if cx.gate.approvals.used {
         let session = sender.head.session.as_deref();
         let call = CallId::new(&sender.caller.principal, session, id.token());
         // A store that cannot be written cannot be read either: what is held by it is refused.

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::head::RequestHead;
-use super::{Exchange, State, Step, record};
+use super::{Exchange, State, Step, head, record};
 use crate::control;
 use crate::counters::StoreLost;
 use crate::headers::Headers;
@@ -21,6 +21,10 @@ impl Exchange {
     ) -> Result<Caller, Step> {
         let gate = cx.gate;
         self.state = State::Done;
+        if let Some(alias) = head::alias(headers, gate) {
+            let detail = format!("some servers read `{alias}` with dashes");
+            return Err(self.reject(cx, None, Rejection::Header, Id::NULL, &detail));
+        }
         let Ok(server) = gate.servers.find(headers, &self.attributes) else {
             self.records = vec![record::turned_away(
                 cx,
@@ -30,7 +34,7 @@ impl Exchange {
                 Own::NoServer.pointer(),
                 pep::NO_SERVER,
             )];
-            return Err(Step::Reply(pep::no_server()));
+            return Err(self.refuse(pep::no_server()));
         };
         let found = gate.identity.resolve(
             gate.policy_names(),
@@ -109,7 +113,7 @@ impl Exchange {
         record.server = server.map(Into::into);
         self.records = vec![record];
         let metadata = cx.gate.identity.resource_metadata.as_deref();
-        Step::Reply(pep::turned_away(stranger, metadata))
+        self.refuse(pep::turned_away(stranger, metadata))
     }
 
     /// Whether an operator took the caller's grant back.

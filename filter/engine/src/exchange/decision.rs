@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::asked::Asked;
 use super::assessment::{Ask, Assessed, Assessment, Sender};
+use super::besides::{ANSWERS, is_empty};
 use super::context::Context;
 use crate::approvals::Ticket;
 use crate::audit::Outcome;
@@ -12,12 +13,15 @@ use crate::gate::Mode;
 use crate::json::{Document, Limits, legible, quoted};
 use crate::mcp::{List, within_directory};
 use crate::pdp::{self, AccessRequest, Decision, Target};
+use crate::policy::{Budget, Scope};
 use crate::refusal::{Denial, Own};
 use crate::rpc::Call;
 
 /// What is known of all messages of a body.
 pub(super) struct BodyContext<'h> {
     pub(super) sender: &'h Sender<'h>,
+    /// What judging all of it may cost.
+    pub(super) work: &'h Budget,
     /// The session, where counters need it.
     pub(super) session: Option<&'h str>,
     pub(super) modern: bool,
@@ -50,9 +54,9 @@ pub(super) fn decision_of<'p>(
         return Decision::Deny(Denial::own(Own::ApprovalsState, BAD_STATE));
     }
     match (asked.is_completion, asked.is_directory) {
-        (true, _) => decide_completion(cx, body_context.sender, asked),
-        (_, true) => decide_directory(cx, body_context.sender, body_context.session, asked),
-        _ => decide(cx, body_context.sender, body_context.session, asked),
+        (true, _) => decide_completion(cx, body_context, asked),
+        (_, true) => decide_directory(cx, body_context, asked),
+        _ => decide(cx, body_context, body_context.session, asked),
     }
 }
 
@@ -71,11 +75,11 @@ fn state_is_good(cx: &Context<'_>, body_context: &BodyContext<'_>, asked: &Asked
 /// Asks the policy, with the counters its rules read.
 fn decide<'p>(
     cx: &mut Context<'p>,
-    sender: &Sender<'_>,
+    body_context: &BodyContext<'_>,
     session: Option<&str>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
-    let gate = cx.gate;
+    let (gate, sender) = (cx.gate, body_context.sender);
     let principal = &sender.caller.principal;
     let Some(policy) = gate.policy_of(principal) else {
         return Decision::Deny(Denial::own(
@@ -103,14 +107,14 @@ fn decide<'p>(
         session,
         pinned: pins.map(|pins| pins.of(server).look(cx.store, &name)),
     };
-    pdp::decide(policy, &request, gate.mode == Mode::Shadow)
+    let shadow = gate.mode == Mode::Shadow;
+    pdp::decide_within(policy, &request, shadow, body_context.work)
 }
 
 /// A directory is judged as whatever is in it: the resources that `skill://acme/*` permits are in `skill://acme`.
 fn decide_directory<'p>(
     cx: &mut Context<'p>,
-    sender: &Sender<'_>,
-    session: Option<&str>,
+    body_context: &BodyContext<'_>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
     let uri = within_directory(&asked.name.as_str().unwrap_or_default());
@@ -118,37 +122,63 @@ fn decide_directory<'p>(
     // A text in quotes can be read: without it the directory is judged by its own URI.
     let document = Document::parse(quoted.as_bytes(), &Limits::REPLY);
     let name = document.as_ref().map_or(asked.name, Document::root);
-    decide(cx, sender, session, &Asked { name, ..*asked })
+    let asked = Asked { name, ..*asked };
+    decide(cx, body_context, body_context.session, &asked)
 }
 
 /// A completion is for what the caller's lists may show; it runs nothing and costs nothing.
 fn decide_completion<'p>(
     cx: &mut Context<'p>,
-    sender: &Sender<'_>,
+    body_context: &BodyContext<'_>,
     asked: &Asked<'_>,
 ) -> Decision<'p> {
-    let gate = cx.gate;
-    let principal = &sender.caller.principal;
+    let (gate, work) = (cx.gate, body_context.work);
+    let principal = &body_context.sender.caller.principal;
     let list = match asked.target {
         Target::Prompt => List::Prompts,
         _ => List::Templates,
     };
     let listed = gate
         .policy_of(principal)
-        .is_some_and(|policy| pdp::listed(policy, principal, list, asked.name));
+        .is_some_and(|policy| pdp::listed(policy, principal, list, asked.name, work));
     if listed || (gate.mode == Mode::Shadow && principal.policy.is_some()) {
         return Decision::Allow {
             charges: Vec::new(),
             shadow: None,
         };
     }
-    match decide(cx, sender, None, asked) {
+    match decide(cx, body_context, None, asked) {
         denied @ Decision::Deny(_) => denied,
         _ => Decision::Deny(Denial::own(
             Own::Default,
             "Nothing is completed for what the caller may not use.",
         )),
     }
+}
+
+/// Whether a call cannot be counted because its limit counts by sessions and the gate does not know the one it names, as after a
+/// restart. A client that is told so begins a new one.
+pub(super) fn is_of_a_strange_session(
+    cx: &mut Context<'_>,
+    body_context: &BodyContext<'_>,
+    asked: &Asked<'_>,
+    decision: &Decision<'_>,
+) -> bool {
+    let Sender { head, caller, .. } = body_context.sender;
+    let named = head.session.as_deref().filter(|_| !body_context.modern);
+    let (Decision::Uncountable { .. }, Some(session), Some(policy), None) = (
+        decision,
+        named,
+        cx.gate.policy_of(&caller.principal),
+        body_context.session,
+    ) else {
+        return false;
+    };
+    let name = asked.name.as_str().unwrap_or_default();
+    let mut limits = pdp::entries(policy, asked.target, &name).flat_map(|entry| &entry.limits);
+    let table = &cx.gate.counters.table;
+    limits.any(|limit| limit.counter.scope == Scope::Session)
+        && pdp::knows_session(table, cx.store, cx.now, &caller.principal, session) == Ok(false)
 }
 
 /// What follows from a decision. A refusal by a limit goes before a question: what would be refused anyway is not worth a
@@ -179,7 +209,10 @@ pub(super) fn follow<'p>(
                     approvers,
                     call: asked.binding(sender),
                     kind: asked.target,
+                    target: asked.name.as_str().unwrap_or_default().into_owned(),
                     arguments: asked.arguments.map_or_else(|| "{}".to_owned(), legible),
+                    besides: asked.besides(legible),
+                    answers: (call.param(ANSWERS)).is_some_and(|answers| !is_empty(answers)),
                     state: state.map(Cow::into_owned),
                 }));
             }

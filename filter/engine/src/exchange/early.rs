@@ -5,7 +5,7 @@
 //! that nobody knows. Anything else waits for the judgement, and is cut where that does not come.
 
 use super::context::Context;
-use super::reply::{Forwarded, Reading, ReplyPlan};
+use super::reply::{Forwarded, Reading, ReplyPlan, Work};
 use super::watch::Watch;
 use super::{Exchange, State, Step, record};
 use crate::identity::Principal;
@@ -62,6 +62,7 @@ impl Exchange {
             reading: Reading::Waiting,
             is_told: false,
             crowded: false,
+            work: Work::default(),
         });
         Early::Inspect
     }

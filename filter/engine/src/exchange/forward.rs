@@ -8,10 +8,11 @@ use crate::audit::Outcome;
 use crate::gate::Gate;
 use crate::identity::Principal;
 use crate::pdp;
+use crate::time::Timestamp;
 
 /// Everything is permitted and charged.
 pub(super) fn prepare_forward(
-    gate: &Gate,
+    (gate, now): (&Gate, Timestamp),
     (principal, session): (&Principal, Option<&str>),
     assessments: Vec<Assessed<'_, '_>>,
     settled: pdp::Settled,
@@ -49,7 +50,7 @@ pub(super) fn prepare_forward(
                 is_tool,
                 is_result,
             } = assessed.answer;
-            watch.expect(expected.len(), charged, record);
+            watch.expect((expected.len(), id, now), charged, record);
             expected.push(Expected {
                 id: id.keep(),
                 record,

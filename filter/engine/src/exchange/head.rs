@@ -2,6 +2,7 @@
 
 use crate::gate::Gate;
 use crate::headers::{Headers, header, is_json};
+use crate::identity::Source;
 use crate::mcp::Mirrors;
 use crate::refusal::Rejection;
 use crate::text::clip;
@@ -138,6 +139,11 @@ impl RequestHead {
                 ));
             }
         }
+        let session = header(headers, "mcp-session-id").map(std::str::from_utf8);
+        // Two sessions that are no text would be one.
+        let session = session
+            .transpose()
+            .map_err(|_not_text| refused(Rejection::Header, "`mcp-session-id` is not text"))?;
         let text = |name| header(headers, name).map(|value| clip(&String::from_utf8_lossy(value)));
         let bytes = |name| header(headers, name).map(<[u8]>::to_vec);
         Ok(RequestHead {
@@ -152,11 +158,50 @@ impl RequestHead {
             },
             request_id: text("x-request-id"),
             traceparent: text("traceparent"),
-            session: header(headers, "mcp-session-id")
-                .map(|id| String::from_utf8_lossy(id).into_owned()),
+            session: session.map(str::to_owned),
             router: present(headers, &ROUTER),
         })
     }
+}
+
+/// Whether a name belongs into the head of a request, where it decides how that is read, who calls or where it goes. Servers that
+/// turn headers into variables take an underscore for a dash, and some read trailers as headers.
+pub fn belongs_to_head(gate: &Gate, name: &[u8]) -> bool {
+    let name: Vec<u8> = name
+        .iter()
+        .map(|byte| {
+            if *byte == b'_' {
+                b'-'
+            } else {
+                byte.to_ascii_lowercase()
+            }
+        })
+        .collect();
+    let is = |known: &str| *name == *known.as_bytes();
+    let of_source = |source: &Source| match source {
+        Source::Header { name, .. } => is(&name.replace('_', "-")),
+        _ => false,
+    };
+    let known = ONCE
+        .iter()
+        .chain(&OVERRIDES)
+        .chain(&ROUTER)
+        .chain(&["upgrade", "cookie"]);
+    known.copied().any(is)
+        || name.starts_with(b"x-forwarded-")
+        || gate.identity.sources.iter().any(of_source)
+}
+
+/// A header that some servers take for another which matters. The name of an identity source is itself, underscores and all.
+pub(super) fn alias(headers: &Headers, gate: &Gate) -> Option<String> {
+    let is_source = |name: &[u8]| {
+        let named = |source: &Source| matches!(source, Source::Header { name: own, .. } if name.eq_ignore_ascii_case(own.as_bytes()));
+        gate.identity.sources.iter().any(named)
+    };
+    let mut names = headers.iter().map(|(name, _)| name.as_slice());
+    let alias = names
+        .find(|name| name.contains(&b'_') && !is_source(name) && belongs_to_head(gate, name))?;
+    Some(clip(&String::from_utf8_lossy(alias)))
 }
 
 /// Those of these names that are there.

@@ -131,7 +131,7 @@ impl Exchange {
             id: &id,
             since: Some((waiting.since, &waiting.line)),
         };
-        let judged = body(cx, &sender, &text);
+        let judged = body(cx, &sender, &self.work, &text);
         self.act_on(judged, caller)
     }
 

@@ -8,6 +8,7 @@ mod ask;
 mod asked;
 mod assessment;
 mod batch;
+mod besides;
 mod body;
 mod call;
 mod caller;
@@ -22,6 +23,7 @@ mod head;
 mod hold;
 mod ids;
 mod mrtr;
+mod probe;
 mod record;
 mod reply;
 mod told;
@@ -34,7 +36,8 @@ use crate::audit::Record;
 pub use crate::headers::{Headers, header};
 use crate::identity::{Attributes, Caller};
 use crate::pdp::{self, Permit};
-use crate::pep::Reply;
+use crate::pep::{self, Reply};
+use crate::policy::Budget;
 use crate::refusal::Rejection;
 use crate::rpc::Id;
 use assessment::{Action, BodyDecision, Sender};
@@ -42,10 +45,12 @@ pub use context::Context;
 use draining::Draining;
 pub use early::{Early, OWN_DETAILS};
 use head::RequestHead;
-use reply::{Forwarded, Reading, ReplyPlan};
+pub use head::belongs_to_head;
+use reply::{Forwarded, Reading, ReplyPlan, Work};
 pub use reply::{ReplyEdit, ReplyStep, STALE, SURE_ROOM, Start, has_room};
 use waiting::Waiting;
 pub use waiting::{Held, HeldRequest};
+pub use watch::NEVER_TRIED;
 use watch::Watch;
 
 /// What to do next with a request.
@@ -71,6 +76,10 @@ pub struct Exchange {
     attributes: Attributes,
     state: State,
     records: Vec<Record>,
+    /// What judging the request, and then its reply, may still cost.
+    work: Budget,
+    /// It looks for an authorization server, and is refused in words of OAuth.
+    is_oauth: bool,
 }
 
 #[derive(Debug)]
@@ -100,6 +109,8 @@ impl Exchange {
             attributes: Attributes::default(),
             state: State::Fresh,
             records: Vec::new(),
+            work: Budget::default(),
+            is_oauth: false,
         }
     }
 
@@ -121,6 +132,7 @@ impl Exchange {
             // What was read away cannot be judged by any configuration: what follows it must not pass for the whole.
             return Step::Buffer;
         }
+        self.is_oauth = probe::is_oauth(headers);
         let head = match RequestHead::read(headers) {
             Ok(head) => head,
             Err((rejection, detail)) => return self.reject(cx, None, rejection, Id::NULL, &detail),
@@ -280,7 +292,7 @@ impl Exchange {
             id: &id,
             since: None,
         };
-        let judged = body::body(cx, &sender, body);
+        let judged = body::body(cx, &sender, &self.work, body);
         self.act_on(judged, caller)
     }
 
@@ -312,7 +324,7 @@ impl Exchange {
             }
             Action::Refuse(reply) => {
                 self.state = State::Done;
-                Step::Reply(reply)
+                self.refuse(reply)
             }
         }
     }
@@ -342,6 +354,7 @@ impl Exchange {
                 reading: Reading::Waiting,
                 is_told: false,
                 crowded: false,
+                work: Work::default(),
             })
         };
         Step::Forward(permit, removals, body)
@@ -360,7 +373,24 @@ impl Exchange {
         record.reject(rejection, detail);
         self.records = vec![record];
         self.state = State::Done;
-        Step::Reply(rejection.reply(id, detail))
+        self.refuse(rejection.reply(id, detail))
+    }
+
+    /// Answers this, in the caller's words.
+    fn refuse(&self, reply: Reply) -> Step {
+        Step::Reply(match self.is_oauth && reply.status >= 400 {
+            true => pep::no_oauth(),
+            false => reply,
+        })
+    }
+
+    /// How much was looked at on behalf of this exchange so far, in units of its [`Budget`].
+    pub fn work(&self) -> u64 {
+        let reply = match &self.state {
+            State::Forwarded(forwarded) => forwarded.work(),
+            _ => 0,
+        };
+        self.work.spent().saturating_add(reply)
     }
 
     /// The records of this exchange so far.

@@ -23,6 +23,7 @@ pub(super) fn of(
         source: principal
             .map_or("unknown", |principal| principal.source)
             .to_owned(),
+        issuer: principal.and_then(Principal::issuer).map(clip),
         claims: principal.and_then(|principal| chosen_claims(principal, &cx.gate.audit.claims)),
         server: caller.and_then(|caller| caller.server.as_deref().map(clip)),
         policy: policy

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::approvals::Question;
+use crate::approvals::{MAX_SHOWN, Question};
 use crate::policy::Rule;
 use crate::refusal::{Denial, Own};
 
@@ -27,6 +27,14 @@ pub(super) fn full(after: Option<u64>) -> Denial {
         retry_after: after,
         ..Denial::own(Own::ApprovalsFull, reason)
     }
+}
+
+/// A refusal because nobody could be shown all of a call that is so many bytes long.
+pub(super) fn too_long(length: usize) -> Denial {
+    let reason = format!(
+        "A person has to approve this call and cannot be shown all of it: its name, arguments and metadata are {length} bytes long, and {MAX_SHOWN} can be shown. Make it shorter, for example by naming a document in place of its text."
+    );
+    Denial::own(Own::ApprovalsSize, reason)
 }
 
 /// Told to an agent whose call is not held, or not any longer, while its question is open.

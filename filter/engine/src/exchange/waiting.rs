@@ -52,6 +52,8 @@ pub(super) struct Waiting {
     pub(super) binding: Binding,
     /// The state of the upstream's own that the request carried.
     pub(super) state: Option<String>,
+    /// The request answers what the upstream asked for, and a retry would not.
+    pub(super) answers: bool,
     /// The grant it was called with.
     pub(super) grant: Option<Box<str>>,
     /// When that is over.
@@ -179,7 +181,7 @@ impl Waiting {
     /// The signed state by which a client of 2026-07-28 goes on waiting.
     pub(super) fn state(&self, cx: &Context<'_>, question: &Question) -> Option<Reply> {
         let key = cx.gate.approvals.key.as_deref()?;
-        if cx.gate.approvals.mode != AskMode::Mrtr || !self.modern {
+        if cx.gate.approvals.mode != AskMode::Mrtr || !self.modern || self.answers {
             return None;
         }
         let state = approvals::sign(

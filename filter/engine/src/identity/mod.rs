@@ -14,7 +14,7 @@ use std::borrow::Cow;
 pub use grants::{Grant, Grants, TokenHash};
 pub use network::network;
 pub use policies::PolicyNames;
-pub use servers::{Server, Servers};
+pub use servers::{Host, Server, Servers};
 
 use crate::json::{Document, Limits};
 use crate::shares::Share;
@@ -54,6 +54,11 @@ impl Principal {
             rounded: false,
             network: None,
         }
+    }
+
+    /// Who vouches for it, where callers of one source have several: the issuer of its token.
+    pub fn issuer(&self) -> Option<&str> {
+        Some(&*self.realm).filter(|issuer| self.source == "jwt" && !issuer.is_empty())
     }
 
     /// What tells it from all other principals, as parts of a counter's key.

@@ -9,7 +9,7 @@ use super::{
     claims_document, network,
 };
 use crate::headers::{Headers, header};
-use crate::json::{Decimal, Document, Limits, Value};
+use crate::json::{Decimal, Document, Kind, Limits, Value};
 use crate::protobuf::holds_rounded;
 use crate::time::Timestamp;
 
@@ -94,18 +94,16 @@ impl Identity {
                     }
                     principal
                 }
-                Source::Mtls { attribute, policy } => match attributes.text(attribute) {
-                    Some(id) => {
-                        expires = certificate_end(attributes)?;
-                        let principal = plain(policies, id, "mtls", attribute, *policy);
-                        Some(not_after(principal, expires, now)?)
+                Source::Mtls { attribute, policy } => {
+                    match by_certificate(attributes, attribute)? {
+                        Some(id) => {
+                            expires = certificate_end(attributes)?;
+                            let principal = plain(policies, id, "mtls", attribute, *policy);
+                            Some(not_after(principal, expires, now)?)
+                        }
+                        None => None,
                     }
-                    // A certificate without the name was presented all the same.
-                    None if attributes.get(Attributes::CERTIFICATE).is_some() => {
-                        return Err(Stranger::Unknown.into());
-                    }
-                    None => None,
-                },
+                }
                 Source::Header { name, policy, .. } => {
                     by_header(headers, name)?.map(|id| plain(policies, id, "header", name, *policy))
                 }
@@ -132,7 +130,7 @@ impl Identity {
             let claims = principal.claims.as_ref().map(Document::root);
             claims
                 .and_then(|claims| claims.get(name))
-                .is_some_and(|claim| !claim.is_null())
+                .is_some_and(says_something)
         };
         if !self.require_claims.iter().all(|name| claim(name)) {
             // Nobody in particular may yet become somebody.
@@ -152,6 +150,16 @@ impl Identity {
             removals,
             expires,
         })
+    }
+}
+
+/// Whether a claim is there: `email_verified: false` and an empty list of groups are claims to nothing.
+fn says_something(claim: Value<'_>) -> bool {
+    match claim.kind() {
+        Kind::Null | Kind::False => false,
+        Kind::Array => claim.items().next().is_some(),
+        Kind::Object => claim.members().next().is_some(),
+        _ => claim.as_str().is_none_or(|text| !text.is_empty()),
     }
 }
 
@@ -221,7 +229,10 @@ fn by_jwt(
     policy: Option<usize>,
 ) -> Result<Option<(Principal, Option<Timestamp>)>, TurnedAway> {
     let unknown = || TurnedAway::from(Stranger::Unknown);
-    let Some(payloads) = attributes.get(Attributes::METADATA).and_then(jwt_payloads) else {
+    let metadata = attributes.get(Attributes::METADATA).unwrap_or_default();
+    // What was verified and cannot be read whole was presented all the same: nobody else may speak for its bearer.
+    let payloads = jwt_payloads(metadata).map_err(|_unreadable| unknown())?;
+    let Some(payloads) = payloads else {
         return Ok(None);
     };
     let document =
@@ -249,13 +260,14 @@ fn by_jwt(
     };
     let policy_name = policies.name(policy);
     let reserved = [("id", Some(&*id)), ("policy", policy_name)];
+    let document = claims_document(Some(claims.raw()), &reserved).ok_or_else(unknown)?;
     let principal = Principal {
         id: (*id).into(),
         source: "jwt",
         realm: (*issuer).into(),
         label: None,
         policy,
-        claims: claims_document(Some(claims.raw()), &reserved),
+        claims: Some(document),
         rounded: holds_rounded(claims),
         network: None,
     };
@@ -301,6 +313,29 @@ fn not_after(
         stranger: Stranger::Expired,
         principal: Some(Box::new(principal)),
     })
+}
+
+/// The name in a certificate, where there is a certificate.
+fn by_certificate<'a>(
+    attributes: &'a Attributes,
+    attribute: &str,
+) -> Result<Option<&'a str>, TurnedAway> {
+    let name = attributes.get(attribute);
+    if name.is_none() && attributes.get(Attributes::CERTIFICATE).is_none() {
+        return Ok(None);
+    }
+    // A certificate without the name, or with one that can be read in two ways, was presented all the same.
+    let name = name.and_then(|name| std::str::from_utf8(name).ok());
+    let plain = name.filter(|name| is_plain_name(name));
+    plain.map(Some).ok_or_else(|| Stranger::Unknown.into())
+}
+
+/// Whether everybody reads a name in a certificate alike: a prefix of `spiffe://a/pay/` admits `/pay/../other`, and a subject
+/// that holds `OU=pay` may have it escaped in its common name.
+fn is_plain_name(name: &str) -> bool {
+    let escapes = |char: char| char.is_control() || matches!(char, '\\' | '%');
+    let mut segments = name.split('/');
+    !name.contains(escapes) && !segments.any(|segment| matches!(segment, "." | ".."))
 }
 
 /// The value of a trusted header. Two of them are nobody's: one of them is the client's.

@@ -11,10 +11,49 @@ pub struct Server {
     pub name: Box<str>,
     /// The name of the route Envoy matched.
     pub route: Option<Box<str>>,
-    /// The host, in lower case and without port.
-    pub host: Option<Box<str>>,
+    /// The host, as a domain of Envoy's virtual hosts.
+    pub host: Option<Host>,
     /// What the path begins with.
     pub path_prefix: Option<Box<str>>,
+}
+
+/// A host as Envoy's router tells hosts apart: the whole text counts, port and all, in any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// In lower case.
+    text: Box<str>,
+    /// `NAME:*`: `text` is what stands before the star, and something follows it.
+    any_port: bool,
+}
+
+impl Host {
+    /// Reads a host: `NAME`, `NAME:PORT`, or `NAME:*` for any port.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let (text, any_port) = match text.strip_suffix(":*") {
+            Some(name) => (format!("{name}:"), true),
+            None => (text, false),
+        };
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'@' | b'*');
+        let named = !text.starts_with(':') && text.bytes().all(plain);
+        (named && !text.is_empty()).then(|| Host {
+            text: text.into(),
+            any_port,
+        })
+    }
+
+    fn matches(&self, authority: &str) -> bool {
+        match self.any_port {
+            true => authority.len() > self.text.len() && authority.starts_with(&*self.text),
+            false => *authority == *self.text,
+        }
+    }
+
+    /// A host that it is.
+    pub fn example(&self) -> String {
+        let port = if self.any_port { "443" } else { "" };
+        format!("{}{port}", self.text)
+    }
 }
 
 /// The upstreams behind a listener.
@@ -30,8 +69,8 @@ pub enum Servers {
 }
 
 impl Servers {
-    /// Several servers. Where more than one matches, a route decides before a host, a host before a path, and a longer
-    /// path before a shorter one: the order of a document does not survive every way a host delivers it.
+    /// Several servers, one of them perhaps more than once. Where more than one matches, a route decides before a host, a host
+    /// before one with any port and that before a path, and a longer path before a shorter one: the order of a document does not survive every way a host delivers it.
     pub fn several(servers: Vec<Server>) -> Self {
         let by_name = order::by_text(servers.iter().map(|server| &*server.name));
         let servers = order::arrange(servers, &by_name);
@@ -39,7 +78,11 @@ impl Servers {
         let specificity = |server: &Server| {
             let path = server.path_prefix.as_ref().map_or(0, |prefix| prefix.len());
             let path = u64::from(u32::MAX).saturating_sub(u64::try_from(path).unwrap_or(u64::MAX));
-            u64::from(server.route.is_none()) << 33 | u64::from(server.host.is_none()) << 32 | path
+            let host = match &server.host {
+                Some(host) => u64::from(host.any_port),
+                None => 2,
+            };
+            u64::from(server.route.is_none()) << 34 | host << 32 | path
         };
         let most_specific = order::by_number(servers.iter().map(specificity));
         Servers::Several(order::arrange(servers, &most_specific))
@@ -91,14 +134,7 @@ impl Server {
     fn matches(&self, headers: &Headers, attributes: &Attributes) -> bool {
         let text =
             |name: &str| header(headers, name).and_then(|value| std::str::from_utf8(value).ok());
-        let host = || {
-            let authority = text(":authority")?.to_ascii_lowercase();
-            // The port, unless it is the end of an IPv6 address.
-            let port = authority
-                .rsplit_once(':')
-                .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-            Some(port.map_or(authority.clone(), |(host, _)| host.to_owned()))
-        };
+        let host = || text(":authority").map(str::to_ascii_lowercase);
         let path = || {
             text(":path").map(|path| path.split(['?', '#']).next().unwrap_or_default().to_owned())
         };
@@ -107,8 +143,8 @@ impl Server {
             .is_none_or(|route| attributes.get(Attributes::ROUTE) == Some(route.as_bytes()))
             && self
                 .host
-                .as_deref()
-                .is_none_or(|wanted| host().as_deref() == Some(wanted))
+                .as_ref()
+                .is_none_or(|wanted| host().is_some_and(|host| wanted.matches(&host)))
             && self
                 .path_prefix
                 .as_deref()

@@ -5,8 +5,8 @@ use super::decision::{Decision, Planned};
 use super::order::{Check, Finding, asked, blocked, order, required};
 use super::request::{AccessRequest, Target};
 use crate::identity::Principal;
-use crate::json::{Value, is_unprintable};
-use crate::mcp::List;
+use crate::json::{Keys, Value, is_unprintable};
+use crate::mcp::{List, is_normal};
 use crate::policy::{
     Approval, Budget, Condition, Entry, Facts, Policy, Quantifier, Requirement, Rule, Truth,
 };
@@ -24,9 +24,46 @@ pub fn entries<'p>(
 
 /// Decides one call: the first check that refuses it. `shadow` is the gate's own mode: nothing here refuses then.
 pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool) -> Decision<'p> {
+    let work = Budget::default();
+    work.add_input(size(request), 0);
+    decide_within(policy, request, shadow, &work)
+}
+
+/// As [`decide`], where all messages of a request share one budget. What takes more is refused.
+pub fn decide_within<'p>(
+    policy: &'p Policy,
+    request: &AccessRequest<'_>,
+    shadow: bool,
+    work: &Budget,
+) -> Decision<'p> {
+    let decision = judge(policy, request, shadow, work);
+    let name = request.name.as_str().unwrap_or_default();
+    let own = request.target.catalog(policy).entry(&name);
+    let is_observed = shadow || own.is_some_and(|entry| entry.shadow);
+    if !work.is_over() || is_observed {
+        return decision;
+    }
+    let name = shown(&name);
+    let word = request.target.word();
+    Decision::Deny(Denial::own(
+        Own::Work,
+        format!(
+            "{word} \"{name}\" was called with more than can be judged: make the arguments smaller."
+        ),
+    ))
+}
+
+fn judge<'p>(
+    policy: &'p Policy,
+    request: &AccessRequest<'_>,
+    shadow: bool,
+    work: &Budget,
+) -> Decision<'p> {
     let catalog = request.target.catalog(policy);
     let name = request.name.as_str().unwrap_or_default();
-    let budget = budget(request, entries(policy, request.target, &name));
+    let patterns = patterns(request, entries(policy, request.target, &name));
+    work.add_patterns(size(request), patterns);
+    let keys = Keys::default();
     let facts = Facts {
         args: request.arguments,
         identity: request
@@ -37,7 +74,8 @@ pub fn decide<'p>(policy: &'p Policy, request: &AccessRequest<'_>, shadow: bool)
         rounded: request.principal.rounded,
         name: request.name,
         counters: request.counters,
-        budget: &budget,
+        budget: work,
+        keys: &keys,
     };
     let mut observed = None;
     let mut charges = Vec::new();
@@ -108,26 +146,39 @@ fn approvers<'p>(approval: &'p Approval, own: Option<&'p Entry>) -> &'p [Box<str
     }
 }
 
-/// What judging a call may cost: by the size of what it brings, and the patterns that are held against it.
-pub(super) fn budget<'p>(
+/// How many bytes of a call are judged.
+pub(super) fn size(request: &AccessRequest<'_>) -> usize {
+    let arguments = request.arguments.map_or(0, |value| value.raw().len());
+    arguments.saturating_add(request.name.raw().len())
+}
+
+/// How many patterns are held against a call.
+pub(super) fn patterns<'p>(
     request: &AccessRequest<'_>,
     entries: impl Iterator<Item = &'p Entry>,
-) -> Budget {
-    let arguments = request.arguments.map_or(0, |value| value.raw().len());
-    let bytes = arguments.saturating_add(request.name.raw().len());
+) -> usize {
     let pinned = request.pinned.map_or(0, |pinned| pinned.patterns());
-    let patterns = entries
+    entries
         .map(Entry::patterns)
-        .fold(pinned, usize::saturating_add);
-    Budget::for_input(bytes, patterns)
+        .fold(pinned, usize::saturating_add)
 }
 
 /// Whether a list shows this entry: it is not certain that every call of it is refused, whatever the
-/// arguments. `entry` is the name, URI or URI template.
-pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'_>) -> bool {
+/// arguments. `entry` is the name, URI or URI template. Without a budget that is enough it is not shown.
+pub fn listed(
+    policy: &Policy,
+    principal: &Principal,
+    list: List,
+    entry: Value<'_>,
+    work: &Budget,
+) -> bool {
     let target = Target::listed_by(list);
     let catalog = target.catalog(policy);
     let text = entry.as_str().unwrap_or_default();
+    // What may not be read is not shown.
+    if target == Target::Resource && catalog.tells_apart() && !is_normal(&text) {
+        return false;
+    }
     // A template stands for every URI that begins like it.
     let name = if list == List::Templates {
         text.split('{').next().unwrap_or_default()
@@ -137,14 +188,16 @@ pub fn listed(policy: &Policy, principal: &Principal, list: List, entry: Value<'
     let own = catalog.entry(name);
     let applying = own.into_iter().chain(&catalog.wildcard);
     let patterns = applying.map(Entry::patterns).sum();
-    let budget = Budget::for_input(text.len(), patterns);
+    work.add_patterns(text.len(), patterns);
+    let keys = Keys::default();
     let facts = Facts {
         args: None,
         identity: principal.claims.as_ref().map(|claims| claims.root()),
         rounded: principal.rounded,
         name: entry,
         counters: None,
-        budget: &budget,
+        budget: work,
+        keys: &keys,
     };
     // What is compared with a claim that is not there fails whatever the call brings.
     let certain = |condition: &Condition, quantifier| {

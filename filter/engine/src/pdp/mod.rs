@@ -16,7 +16,7 @@ mod trace;
 
 pub use crate::refusal::Denial;
 pub use charge::{UNCOUNTABLE, ingest, read_counters};
-pub use decide::{decide, entries, is_in_shadow, listed};
+pub use decide::{decide, decide_within, entries, is_in_shadow, listed};
 pub use decision::{Decision, Planned};
 pub use request::{AccessRequest, Target};
 pub use session::{is_known as knows_session, remember as remember_session};

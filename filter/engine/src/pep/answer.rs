@@ -93,6 +93,8 @@ pub fn single(answer: &Answer<'_>, prefix: &str, modern: bool) -> Reply {
     match render(answer, prefix) {
         // Since 2026-07-28 the status says it too; to older clients a 4xx is the end of their session.
         Some(body) => match answer {
+            // By this one clients of any version know that they have to begin a new session.
+            Answer::Rejected(_, Rejection::Session, _) => json(Rejection::Session.status(), body),
             Answer::Rejected(_, rejection, _) if modern => json(rejection.status(), body),
             _ => json(200, body),
         },
@@ -156,6 +158,18 @@ impl Rejection {
         }
         reply
     }
+}
+
+/// The refusal of a client that looks for an authorization server, in words of OAuth (RFC 6749): there is none here.
+pub fn no_oauth() -> Reply {
+    let description =
+        "there is no authorization server here: ask the operator of this gate for a credential";
+    let mut body = ObjectWriter::default();
+    body.text("error", "invalid_request");
+    body.text("error_description", description);
+    let mut reply = json(404, body.finish());
+    reply.headers.push(("cache-control", "no-store".to_owned()));
+    reply
 }
 
 /// Said where no server matches.

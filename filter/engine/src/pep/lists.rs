@@ -10,8 +10,9 @@ use crate::json::{Decimal, Document, Edits, Kind, Limits, Text, Value, quoted};
 use crate::mcp::{DIRECTORY, List, within_directory};
 use crate::pdp;
 use crate::pins::{self, OnDrift, ServerPins};
-use crate::policy::Policy;
+use crate::policy::{Budget, Policy};
 use crate::rpc;
+use crate::time::Timestamp;
 
 /// Longest time a client may keep a filtered list, in milliseconds: a change of policy shows within it.
 const MAX_TTL_MS: &str = "60000";
@@ -32,6 +33,8 @@ pub struct ListFilter<'a> {
     /// Lists the request asked for. With any, every list in the reply is filtered, wherever it stands; with none
     /// (an answer to something else, a stream that may redeliver anything), the results of responses are.
     pub asked: &'a [List],
+    /// What looking at it may still cost. What there is none for is not listed.
+    pub work: &'a Budget,
 }
 
 /// Holds listed tools against their pins, and keeps what it finds.
@@ -40,6 +43,8 @@ pub struct Inspection<'a> {
     pub pins: ServerPins<'a>,
     /// Where it is remembered for calls.
     pub store: &'a mut dyn Store,
+    /// Now.
+    pub now: Timestamp,
     /// Whether the lists are the server's answer of now: only that clears a tool. A stream may redeliver what was true
     /// before.
     pub is_fresh: bool,
@@ -147,9 +152,9 @@ impl ListFilter<'_> {
         };
         let uri = skill.get("uri").filter(|uri| uri.as_text().is_some());
         let uri = uri.ok_or(Unjudgeable)?;
-        let shown = self
-            .policy
-            .is_some_and(|policy| is_shown(policy, self.principal, List::Skills, skill, uri));
+        let shown = self.policy.is_some_and(|policy| {
+            is_shown(policy, self.principal, List::Skills, skill, uri, self.work)
+        });
         if !shown {
             return Err(Unjudgeable);
         }
@@ -225,7 +230,7 @@ impl ListFilter<'_> {
         let mut kept = Vec::new();
         for (index, (entry, name)) in entries.items().zip(&names).enumerate() {
             let shown = self.policy.is_some_and(|policy| {
-                !self.by_policy || is_shown(policy, self.principal, list, entry, *name)
+                !self.by_policy || is_shown(policy, self.principal, list, entry, *name, self.work)
             });
             if shown && hidden.get(index) != Some(&true) {
                 kept.push(entry.raw());
@@ -326,7 +331,8 @@ impl Inspection<'_> {
         if !drifted && !self.is_fresh {
             return true;
         }
-        pins::drift::save(self.store, self.pins.server(), pin, drifted).is_ok()
+        let when = (self.now, self.pins.settle());
+        pins::drift::save(self.store, self.pins.server(), pin, drifted, when).is_ok()
     }
 }
 
@@ -338,8 +344,9 @@ fn is_shown(
     list: List,
     entry: Value<'_>,
     name: Value<'_>,
+    work: &Budget,
 ) -> bool {
-    let listed = |uri: Value<'_>| pdp::listed(policy, principal, list, uri);
+    let listed = |uri: Value<'_>| pdp::listed(policy, principal, list, uri, work);
     match list {
         List::Skills => {
             let files = entry.get("resources");

@@ -34,7 +34,7 @@ pub enum OnDrift {
 }
 
 /// The pinned tools of a gate.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pins {
     /// Those of every server.
     pub shared: Tools,
@@ -44,6 +44,20 @@ pub struct Pins {
     pub on_drift: OnDrift,
     /// Whether tools without a pin are listed and may be called.
     pub allow_unknown: bool,
+    /// How long lists have to agree after one that differed, in seconds.
+    pub settle: i64,
+}
+
+impl Default for Pins {
+    fn default() -> Self {
+        Pins {
+            shared: Tools::default(),
+            servers: Vec::new(),
+            on_drift: OnDrift::default(),
+            allow_unknown: false,
+            settle: 3600,
+        }
+    }
 }
 
 /// Pinned tools by name.
@@ -94,6 +108,11 @@ impl<'g> ServerPins<'g> {
     /// Whether tools without a pin are listed and may be called.
     pub fn allows_unknown(&self) -> bool {
         self.pins.allow_unknown
+    }
+
+    /// How long lists have to agree after one that differed, in seconds.
+    pub fn settle(&self) -> i64 {
+        self.pins.settle
     }
 
     /// The pin of a tool, and a number of its own among all of this server's.

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::claims::Items;
-use super::path::{Facts, Found, Path, Root, Step, follow};
+use super::path::{Facts, Found, Path, Root, Step};
 use super::truth::{Quantifier, Truth};
-use super::{Pattern, UrlTest};
+use super::{Pattern, TooMuchWork, UrlTest};
 use crate::json::{Decimal, Document, Kind, Value, canonical};
 use crate::{NameMap, Names, order};
 
@@ -75,6 +75,9 @@ pub enum Operand {
     Path(Path),
 }
 
+/// What putting a value into its canonical form takes for each byte, in looks at one.
+const CANONICAL: usize = 6;
+
 /// The elements of `in`, looked up in constant time.
 #[derive(Debug, Default)]
 pub struct List {
@@ -110,14 +113,14 @@ impl Condition {
         })
     }
 
-    /// Evaluates it against a call. Work is linear in the call, but for patterns, which have a budget.
+    /// Evaluates it against a call. All work is paid from the budget of the call; what there is none for is of no type.
     pub fn evaluate(&self, facts: &Facts<'_>, quantifier: Quantifier) -> Truth {
         let Some(start) = self.path.start(facts) else {
             return self.on_missing(&self.path.steps);
         };
         if self.path.root == Root::Identity
             && let Some(step) = self.path.steps.first()
-            && let Found::Value(claim) = follow(start, step)
+            && let Found::Value(claim) = facts.follow(Root::Identity, start, step)
             && facts.is_rounded(claim)
         {
             return self.on_rounded();
@@ -166,11 +169,14 @@ impl Condition {
                     _ => Truth::WrongType,
                 };
             }
-            match follow(value, step) {
+            match facts.follow(self.path.root, value, step) {
                 Found::Value(next) => value = next,
                 Found::Missing => return self.on_missing(steps),
                 Found::WrongType => return Truth::WrongType,
             }
+        }
+        if self.pay(value, operand, facts).is_err() {
+            return Truth::WrongType;
         }
         let judged = self.judge(value, operand, facts, quantifier);
         match (value.kind(), quantifier) {
@@ -184,8 +190,7 @@ impl Condition {
         }
     }
 
-    /// Whether an element of a list matches, at any depth: a server may take a list of one for the one. Work is linear
-    /// in the list.
+    /// Whether an element of a list matches, at any depth: a server may take a list of one for the one.
     fn within(&self, facts: &Facts<'_>, operand: Option<&Prepared<'_>>, list: Value<'_>) -> Truth {
         let mut open = vec![list.items()];
         while let Some(items) = open.last_mut() {
@@ -193,6 +198,9 @@ impl Condition {
                 open.pop();
                 continue;
             };
+            if self.pay(element, operand, facts).is_err() {
+                return Truth::WrongType;
+            }
             if self.judge(element, operand, facts, Quantifier::Some) == Truth::True {
                 return Truth::True;
             }
@@ -201,6 +209,47 @@ impl Condition {
             }
         }
         Truth::False
+    }
+
+    /// Pays for judging one value, in looks at a byte: what comparing takes, and decoding the value where it is escaped.
+    fn pay(
+        &self,
+        value: Value<'_>,
+        operand: Option<&Prepared<'_>>,
+        facts: &Facts<'_>,
+    ) -> Result<(), TooMuchWork> {
+        /// What any comparison takes.
+        const COMPARE: usize = 6;
+        let raw = value.raw().len();
+        let is_compound = matches!(value.kind(), Kind::Array | Kind::Object);
+        let decode = match value.kind() {
+            Kind::EscapedString => raw,
+            _ => 0,
+        };
+        let more = match &self.test {
+            Test::Exists(_) => 0,
+            Test::Equals(..) if is_compound => {
+                operand.map_or(0, |operand| operand.canonical_cost(raw))
+            }
+            Test::Equals(..) | Test::Compare(..) => match value.kind() {
+                Kind::Number => raw.div_ceil(8),
+                _ => 0,
+            },
+            Test::In(list, _) if is_compound => match list.others.is_empty() {
+                true => 0,
+                false => raw.saturating_mul(CANONICAL),
+            },
+            Test::In(..) => decode.max(raw.div_ceil(4)),
+            Test::Contains(_) if value.kind() == Kind::Array => {
+                let each = operand.map_or(0, |operand| operand.canonical_cost(raw));
+                let elements = value.items().count();
+                elements.saturating_mul(COMPARE).saturating_add(each)
+            }
+            Test::Contains(_) | Test::Url(_) => decode.saturating_add(raw),
+            // Patterns count what they look at.
+            Test::Regex(_) | Test::Prefix(_) | Test::Suffix(_) => decode,
+        };
+        facts.budget.spend_bytes(more.saturating_add(COMPARE))
     }
 
     fn judge(
@@ -263,6 +312,9 @@ impl Condition {
     ) -> Truth {
         let mut outcome = None;
         for element in array.items() {
+            if facts.budget.spend(1).is_err() {
+                return Truth::WrongType;
+            }
             let truth = self.walk(facts, operand, element, steps, quantifier);
             match (quantifier, truth) {
                 (Quantifier::Every, Truth::True) => outcome = Some(truth),
@@ -318,6 +370,14 @@ impl<'a> Prepared<'a> {
             text,
             decimal: value.and_then(|value| value.as_decimal()),
             canonical: compound.map(canonical),
+        }
+    }
+
+    /// What comparing it with a value of so many bytes takes, if that is a list or an object.
+    fn canonical_cost(&self, bytes: usize) -> usize {
+        match self.canonical {
+            Some(_) => bytes.saturating_mul(CANONICAL),
+            None => 0,
         }
     }
 

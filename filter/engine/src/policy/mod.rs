@@ -17,8 +17,8 @@ pub(crate) use condition::op_name;
 pub use condition::{Condition, List, Operand, Relation, Test};
 pub use path::{Facts, Found, Path, PathError, Root, Step, state_counter};
 pub use results::{
-    Count, DenyIf, Forbidden, KeyRule, MaxBytes, Over, PathRule, Redacted, Redaction, ResultRules,
-    ResultSpec, RuleSet,
+    Count, DenyIf, Forbidden, KeyRule, KeyRules, MaxBytes, Over, PathRule, Redacted, Redaction,
+    ResultRules, ResultSpec, RuleSet,
 };
 pub use stand_in::StandIn;
 pub use toolgate_detect::UrlTest;
@@ -86,6 +86,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// Whether it matters which target is meant: everything else is one `default: allow`.
+    pub fn tells_apart(&self) -> bool {
+        self.default != Posture::Allow
+            || self.hide_all
+            || !self.hidden.is_empty()
+            || !self.hidden_prefixes.is_empty()
+            || !self.entries.is_empty()
+            || !self.prefixes.is_empty()
+            || self.wildcard.is_some()
+    }
+
     /// Whether `hide` covers this target.
     pub fn hides(&self, name: &str) -> bool {
         self.hide_all
@@ -175,10 +186,11 @@ impl Entry {
             || self.deny_if.iter().any(Block::ignores_arguments)
     }
 
-    /// How many patterns its conditions hold.
+    /// How many patterns its conditions hold, and texts that they search for.
     pub fn patterns(&self) -> usize {
         let patterns = self.conditions();
-        let patterns = patterns.filter(|condition| matches!(condition.test, Test::Regex(_)));
+        let patterns = patterns
+            .filter(|condition| matches!(condition.test, Test::Regex(_) | Test::Contains(_)));
         patterns.count()
     }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::Budget;
-use crate::json::{Kind, Value};
+use super::TooMuchWork;
+use crate::json::{Keys, Kind, Value};
 use crate::protobuf::holds_rounded;
 
 /// Where a path begins.
@@ -64,14 +65,55 @@ pub struct Facts<'a> {
     pub rounded: bool,
     /// What counters hold, as an object; those the rules at hand read.
     pub counters: Option<Value<'a>>,
-    /// What evaluating may still cost. Beyond it a pattern cannot be evaluated.
+    /// What evaluating may still cost. Beyond it nothing can be evaluated.
     pub budget: &'a Budget,
+    /// The keys of the arguments, as far as they were looked for.
+    pub keys: &'a Keys,
 }
 
 impl Facts<'_> {
     /// Whether a claim holds a number that came as a double and may have been another.
     pub(super) fn is_rounded(&self, claim: Value<'_>) -> bool {
         self.rounded && holds_rounded(claim)
+    }
+
+    /// Takes one step of a path that begins at this root. [`Step::Each`] is the caller's to take. What there is no budget for
+    /// leads nowhere.
+    pub(super) fn follow<'d>(&self, root: Root, value: Value<'d>, step: &Step) -> Found<'d> {
+        self.step(root, value, step).unwrap_or(Found::WrongType)
+    }
+
+    fn step<'d>(
+        &self,
+        root: Root,
+        value: Value<'d>,
+        step: &Step,
+    ) -> Result<Found<'d>, TooMuchWork> {
+        let found = match (step, value.kind()) {
+            (_, Kind::Null) => None,
+            (Step::Key(key), Kind::Object) => {
+                let pay = |units| self.budget.spend(units);
+                let found = match root {
+                    Root::Args => self.keys.member(value, key, pay)?,
+                    // Of the caller's own making, or the policy's, and small.
+                    Root::Identity | Root::ToolName | Root::Counters => value.member(key),
+                };
+                match found {
+                    // Servers that ignore the case of keys may read the other one.
+                    (_, true) => return Ok(Found::WrongType),
+                    (found, false) => found,
+                }
+            }
+            (Step::Index(index), Kind::Array) => {
+                // An element that is passed over is an eighth of a look.
+                let passed = (*index).min(value.raw().len());
+                self.budget
+                    .spend_bytes(passed.checked_div(8).unwrap_or(0))?;
+                value.items().nth(*index)
+            }
+            _ => return Ok(Found::WrongType),
+        };
+        Ok(found.map_or(Found::Missing, Found::Value))
     }
 }
 
@@ -193,7 +235,7 @@ impl Path {
             return Found::Missing;
         };
         for step in &self.steps {
-            match follow(value, step) {
+            match facts.follow(self.root, value, step) {
                 Found::Value(next) => value = next,
                 other => return other,
             }
@@ -226,21 +268,6 @@ fn state(text: &str, rest: &str) -> Result<Path, PathError> {
 /// The name of an Intercept counter among all counters of a policy.
 pub fn state_counter(tool: &str, counter: &str) -> String {
     format!("state.{tool}.{counter}")
-}
-
-/// Takes one step. [`Step::Each`] is the caller's to take.
-pub(super) fn follow<'a>(value: Value<'a>, step: &Step) -> Found<'a> {
-    let found = match (step, value.kind()) {
-        (_, Kind::Null) => None,
-        // Servers that ignore the case of keys may read the other one.
-        (Step::Key(key), Kind::Object) => match value.member(key) {
-            (_, true) => return Found::WrongType,
-            (found, false) => found,
-        },
-        (Step::Index(index), Kind::Array) => value.items().nth(*index),
-        _ => return Found::WrongType,
-    };
-    found.map_or(Found::Missing, Found::Value)
 }
 
 fn parse_steps(mut rest: &str) -> Result<Vec<Step>, PathError> {

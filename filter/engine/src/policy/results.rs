@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::detectors::{Budget, Detectors, Rule as DetectorRule, Target, TooMuchWork};
 use super::stand_in::StandIn;
 use super::{Counter, Pattern, Rule, Step};
-use crate::Names;
+use crate::json::fold_case;
+use crate::{NameMap, Names};
 
 /// What stands under `results`, or under the `result` of one entry.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +61,42 @@ pub struct KeyRule {
     pub keys: Arc<[Box<str>]>,
     /// In place of strings.
     pub with: StandIn,
+}
+
+/// Rules on keys, to be looked up by a key however many they are.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRules {
+    rules: Vec<KeyRule>,
+    /// The first that names a key, by the key in its folded form.
+    by_key: NameMap<usize>,
+}
+
+impl KeyRules {
+    fn push(&mut self, rule: KeyRule) {
+        for key in &*rule.keys {
+            let key: String = fold_case(key).collect();
+            if !self.by_key.contains(&key) {
+                self.by_key.insert(&key, self.rules.len());
+            }
+        }
+        self.rules.push(rule);
+    }
+
+    /// The first that names a key, in any case.
+    pub fn rule(&self, key: &str) -> Option<&KeyRule> {
+        let key: String = fold_case(key).collect();
+        self.rules.get(*self.by_key.get(&key)?)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
 }
 
 /// The largest result.
@@ -131,14 +168,14 @@ pub struct RuleSet {
     /// What is taken out wherever it says.
     pub paths: Vec<PathRule>,
     /// What is taken out wherever it stands under one of these keys.
-    pub keys: Vec<KeyRule>,
+    pub keys: KeyRules,
     /// What must not be there, in order.
     pub deny_if: Vec<Arc<DenyIf>>,
     /// The largest result; absent where any size will do.
     pub max_bytes: Option<MaxBytes>,
     /// Definitions of tools are redacted wherever something is found.
     pub definitions: bool,
-    /// How many patterns each text is searched for.
+    /// How many patterns and texts each text is searched for.
     pub patterns: usize,
 }
 
@@ -208,7 +245,6 @@ impl RuleSet {
         let own = redact.iter();
         let own = own.filter(|rule| matches!(rule.target, Target::Own(_)));
         let denying = set.deny_if.iter();
-        let denying = denying.filter(|deny| matches!(deny.what, Forbidden::Pattern(_)));
         set.patterns = own.count().saturating_add(denying.count());
         set.detectors = Detectors::new(redact);
         set
@@ -227,7 +263,10 @@ impl RuleSet {
         for (index, deny) in self.deny_if.iter().enumerate().take(before) {
             let holds = match &deny.what {
                 Forbidden::Pattern(pattern) => pattern.is_match(text, budget)?,
-                Forbidden::Text(forbidden) => text.contains(&**forbidden),
+                Forbidden::Text(forbidden) => {
+                    budget.spend_bytes(text.len())?;
+                    text.contains(&**forbidden)
+                }
             };
             if holds {
                 return Ok(Some(index));

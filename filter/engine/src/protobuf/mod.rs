@@ -23,20 +23,24 @@ pub fn struct_to_json(bytes: &[u8]) -> Option<String> {
     Some(out)
 }
 
-/// The value of one key in field 1 of a message, where that is a map from text to messages.
-pub(crate) fn map_entry<'b>(mut bytes: &'b [u8], wanted: &str) -> Option<&'b [u8]> {
+/// The value of one key in field 1 of a message, where that is a map from text to messages; `None` if it is not there.
+///
+/// # Errors
+/// The message is none, or has the key twice.
+pub(crate) fn map_entry<'b>(mut bytes: &'b [u8], wanted: &str) -> Result<Option<&'b [u8]>, ()> {
+    let mut found = None;
     while !bytes.is_empty() {
-        let (part, rest) = field(bytes)?;
+        let (part, rest) = field(bytes).ok_or(())?;
         bytes = rest;
         let (1, Wire::Bytes(entry)) = part else {
             continue;
         };
-        let (key, value) = map_parts(entry)?;
-        if key == wanted.as_bytes() {
-            return Some(value);
+        let (key, value) = map_parts(entry).ok_or(())?;
+        if key == wanted.as_bytes() && found.replace(value).is_some() {
+            return Err(());
         }
     }
-    None
+    Ok(found)
 }
 
 /// Key and value of an entry of a map.

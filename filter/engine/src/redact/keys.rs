@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::written::escaped;
-use crate::json::{Document, Kind, Limits, Value, is_case_variant};
-use crate::policy::{KeyRule, StandIn};
+use crate::json::{Document, Kind, Limits, Value};
+use crate::policy::{KeyRule, KeyRules, StandIn};
 
 /// A place in a text, and what stands there instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,17 +18,14 @@ pub(super) struct Found<'r> {
 /// Shows every value under one of these keys. Clients that ignore the case of keys read another one too.
 pub(super) fn under<'d, 'r>(
     value: Value<'d>,
-    rules: &'r [KeyRule],
+    rules: &'r KeyRules,
     see: &mut dyn FnMut(Value<'d>, &'r KeyRule),
 ) {
     if rules.is_empty() {
         return;
     }
     for (key, member) in value.members() {
-        let key = key.decode();
-        let is = |name: &str| *key == *name || is_case_variant(&key, name);
-        let wanted = |rule: &&KeyRule| rule.keys.iter().any(|name| is(name));
-        match rules.iter().find(wanted) {
+        match rules.rule(&key.decode()) {
             Some(rule) => see(member, rule),
             None => under(member, rules, see),
         }
@@ -40,7 +37,7 @@ pub(super) fn under<'d, 'r>(
 
 /// A text that is JSON as a whole, as many tools answer in: what stands under one of these keys in it, in order. JSON inside a
 /// text of that JSON is text.
-pub(super) fn in_text<'r>(text: &str, rules: &[KeyRule]) -> Vec<Found<'r>> {
+pub(super) fn in_text<'r>(text: &str, rules: &KeyRules) -> Vec<Found<'r>> {
     if rules.is_empty() || !text.trim_start().starts_with(['{', '[']) {
         return Vec::new();
     }

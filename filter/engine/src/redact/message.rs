@@ -15,8 +15,8 @@ use super::findings::{Findings, Tally, Uninspected};
 use super::keys;
 use super::room::Room;
 use super::walk::{ENVELOPE, Walk};
-use crate::json::{Edits, Value};
-use crate::policy::detectors::Budget;
+use crate::json::{Edits, Keys, Kind, Value};
+use crate::policy::detectors::{Budget, TooMuchWork};
 use crate::policy::{Over, RuleSet, Step};
 use crate::rpc;
 
@@ -38,11 +38,11 @@ pub fn message<'r>(
     if rpc::looks_alike(message, &ENVELOPE) {
         return Err(Uninspected::Ambiguous);
     }
+    let names = Keys::default();
     for result in results(message) {
         for path in &rules.paths {
-            follow(result, &path.steps, &mut |value| {
-                walk.mark(value, "path", &path.with);
-            });
+            let mut see = |value| walk.mark(value, "path", &path.with);
+            follow(result, &path.steps, (budget, &names), &mut see)?;
         }
         if let Some(max) = &rules.max_bytes
             && is_result
@@ -55,6 +55,18 @@ pub fn message<'r>(
                 ..Findings::default()
             });
         }
+    }
+    if let Some(max) = &rules.max_bytes
+        && is_result
+        && message
+            .get("error")
+            .is_some_and(|error| error.raw().len() > max.most)
+    {
+        // An error is as good a way for text to come; it is never cut.
+        return Ok(Findings {
+            denied: Some(&max.rule),
+            ..Findings::default()
+        });
     }
     if is_result || message.get("method").is_some() || message.get("error").is_some() {
         for body in ["result", "params", "error"] {
@@ -106,29 +118,35 @@ fn results(message: Value<'_>) -> impl Iterator<Item = Value<'_>> {
 }
 
 /// Shows every value that a path leads to. Clients that ignore the case of keys read another one too.
-fn follow<'d>(value: Value<'d>, steps: &[Step], see: &mut dyn FnMut(Value<'d>)) {
+fn follow<'d>(
+    value: Value<'d>,
+    steps: &[Step],
+    (budget, names): (&Budget, &Keys),
+    see: &mut dyn FnMut(Value<'d>),
+) -> Result<(), TooMuchWork> {
+    /// What taking a note of a place takes, in looks at a byte: it is kept until the message is done.
+    const NOTE: u64 = 16;
+    /// What going to another value takes.
+    const GO: u64 = 2;
     let Some((step, rest)) = steps.split_first() else {
+        budget.spend(NOTE)?;
         see(value);
-        return;
+        return Ok(());
     };
+    budget.spend(GO)?;
+    let mut go = |value| follow(value, rest, (budget, names), see);
     match step {
-        Step::Key(wanted) => {
-            for (key, member) in value.members() {
-                let key = key.decode();
-                if *key == **wanted || crate::json::is_case_variant(&key, wanted) {
-                    follow(member, rest, see);
-                }
-            }
+        Step::Key(wanted) if value.kind() == Kind::Object => {
+            let alike = names.alike(value, wanted, |units| budget.spend(units))?;
+            alike.into_iter().try_for_each(go)
         }
+        Step::Key(_) => Ok(()),
         Step::Index(index) => {
-            for item in value.items().skip(*index).take(1) {
-                follow(item, rest, see);
-            }
+            // An element that is passed over is an eighth of a look.
+            let passed = (*index).min(value.raw().len());
+            budget.spend_bytes(passed.checked_div(8).unwrap_or(0))?;
+            value.items().nth(*index).map_or(Ok(()), &mut go)
         }
-        Step::Each => {
-            for item in value.items() {
-                follow(item, rest, see);
-            }
-        }
+        Step::Each => value.items().try_for_each(go),
     }
 }

@@ -41,6 +41,8 @@ own! {
     Hide "/hide";
     /// What no entry names, where `default` is `deny`. Below `/prompts` and `/resources` for those.
     Default "/default";
+    /// Judging a call, or inspecting a reply, takes more work than its size pays for: long patterns, many rules or strange texts.
+    Work "/work";
     /// The counters cannot be read: `counters.on_store_error` decides whether calls pass then.
     Counters "/counters";
     /// A tool without a pin, where `pins.unknown` is `hide`.
@@ -51,12 +53,12 @@ own! {
     ApprovalsUnavailable "/approvals/unavailable";
     /// Too many questions wait for a person.
     ApprovalsFull "/approvals/full";
+    /// A call that a person has to approve is too long to be shown whole. Make it shorter.
+    ApprovalsSize "/approvals/size";
     /// A reply is encoded, which nothing asked for, so it cannot be read.
     ResultsEncoding "/results/encoding";
     /// A reply is longer than `results.max_json_bytes`.
     ResultsSize "/results/size";
-    /// A reply would take too long to inspect.
-    ResultsWork "/results/work";
     /// A reply cannot be read safely: not JSON, ambiguous, or not what it says it is.
     ResultsUnreadable "/results/unreadable";
     /// What takes the place of a reply is longer than the proxy may hold.

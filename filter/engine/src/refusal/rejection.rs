@@ -103,6 +103,9 @@ rejections! {
     /// A batch that is empty, too long, repeats an id, or is not possible in this version.
     Batch "batch" 400 INVALID_REQUEST
         "batches hold 1 to 100 messages with different ids, and none since 2026-07-28";
+    /// A session that a limit counts by, and that the gate did not see the server issue to this caller.
+    Session "session" 404 INVALID_REQUEST
+        "the session is not known here: begin a new one";
     /// A mirror header that differs from the body.
     Mirror "mirror" 400 HEADER_MISMATCH
         "a mirror header is missing or differs from the body";

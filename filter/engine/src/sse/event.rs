@@ -40,6 +40,13 @@ impl<'b> Event<'b> {
         Cow::Owned(joined)
     }
 
+    /// Whether it is nothing but line ends.
+    pub fn is_blank(&self) -> bool {
+        self.bytes
+            .bytes()
+            .all(|byte| byte == b'\n' || byte == b'\r')
+    }
+
     /// The event's type.
     pub fn name(&self) -> &'b str {
         self.lines()

@@ -29,7 +29,8 @@ fn wait_out(rig: &mut Rig, call: &mut Call) -> String {
 fn retry(amount: u64, state: &str) -> Request {
     let mut body = pay(8, amount);
     body["params"]["requestState"] = json!(state);
-    body["params"]["inputResponses"] = json!({"a": {"action": "accept"}});
+    // So do clients that were asked for nothing.
+    body["params"]["inputResponses"] = json!({});
     Request::modern("ana", body)
 }
 
@@ -129,9 +130,32 @@ fn the_upstreams_own_state_is_wrapped_and_given_back() {
     assert_eq!(body["params"]["requestState"], upstream);
     // One that is none of the gate's is none of its business.
     let mut rig = crate::mrtr::rig();
-    rig.hold(Request::modern("ana", pay(7, 40)));
+    let mut theirs = pay(7, 40);
+    theirs["params"]["requestState"] = json!(upstream);
+    rig.hold(Request::modern("ana", theirs));
     rig.answer(true);
     assert_eq!(rig.send(retry(40, upstream)).1, Got::Forwarded(None));
+}
+
+#[test]
+fn a_call_that_answers_the_server_is_not_sent_round_by_a_state() {
+    let mut rig = rig();
+    let mut body = pay(7, 40);
+    body["params"]["inputResponses"] = json!({"a": {"action": "accept"}});
+    let mut call = rig.hold(Request::modern("ana", body));
+    // A client that retries with a state answers what came with that state: nothing.
+    rig.now += 45;
+    let (text, rule) = told(&rig.tick(&mut call));
+    assert!(text.contains("repeat the same call"), "{text}");
+    assert_eq!(rule, "/tools/pay/approval");
+    // Nor is the state of another call one for answers.
+    let mut call = rig.hold(Request::modern("ana", pay(7, 40)));
+    let state = wait_out(&mut rig, &mut call);
+    let mut other = retry(40, &state);
+    let mut body: Value = serde_json::from_slice(&other.body).expect("JSON");
+    body["params"]["inputResponses"] = json!({"a": {"action": "accept"}});
+    other.body = body.to_string().into_bytes();
+    assert_eq!(told(&rig.send(other).1).1, "/approvals/state");
 }
 
 #[test]

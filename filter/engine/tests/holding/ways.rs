@@ -144,7 +144,25 @@ fn an_answer_is_for_that_call_alone() {
                 "params": {"name": "pay", "arguments": {"amount": 40, "to": null}}}),
         ),
     ];
-    for other in others {
+    // What else it carries is part of the call.
+    let laden = [
+        ("_meta", json!({"vendor/target": "PROD", "force": true})),
+        ("_meta", json!({"progressToken": 1, "baggage": "tier=gold"})),
+        ("task", json!({"ttl": 100})),
+        (
+            "inputResponses",
+            json!({"confirm": {"action": "accept", "content": {"scope": "all"}}}),
+        ),
+        ("requestState", json!("another's")),
+        ("uri", json!("file:///etc/passwd")),
+        ("dryRun", json!(false)),
+    ];
+    let laden = laden.map(|(key, value)| {
+        let mut body = pay(8, 40);
+        body["params"][key] = value;
+        Request::new("ana", &body)
+    });
+    for other in others.into_iter().chain(laden) {
         let mut rig = Rig::new(&json!({}));
         rig.hold(Request::new("ana", &pay(7, 40)));
         rig.answer(true);
@@ -157,7 +175,7 @@ fn an_answer_is_for_that_call_alone() {
     rig.hold(Request::new("ana", &pay(7, 40)));
     rig.answer(true);
     let mut same = Request::new("ana", &Value::Null);
-    same.body = br#"{"params":{"arguments":{"\u0061mount": 4.0e1},"name":"pay"},"method":"tools/call","id":"x","jsonrpc":"2.0"}"#.to_vec();
+    same.body = br#"{"params":{"inputResponses":{},"_meta":{"progressToken":3,"traceparent":"00-1","tracestate":"a=b"},"arguments":{"\u0061mount": 4.0e1},"name":"pay"},"method":"tools/call","id":"x","jsonrpc":"2.0"}"#.to_vec();
     assert_eq!(rig.send(same).1, Got::Forwarded(None));
 }
 
@@ -497,26 +515,59 @@ fn approvers_of_the_rule_or_of_the_tool() {
 }
 
 #[test]
-fn long_arguments_are_clipped_to_be_shown_and_bound_whole() {
+fn what_else_a_call_carries_is_shown_and_bound() {
     let mut rig = Rig::new(&json!({}));
-    let long = |end: &str| {
-        let text = format!("{}{end}", "é".repeat(20_000));
-        Request::new(
-            "ana",
-            &json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "pay", "arguments": {"a": text}}}),
-        )
+    let laden = |id: u64| {
+        let mut body = pay(id, 40);
+        body["params"]["_meta"] = json!({"progressToken": id, "vendor/target": "PROD", "a": 1.50});
+        body["params"]["task"] = json!({"ttl": 100});
+        Request::new("ana", &body)
     };
-    rig.hold(long("x"));
+    let call = rig.hold(laden(7));
     let question = rig.question(State::Pending);
-    assert!(question.clipped && question.arguments.len() <= 16_384);
-    assert!(question.arguments.len() > 16_380);
+    let besides = r#"{"_meta":{"a":1.5,"vendor/target":"PROD"},"task":{"ttl":100}}"#;
+    assert_eq!(question.besides.as_deref(), Some(besides));
     rig.answer(true);
-    assert_eq!(
-        rig.send(long("y")).1,
-        Got::Held,
-        "what is not shown counts too"
-    );
-    assert_eq!(rig.send(long("x")).1, Got::Forwarded(None));
+    drop(call);
+    assert_eq!(rig.send(Request::new("ana", &pay(8, 40))).1, Got::Held);
+    assert_eq!(rig.send(laden(9)).1, Got::Forwarded(None));
+}
+
+#[test]
+fn of_what_cannot_be_shown_whole_nobody_is_asked() {
+    let call = |name: &str, arguments: Value, meta: Value| {
+        let params = json!({"name": name, "arguments": arguments, "_meta": meta});
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    };
+    let long = |bytes: usize| "é".repeat(bytes / 2);
+    let name = format!("gift_{}", long(20_000));
+    let too_long = [
+        call(
+            "pay",
+            json!({"pad": long(16_400), "zz_target": "PROD"}),
+            json!({}),
+        ),
+        call("pay", json!({}), json!({"vendor/pad": long(16_400)})),
+        call("pay", json!({"a": long(8_200)}), json!({"b": long(8_200)})),
+        call(&name, json!({}), json!({})),
+    ];
+    let more = json!({"tools": {name.clone(): {"approval": {}}}});
+    for body in too_long {
+        let mut rig = Rig::new(&more);
+        let (call, got) = rig.send(Request::new("ana", &body));
+        let (text, rule) = told(&got);
+        assert_eq!(rule, "/approvals/size");
+        assert!(text.contains("16384 can be shown"), "{text}");
+        assert_eq!((decision(&call).as_str(), rig.paid()), ("deny", 0));
+        assert!(rig.questions(State::Pending).is_empty());
+    }
+    // As much as there is room for is shown to its last byte.
+    let mut rig = Rig::new(&more);
+    let arguments = json!({"a": "x".repeat(16_384 - "pay".len() - r#"{"a":""}"#.len())});
+    let mut held = rig.hold(Request::new("ana", &call("pay", arguments, json!({}))));
+    assert_eq!(rig.question(State::Pending).arguments.len(), 16_381);
+    rig.answer(true);
+    assert_eq!(rig.tick(&mut held), Got::Forwarded(None));
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn as_text(explanation: &Explanation, paint: Paint) -> String {
     let verdict = match outcome.decision.as_str() {
         "allow" => paint.good("allow"),
         "shadow_deny" => paint.warn("allow, and recorded as shadow_deny"),
+        "hold" => paint.warn("hold until a person decides,"),
         other => paint.bad(other),
     };
     text.push_str(&format!("\n{verdict}"));
@@ -116,7 +117,13 @@ fn as_text(explanation: &Explanation, paint: Paint) -> String {
     }
     text.push('\n');
     if let Some(told) = &outcome.told {
-        text.push_str(&format!("the agent is told: {told}\n"));
+        let when = match outcome.decision.as_str() {
+            "hold" => {
+                "after a yes the call goes on; while nobody has decided, and the request cannot be held any longer, "
+            }
+            _ => "",
+        };
+        text.push_str(&format!("{when}the agent is told: {told}\n"));
     }
     if let Some(seconds) = outcome.retry_after {
         text.push_str(&format!("it may try again in {}\n", duration(seconds)));

@@ -28,10 +28,14 @@ pub(super) fn copy(name: &str, out: &Path, force: bool) -> Outcome {
             ));
         }
     };
+    let policy = match ready.pinned_policy() {
+        Ok(policy) => policy,
+        Err(error) => return failure(format!("error: {error:#}\n")),
+    };
     let mut files = Files::default();
     for (file, text) in [
         ("README.md", ready.readme),
-        ("policy.yaml", ready.policy),
+        ("policy.yaml", &policy),
         ("tests.yaml", ready.tests),
         ("pins.json", ready.pins),
     ] {
@@ -49,8 +53,10 @@ pub(super) fn copy(name: &str, out: &Path, force: bool) -> Outcome {
             "written, a policy for `{name}`:\n{}\nnext:\n  \
              1. Put your own names, paths and amounts in place of the example's: {readme} says which.\n  \
              2. toolgate check {policy} && toolgate test {directory}    change the tests with the policy\n  \
-             3. {readme} has the command that holds your server against the tools this was written for\n  \
-             4. toolgate render envoy --policy {policy} --upstream 127.0.0.1:3000\n",
+             3. {readme} has the command that holds your server against the tools this was written for. The policy pins\n     \
+                them: a tool that differs is hidden and denied, and so are calls that do not fit its schema\n  \
+             4. toolgate console token --id ana    what waits for a person waits until one has a token\n  \
+             5. toolgate render envoy --policy {policy} --upstream 127.0.0.1:3000 --approver HASH    the hash that 4 printed\n",
             files.list(),
             name = ready.name,
             readme = path("README.md"),

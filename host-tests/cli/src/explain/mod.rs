@@ -111,6 +111,7 @@ pub fn explain_with(credentials: &Credentials, question: &Question) -> Result<Ex
         store: Memory::default(),
         now: Timestamp::from_nanos(question.now),
         asked: 0,
+        forwarded: false,
     };
     // Modern protocols have no sessions; in others it is as if the server had just issued it.
     let session = question.ask.session.as_deref();
@@ -129,7 +130,12 @@ pub fn explain_with(credentials: &Credentials, question: &Question) -> Result<Ex
     };
     let (early, outcome) = bench.ask(&request);
     if outcome.decision.is_empty() {
-        bail!("nothing is decided about this request: it is no call, prompt or resource");
+        let end = if bench.forwarded {
+            "it is forwarded"
+        } else {
+            "it goes no further"
+        };
+        bail!("no rule is asked about this request, for it is no call, prompt or resource; {end}");
     }
     let checks = checks(&gate, caller.as_ref(), &question.ask, &outcome, early);
     // What a check has refused no policy was asked about.
@@ -205,6 +211,8 @@ struct Bench<'g> {
     store: Memory,
     now: Timestamp,
     asked: u64,
+    /// Whether the last one went on.
+    forwarded: bool,
 }
 
 impl Bench<'_> {
@@ -242,6 +250,7 @@ impl Bench<'_> {
         if !early {
             step = exchange.request_end(&mut cx, &request.body);
         }
+        self.forwarded = matches!(step, ExchangeStep::Forward(..));
         let records: Vec<Value> = exchange
             .records()
             .iter()

@@ -1,7 +1,10 @@
 //! Policies that are ready for well-known servers: `examples/servers`, a part of the command, so that an installed one has
 //! them without the repository.
 
-use toolgate_document::nearest;
+use anyhow::{Result as Outcome, anyhow};
+use toolgate_document::{Document, Format, nearest};
+
+use crate::scan::{Pins, pins_block_of};
 
 /// A policy with its tests and the tools it was written for.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +19,35 @@ pub struct Ready {
     pub tests: &'static str,
     /// `pins.json`.
     pub pins: &'static str,
+}
+
+const PINNED: &str = "\
+# The tools as they were when this was written. One that differs is hidden and denied, and so is a call whose arguments are not
+# what its schema says. For another version of the server: `toolgate pin --write` and a look at what has changed, then `toolgate
+# pin --config --schemas` in place of what follows.
+";
+
+impl Ready {
+    /// The policy with its pins: each tool that it has rules for is held to the definition and the input schema it was written
+    /// for. In the file that is shipped they would be most of the text.
+    ///
+    /// # Errors
+    /// When the policy or the pins cannot be read.
+    pub fn pinned_policy(&self) -> Outcome<String> {
+        let policy =
+            Document::parse("policy.yaml", self.policy, Format::Yaml).map_err(|(_, problem)| {
+                anyhow!("the policy of `{}`: {}", self.name, problem.message)
+            })?;
+        let pins = Pins::parse(self.pins.as_bytes())
+            .map_err(|error| anyhow!("the pins of `{}`: {error}", self.name))?;
+        let tools = policy.root().get("tools");
+        let named = |name: &str| tools.is_some_and(|tools| tools.get(name).is_some());
+        Ok(format!(
+            "{}\n\n{PINNED}{}",
+            self.policy.trim_end(),
+            pins_block_of(&pins, &named)
+        ))
+    }
 }
 
 macro_rules! library {

@@ -162,7 +162,7 @@ impl Credentials {
             message = with_attribute(message, Attributes::ROUTE, route.as_bytes());
         }
         if let Some(host) = &server.host {
-            message = message.with(":authority", &**host);
+            message = message.with(":authority", host.example());
         }
         if let Some(prefix) = &server.path_prefix {
             message = message.with(":path", &**prefix);

@@ -27,7 +27,7 @@ pub use client::{Era, Options, parse_header, scan};
 pub use command::Command;
 pub use drift::{Change, drift};
 pub use pins::{PinError, Pinned, Pins};
-pub use pins_block::pins_block;
+pub use pins_block::{pins_block, pins_block_of};
 pub use policy::policy;
 pub use risk::{Risk, Verdict, assess};
 pub use stdio::scan_command;

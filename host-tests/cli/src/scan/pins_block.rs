@@ -2,20 +2,29 @@
 
 use toolgate_engine::json::{Document, Kind, Limits, Value};
 
-use super::Scan;
+use super::{Pins, Scan, ToolDefinition};
 use crate::render::layout;
 use crate::text::{is_plain, one_line};
 
 /// The block, to be put at the end of a policy in YAML; `schemas` holds calls to the input schemas as well.
 pub fn pins_block(scan: &Scan, schemas: bool) -> String {
-    let mut tools: Vec<_> = scan.tools.iter().collect();
-    tools.sort_by(|left, right| left.name.cmp(&right.name));
-    let mut text = format!(
-        "# The tools of {} at {}. `toolgate pin` shows what has changed since, and `--config` prints this anew.\npins:\n  \
-         tools:\n",
+    let head = format!(
+        "# The tools of {} at {}. `toolgate pin` shows what has changed since, and `--config` prints this anew.\n",
         one_line(&scan.server, 80),
         one_line(&scan.url, 200),
     );
+    head + &block(scan.tools.iter().collect(), schemas)
+}
+
+/// The same from a pin file, with schemas, for the tools that are wanted.
+pub fn pins_block_of(pins: &Pins, wanted: &dyn Fn(&str) -> bool) -> String {
+    let tools = pins.tools.iter().map(|pinned| &pinned.definition);
+    block(tools.filter(|tool| wanted(&tool.name)).collect(), true)
+}
+
+fn block(mut tools: Vec<&ToolDefinition>, schemas: bool) -> String {
+    tools.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut text = "pins:\n  tools:\n".to_owned();
     for tool in tools {
         let schema = tool.field("inputSchema").filter(|_| schemas).map(flow);
         if !is_plain(&tool.name) || schema.as_deref().is_some_and(is_unspeakable) {

@@ -41,6 +41,8 @@ pub struct Asking {
     pub arguments: Value,
     /// The arguments as text, in place of `arguments`: numbers stay as they are.
     pub raw: Option<String>,
+    /// What else the call carries, as the text of an object.
+    pub besides: Option<String>,
     /// The rule's text.
     pub reason: String,
     /// Groups that may decide.
@@ -63,6 +65,7 @@ impl Default for Asking {
             tool: "create_refund".to_owned(),
             arguments: Value::Object(serde_json::Map::new()),
             raw: None,
+            besides: None,
             reason: "Refunds over 50 need a person.".to_owned(),
             approvers: Vec::new(),
             timeout: 1800,
@@ -97,14 +100,6 @@ impl Shelf {
             .unwrap_or_else(|| asking.arguments.to_string());
         let document = Document::parse(text.as_bytes(), &Limits::WIRE).expect("arguments are JSON");
         let arguments = canonical(document.root());
-        let mut kept = legible(document.root());
-        let clipped = kept.len() > approvals::MAX_ARGUMENTS;
-        if clipped {
-            let end = (0..=approvals::MAX_ARGUMENTS)
-                .rev()
-                .find(|end| kept.is_char_boundary(*end));
-            kept.truncate(end.unwrap_or(0));
-        }
         let rule = format!("/tools/{}/approval", asking.tool.replace('/', "~1"));
         let principal = Principal {
             id: asking.principal.as_str().into(),
@@ -117,6 +112,7 @@ impl Shelf {
             kind: "tool",
             target: &asking.tool,
             arguments: &arguments,
+            besides: asking.besides.as_deref().unwrap_or_default(),
         });
         let now_seconds = now.seconds();
         let question = Question {
@@ -134,14 +130,15 @@ impl Shelf {
             share: principal.share(),
             principal: asking.principal.clone(),
             source: asking.source.clone(),
+            issuer: None,
             label: asking.label.clone(),
             session: asking.session.clone(),
             server: asking.server.clone(),
             policy: asking.policy.clone(),
             kind: "tool".to_owned(),
             target: asking.tool.clone(),
-            clipped,
-            arguments: kept,
+            arguments: legible(document.root()),
+            besides: asking.besides.clone(),
             rule: rule.clone(),
             reason: asking.reason.clone(),
             approvers: asking

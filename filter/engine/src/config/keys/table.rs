@@ -301,7 +301,7 @@ object! { SERVER "server" "One upstream: everything that is set must match."
     needs_one &["route", "host", "path_prefix"];
     {
         "route": Text, "The name of the route Envoy matched.";
-        "host": Text, "The host of the request, without port.";
+        "host": Either(&[Text, NAMES]), "The host of the request with its port, as a domain of Envoy's: `mcp.example`, `mcp.example:8443`, or `mcp.example:*` for any port; or a list of them.";
         "path_prefix": Text, "What the path begins with.";
     }
 }
@@ -385,7 +385,7 @@ object! { HTTP "http" "How HTTP is handled."
 object! { COUNTERS "counters" "Where counters live."
     {
         "store": Choice(&["shared_data"]), "The store.";
-        "max_entries": Integer(64, 16_777_216), "Most counters it holds.";
+        "max_entries": Integer(64, 16_777_216), "Most counters it holds. A change keeps what is counted; it is made within what buckets can hold (8 to 1024 counters each), and in full when the proxy starts anew.";
         "on_store_error": POSTURE, "What happens to calls that cannot be counted; left out: deny.";
     }
 }
@@ -430,6 +430,7 @@ object! { PINS "pins" "The definitions tools must have, as somebody has reviewed
         "tools": PINNED, "Digests by the name of the tool, for every server.";
         "servers": Map(&Shape::Object(&SERVER_PINS)), "Those of one server, by its name; they go before the others.";
         "on_drift": Choice(&["hide", "deny", "observe"]), "What becomes of a tool whose definition has changed; left out: hide.";
+        "settle": DURATION, "How long every list has to show a tool as it was pinned after one that did not; left out: 1h.";
         "unknown": Choice(&["hide", "allow"]), "What becomes of tools without a pin; left out: hide.";
         "validate_arguments": Boolean, "Hold arguments to the pinned `input_schema`.";
     }

@@ -11,17 +11,20 @@ use crate::policy::{Path, Root, Step};
 /// Lists of an entry that are not written to be empty. `rules: []` is how Intercept's own templates say "allowed".
 const SECTIONS: [&str; 3] = ["require", "deny_if", "limits"];
 
+/// A number of open questions that was chosen for callers who are not told apart. Without one nobody reckons with a share.
+pub(super) fn document(document: Value<'_>, names_callers: bool, found: &mut Found) {
+    let chosen = document
+        .get("approvals")
+        .and_then(|approvals| approvals.get("max_pending"));
+    if chosen.is_some() && !names_callers {
+        let message = "callers of one network share what they may ask people at a time";
+        found.add(&SHARE_BY_NETWORK, "/approvals/max_pending", message);
+    }
+}
+
 /// A policy under a document. `names_callers` tells whether the document tells callers apart.
 pub(super) fn policy(policy: &Policy<'_>, names_callers: bool, found: &mut Found) {
     for entry in policy.catalogs.iter().flat_map(|catalog| &catalog.entries) {
-        if entry.object.get("approval").is_some() && !names_callers {
-            let message = "callers of one network share what they may ask people at a time";
-            found.add(
-                &SHARE_BY_NETWORK,
-                &format!("{}/approval", entry.at),
-                message,
-            );
-        }
         for limit in &entry.limits {
             let by_caller = limit
                 .object

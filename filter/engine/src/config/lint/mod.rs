@@ -30,6 +30,7 @@ pub fn lint(document: Value<'_>, gate: &Gate) -> Vec<Lint> {
         .into_iter()
         .any(|key| document.get(key).is_some());
     results::document(&policies, document, &mut found);
+    callers::document(document, names_callers, &mut found);
     for policy in policies {
         posture::policy(&policy, document, &mut found);
         pins::policy(&policy, gate, &mut found);

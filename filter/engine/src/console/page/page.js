@@ -244,27 +244,28 @@ function makeCard(question) {
   const card = { node, question, part };
   if (known) node.classList.add("new");
   node.setAttribute("aria-label", short(question.target, 60) + " by " + short(question.principal, 60));
-  add(part(".tool"), short(question.target));
+  add(part(".tool"), question.target);
   add(part(".server"), question.server ?? "");
   const who = part(".who");
   el(who, "b", "", short(question.label ?? question.principal));
-  const about = [question.label && short(question.principal), question.source, question.session && "session " + short(question.session, 40), question.policy && "policy " + question.policy, "asked " + clock(question.created)];
+  const about = [question.label && short(question.principal), question.issuer ? question.source + " of " + short(question.issuer, 60) : question.source, question.session && "session " + short(question.session, 40), question.policy && "policy " + question.policy, "asked " + clock(question.created)];
   add(who, " · " + about.filter(Boolean).join(" · "));
   const pre = part("pre"), more = part(".more"), text = question.arguments ?? "";
   const MOST = 4000;
   setOut(pre, text.slice(0, MOST));
-  const cut = question.clipped ? " The proxy keeps the first " + text.length.toLocaleString() + " characters; approve only what you can judge by them." : "";
-  if (text.length > MOST || cut) {
+  if (text.length > MOST) {
     more.hidden = false;
-    add(more, text.length > MOST ? "Shown: " + MOST.toLocaleString() + " of " + text.length.toLocaleString() + " characters. " : "");
-    if (text.length > MOST) el(more, "button", "", "Show the rest").onclick = () => {
+    add(more, "Shown: " + MOST.toLocaleString() + " of " + text.length.toLocaleString() + " characters. ");
+    el(more, "button", "", "Show the rest").onclick = () => {
       pre.replaceChildren();
       setOut(pre, text);
-      more.replaceChildren();
-      add(more, cut);
+      more.hidden = true;
       pre.focus();
     };
-    add(more, cut);
+  }
+  if (question.besides) {
+    part(".besides").hidden = false;
+    setOut(part(".besides pre"), question.besides);
   }
   const why = part(".why");
   add(why, short(question.reason ?? "", 600) + " ");
@@ -355,7 +356,7 @@ async function showDecisions() {
   const filtered = query.size > 1;
   const { decisions } = await ask("decisions?" + query);
   for (const record of decisions) for (const counter of record.counters ?? []) {
-    const key = JSON.stringify([record.policy, counter.counter, record.principal]), old = counters.get(key);
+    const key = JSON.stringify([record.policy, counter.counter, record.source, record.issuer, record.principal]), old = counters.get(key);
     if (!old || old.time <= record.time) counters.set(key, { ...counter, key, time: record.time, policy: record.policy, principal: record.principal });
   }
   if (view === "decisions") table($("decisions"), decisions, (record) => record.decision_id + record.decision, (record) => [

@@ -187,3 +187,73 @@ fn conflicts_are_tried_again_and_overflow_refuses() {
             .is_err()
     );
 }
+
+/// A table of this size over a store that may have counters already.
+fn joined(store: &mut Memory, max_entries: usize) -> Table {
+    let mut table = Table::new(max_entries);
+    table.join(store).unwrap();
+    table
+}
+
+#[test]
+fn what_is_counted_stays_counted_whatever_the_size_of_the_table() {
+    let mut store = Memory::default();
+    let sizes = [65_536, 64, 128, 1 << 24, 65_536, 4096];
+    for (round, size) in sizes.into_iter().enumerate() {
+        let table = joined(&mut store, size);
+        let used = |store: &mut Memory| table.used(store, at(0), CounterKey::new(&[b"a"]));
+        assert_eq!(
+            used(&mut store),
+            Ok(i128::try_from(round).unwrap()),
+            "{size}"
+        );
+        let receipt = table.reserve(&mut store, at(0), &[charge("a", 1, 100)]);
+        let (other, size) = (joined(&mut store, size / 2), size / 2);
+        // What one counted another gives back, and the other way round.
+        assert!(other.refund(&mut store, &receipt.unwrap()[0]), "{size}");
+        other
+            .reserve(&mut store, at(0), &[charge("a", 1, 100)])
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_table_of_another_size_is_bounded_too() {
+    let fill = |table: &Table, store: &mut Memory, most: usize| {
+        let mut fitted = 0;
+        for n in 0..most {
+            let charged = table.reserve(store, at(0), &[charge(&n.to_string(), 1, 1)]);
+            fitted += usize::from(charged.is_ok());
+        }
+        fitted
+    };
+    // Begun with one bucket and made larger: up to 1024 in it.
+    let mut store = Memory::default();
+    let small = joined(&mut store, 64);
+    assert_eq!(fill(&small, &mut store, 100), 64);
+    let larger = joined(&mut store, 256);
+    assert_eq!(fill(&larger, &mut store, 400), 256 - 64);
+    let largest = joined(&mut store, 1 << 24);
+    assert_eq!(fill(&largest, &mut store, 1200), 1024 - 256);
+    // Begun with 16 and made smaller: eight in each remain.
+    let mut store = Memory::default();
+    joined(&mut store, 1024);
+    let smaller = joined(&mut store, 64);
+    assert_eq!(fill(&smaller, &mut store, 2000), 128);
+    // What is there beyond that goes on counting.
+    let mut store = Memory::default();
+    let before = joined(&mut store, 64);
+    fill(&before, &mut store, 64);
+    let after = joined(&mut store, 64);
+    let again = after.reserve(&mut store, at(0), &[charge("5", 1, 1)]);
+    assert!(matches!(again, Err(ReserveError::Exceeded { .. })));
+}
+
+#[test]
+fn a_layout_that_cannot_be_read_is_an_error() {
+    let mut lost = Memory {
+        failing: Some((0, true)),
+        ..Memory::default()
+    };
+    assert_eq!(Table::new(64).join(&mut lost), Err(StoreLost));
+}

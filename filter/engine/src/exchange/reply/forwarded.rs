@@ -4,6 +4,7 @@ use super::plan::ReplyPlan;
 use crate::exchange::watch::Watch;
 use crate::identity::Principal;
 use crate::ndjson::Splitter;
+use crate::policy::Budget;
 use crate::sse::Rewriter;
 
 /// What has to be known of a forwarded request when its reply comes.
@@ -21,6 +22,32 @@ pub(in crate::exchange) struct Forwarded {
     pub(in crate::exchange) is_told: bool,
     /// What was kept of the event or value at hand had to be given up.
     pub(in crate::exchange) crowded: bool,
+    pub(in crate::exchange) work: Work,
+}
+
+/// What looking at the reply may still cost, however it is cut into parts.
+#[derive(Debug, Default)]
+pub(in crate::exchange) struct Work {
+    /// For what is enforced.
+    pub(super) enforced: Budget,
+    /// As much again for rules in shadow, which must not take from those that count.
+    pub(super) observed: Budget,
+}
+
+impl Work {
+    /// So much more of the reply is looked at.
+    pub(super) fn add_input(&self, bytes: usize) {
+        self.enforced.add_input(bytes, 0);
+        self.observed.add_input(bytes, 0);
+    }
+}
+
+impl Forwarded {
+    /// How much was looked at so far.
+    pub(in crate::exchange) fn work(&self) -> u64 {
+        let Work { enforced, observed } = &self.work;
+        enforced.spent().saturating_add(observed.spent())
+    }
 }
 
 /// What is being done with the reply.

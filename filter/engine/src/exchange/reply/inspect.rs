@@ -2,22 +2,24 @@
 
 use sha2::{Digest, Sha256};
 
-use super::forwarded::Forwarded;
+use super::forwarded::{Forwarded, Work};
 use super::plan::Expected;
 use super::skills;
-use super::withheld::{Withheld, note_withheld, refusal, unreadable};
+use super::withheld::{Withheld, instead_of_request, note_withheld, refusal, unreadable};
 use crate::audit::Record;
 use crate::exchange::context::Context;
 use crate::exchange::record;
 use crate::json::{Document, Edits, Value};
 use crate::pdp;
 use crate::policy::{Count, Over, ResultRules};
-use crate::redact::detect::Budget;
-use crate::redact::{self, Findings, Room, Shape, Shaped, Tally};
+use crate::redact::{self, Findings, Room, Shape, Shaped, Tally, Uninspected};
 use crate::refusal::Denial;
 use crate::rpc;
 use crate::sse::Edit;
 use crate::text::hex;
+
+/// What adding to a counter takes, in looks at a byte: a value of shared data is read, changed and written.
+const COUNT: u64 = 300;
 
 /// What is done with one message.
 enum Fate {
@@ -38,18 +40,10 @@ impl Forwarded {
         room: &mut Room,
     ) -> Result<Edit, Withheld> {
         let (is_array, messages) = rpc::messages(document);
-        let budget = Budget::for_input(0, 0);
         let mut edits = Edits::default();
         for message in messages {
             let expected = self.plan.answered(message);
-            match self.inspect_message(
-                cx,
-                id,
-                records,
-                (document, message, expected),
-                &budget,
-                room,
-            )? {
+            match self.inspect_message(cx, id, records, (document, message, expected), room)? {
                 Fate::Shown(more) => edits.append(more),
                 Fate::Refused(denial) => match expected {
                     Some(expected) => {
@@ -57,6 +51,12 @@ impl Forwarded {
                         let refusal = refusal(expected, &denial, cx.gate);
                         room.replace(message.raw().len(), refusal.len());
                         edits.replace(message.span(), refusal);
+                    }
+                    None if let Some(request) = instead_of_request(message) => {
+                        self.touch(cx, id, records);
+                        note_withheld(records, None, &denial);
+                        room.replace(message.raw().len(), request.len());
+                        edits.replace(message.span(), request);
                     }
                     None if is_array => return Err(Withheld(denial)),
                     None => {
@@ -80,7 +80,6 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         (document, message, expected): (&Document<'_>, Value<'_>, Option<&Expected>),
-        budget: &Budget,
         room: &mut Room,
     ) -> Result<Fate, Withheld> {
         let is_response = message.get("method").is_none();
@@ -97,18 +96,19 @@ impl Forwarded {
         });
         let is_result = payload.is_some() && expected.is_none_or(|expected| expected.is_result);
         let bytes = message.raw().len();
-        budget.add_input(bytes, rules.enforced.patterns);
+        let Work { enforced, observed } = &self.work;
+        enforced.add_patterns(bytes, rules.enforced.patterns);
         let Findings {
             mut edits,
             mut tally,
             denied,
-        } = redact::message(&rules.enforced, message, is_result, budget, room)?;
-        let apart = Budget::for_input(bytes, rules.observed.patterns);
+        } = redact::message(&rules.enforced, message, is_result, enforced, room)?;
+        observed.add_patterns(bytes, rules.observed.patterns);
         let observed = redact::message(
             &rules.observed,
             message,
             is_result,
-            &apart,
+            observed,
             &mut Room::of(0),
         );
         let record = expected.map_or(0, |expected| expected.record);
@@ -146,6 +146,7 @@ impl Forwarded {
             let shown = edits.within(document.text(), payload.span());
             let shown = shown.as_deref().unwrap_or(payload.raw());
             for count in &rules.counts {
+                enforced.spend(COUNT).map_err(Uninspected::from)?;
                 let counted = self.count(cx, records.get_mut(record), count, shown.len());
                 if let Err(denial) = counted {
                     return Ok(Fate::Refused(denial));
@@ -249,17 +250,20 @@ impl Forwarded {
         id: &str,
         records: &mut Vec<Record>,
         text: &str,
-        budget: &Budget,
         room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
         let rules = self.plan.ambient();
         let (mut tally, mut observed) = (Tally::default(), Tally::default());
-        let redacted = redact::text(&rules.enforced, text, budget, room, &mut tally)?;
-        let apart = Budget::for_input(text.len(), rules.observed.patterns);
+        let work = &self.work;
+        work.enforced
+            .add_patterns(text.len(), rules.enforced.patterns);
+        work.observed
+            .add_patterns(text.len(), rules.observed.patterns);
+        let redacted = redact::text(&rules.enforced, text, &work.enforced, room, &mut tally)?;
         let _only_recorded = redact::text(
             &rules.observed,
             text,
-            &apart,
+            &work.observed,
             &mut Room::of(0),
             &mut observed,
         );

@@ -13,7 +13,6 @@ use crate::exchange::record::mark_refunded;
 use crate::json::{Document, Limits, Value};
 use crate::mcp::List;
 use crate::pep;
-use crate::redact::detect::Budget;
 use crate::redact::{Room, Uninspected, has_room};
 use crate::refusal::Denial;
 use crate::rpc::Id;
@@ -47,6 +46,7 @@ impl Forwarded {
         is_json: bool,
         success: bool,
     ) -> Edit {
+        self.work.add_input(body.len());
         let mut room = Room::of(body.len());
         let judged = self.judge_json(cx, id, records, body, &mut room);
         let judged = judged.or_else(|why| match why {
@@ -90,8 +90,12 @@ impl Forwarded {
                 Edit::Pass
             };
         };
-        let data = event.data();
         let held = event.bytes().len();
+        self.work.add_input(held);
+        if event.is_blank() {
+            return Edit::Pass;
+        }
+        let data = event.data();
         if self.plan.is_get && event.name() == "endpoint" {
             let denial = sse_transport();
             records.push(refused_transport(cx, self.principal.clone(), id));
@@ -106,7 +110,7 @@ impl Forwarded {
         let mut room = Room::of(held);
         // A payload is written with a space before it.
         room.replace(0, event.unspaced_lines());
-        let judged = if event.is_ambiguous() {
+        let judged = if event.is_ambiguous() || holds_nul(event.bytes()) {
             self.give_back(cx, records, data.as_bytes());
             if self.may_be_text(event.bytes()) && !self.plan.inspected {
                 Ok(Edit::Pass)
@@ -153,6 +157,7 @@ impl Forwarded {
         value: Option<&[u8]>,
     ) -> Edit {
         let held = value.map_or(0, <[u8]>::len);
+        self.work.add_input(held);
         let judged = match value {
             None => Err(self.unread()),
             Some(value) => self.judge_part(cx, id, records, value, &mut Room::of(held)),
@@ -208,14 +213,23 @@ impl Forwarded {
         if document.root().items().nth(MAX_MESSAGES).is_some() {
             return Err(unreadable().into());
         }
-        let Forwarded { watch, plan, .. } = self;
+        let Forwarded {
+            watch,
+            plan,
+            principal,
+            ..
+        } = self;
         let number = |message: Value<'_>| plan.number(message);
-        let refunded = watch.answers(&cx.gate.counters, cx.store, &document, number);
+        let shown = (&*principal, &document);
+        let refunded = watch.answers(&cx.gate.counters, cx.store, shown, number);
         mark_refunded(records, &refunded);
         let shown = match self.plan.filtered {
             true => self.show(cx, id, records, &document),
             false => Ok(None),
         };
+        if self.work.enforced.is_over() {
+            return Err(Withheld::from(Uninspected::TooMuchWork).into());
+        }
         let filtered = match shown {
             Ok(filtered) => filtered,
             // Where no list was asked for only what might be one has to be readable.
@@ -250,13 +264,17 @@ impl Forwarded {
             return Ok(Edit::Pass);
         }
         let text = std::str::from_utf8(text).map_err(|_| unreadable())?;
+        if holds_nul(text.as_bytes()) {
+            return Err(unreadable());
+        }
         let rules = &self.plan.ambient().enforced;
-        let budget = Budget::for_input(text.len(), rules.patterns);
-        let denied = rules.denies(text, &budget);
+        let work = &self.work.enforced;
+        work.add_patterns(text.len(), rules.patterns);
+        let denied = rules.denies(text, work);
         if let Some(rule) = denied.map_err(Uninspected::from)? {
             return Err(Withheld(Denial::by(rule)));
         }
-        let redacted = self.redact_text(cx, id, records, text, &budget, room)?;
+        let redacted = self.redact_text(cx, id, records, text, room)?;
         Ok(redacted.map_or(Edit::Pass, Edit::Replace))
     }
 
@@ -270,11 +288,12 @@ impl Forwarded {
         payload: Option<&str>,
         room: &mut Room,
     ) -> Result<Option<String>, Withheld> {
-        let budget = Budget::for_input(0, 0);
         let mut failed = None;
         let edited = event.edited(payload, &mut |text| {
-            budget.add_input(text.len(), self.plan.ambient().enforced.patterns);
-            let redacted = self.redact_text(cx, id, records, text, &budget, room);
+            if text.is_empty() {
+                return None;
+            }
+            let redacted = self.redact_text(cx, id, records, text, room);
             redacted.unwrap_or_else(|withheld| {
                 failed = Some(withheld);
                 None
@@ -285,9 +304,14 @@ impl Forwarded {
 
     /// Gives back what this shows not to have run; returns the indexes of the records concerned.
     pub(super) fn observe(&mut self, cx: &mut Context<'_>, text: &[u8]) -> Vec<usize> {
-        let Forwarded { watch, plan, .. } = self;
+        let Forwarded {
+            watch,
+            plan,
+            principal,
+            ..
+        } = self;
         let number = |message: Value<'_>| plan.number(message);
-        watch.observe(&cx.gate.counters, cx.store, text, number)
+        watch.observe(&cx.gate.counters, cx.store, (&*principal, text), number)
     }
 
     /// What was charged for calls that this shows not to have run is given back.
@@ -333,12 +357,17 @@ fn holds_no_list(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;
     };
-    let plain = text.is_ascii() && !text.contains("\\u");
+    let plain = text.is_ascii() && !text.contains("\\u") && !holds_nul(text.as_bytes());
     let text = text.to_ascii_lowercase();
     plain
         && !List::ALL
             .iter()
             .any(|list| text.contains(&list.key().to_ascii_lowercase()))
+}
+
+/// Whether a text holds a NUL, as every other byte of UTF-16 is one: a client that guesses reads another text than this.
+fn holds_nul(text: &[u8]) -> bool {
+    text.contains(&0)
 }
 
 /// Whether a lenient client might read a text as JSON.

@@ -25,6 +25,7 @@ impl Forwarded {
             by_policy: self.plan.by_policy,
             principal: &self.principal,
             asked: &self.plan.asked,
+            work: &self.work.enforced,
         };
         let Some(pins) = &gate.pins else {
             return filter.apply(document, None);
@@ -32,6 +33,7 @@ impl Forwarded {
         let mut inspection = Inspection {
             pins: pins.of(self.server.as_deref()),
             store: &mut *cx.store,
+            now: cx.now,
             is_fresh: self.plan.asked.contains(&List::Tools),
             observe: gate.mode == Mode::Shadow,
             drifted: Vec::new(),

@@ -17,7 +17,7 @@ use super::context::Context;
 use super::record::mark_refunded;
 use super::{Exchange, State};
 use crate::audit::Record;
-use crate::headers::{Headers, header};
+use crate::headers::{Headers, header, is_in_foreign_letters};
 use crate::identity::Principal;
 use crate::ndjson::Splitter;
 use crate::pdp;
@@ -26,7 +26,7 @@ pub use crate::redact::{SURE_ROOM, has_room};
 use crate::refusal::{Denial, Own};
 use crate::rpc::Id;
 use crate::sse::{Edit, Event, Rewriter};
-pub(super) use forwarded::{Forwarded, Reading};
+pub(super) use forwarded::{Forwarded, Reading, Work};
 pub(super) use plan::{Expected, ReplyPlan};
 use transport::{refused_transport, sse_transport};
 pub(super) use withheld::crowded;
@@ -114,10 +114,11 @@ impl Exchange {
             return ReplyStep::Pass;
         };
         if !details.is_empty() && !details.starts_with("via_upstream") {
-            let refunded =
-                forwarded
-                    .watch
-                    .finish(&cx.gate.counters, cx.store, details, Some(status));
+            let Forwarded {
+                watch, principal, ..
+            } = forwarded;
+            let end = (&*principal, details);
+            let refunded = watch.finish(&cx.gate.counters, cx.store, end, Some(status));
             mark_refunded(&mut self.records, &refunded);
         }
         let session = header(headers, "mcp-session-id").filter(|_| forwarded.learns_session);
@@ -129,7 +130,8 @@ impl Exchange {
             return ReplyStep::Pass;
         }
         let encoding = header(headers, "content-encoding");
-        let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
+        let encoded = encoding.is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"))
+            || header(headers, "content-type").is_some_and(is_in_foreign_letters);
         let has_length = header(headers, "content-length").is_some();
         let limit = cx.gate.results.max_json_bytes;
         let plan = &forwarded.plan;
@@ -172,6 +174,12 @@ impl Exchange {
     /// How much of a held body has arrived, in bytes: what to answer instead if it is too much already. It
     /// [has room](has_room).
     pub fn reply_size(&mut self, cx: &mut Context<'_>, size: usize) -> Option<ReplyEdit> {
+        let State::Forwarded(forwarded) = &mut self.state else {
+            return None;
+        };
+        if size > 0 {
+            forwarded.watch.answer_begins();
+        }
         if size <= cx.gate.results.max_json_bytes {
             return None;
         }
@@ -312,6 +320,9 @@ impl Exchange {
                 out
             }
             Reading::Values(splitter) => {
+                if !chunk.trim_ascii().is_empty() {
+                    forwarded.watch.answer_begins();
+                }
                 let mut judge = |value: Option<&[u8]>| {
                     forwarded.judge_value(cx, &self.id, &mut self.records, value)
                 };
@@ -322,6 +333,9 @@ impl Exchange {
                 out
             }
             Reading::Copy(copy) => {
+                if !chunk.is_empty() {
+                    forwarded.watch.answer_begins();
+                }
                 if copy.len().saturating_add(chunk.len()) > cx.gate.results.max_json_bytes {
                     // Too large to be an error: stop looking.
                     reading = Reading::Over;
@@ -357,9 +371,16 @@ impl Exchange {
     pub fn finish(&mut self, cx: &mut Context<'_>, details: &str) {
         let status = self.records.first().and_then(|record| record.status);
         if let State::Forwarded(forwarded) = &mut self.state {
-            let refunded = forwarded
-                .watch
-                .finish(&cx.gate.counters, cx.store, details, status);
+            // A reply that was cut short after its last byte is an answer, whichever it is.
+            if let Reading::Copy(copy) = std::mem::replace(&mut forwarded.reading, Reading::Over) {
+                let refunded = forwarded.observe(cx, &copy);
+                mark_refunded(&mut self.records, &refunded);
+            }
+            let Forwarded {
+                watch, principal, ..
+            } = forwarded;
+            let end = (&*principal, details);
+            let refunded = watch.finish(&cx.gate.counters, cx.store, end, status);
             mark_refunded(&mut self.records, &refunded);
         }
         self.state = State::Done;

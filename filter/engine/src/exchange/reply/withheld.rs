@@ -4,10 +4,11 @@
 use super::plan::{Expected, ReplyPlan};
 use crate::audit::Record;
 use crate::gate::Gate;
+use crate::json::{ObjectWriter, Value};
 use crate::pep;
 use crate::redact::Uninspected;
 use crate::refusal::{Denial, Own};
-use crate::rpc::Id;
+use crate::rpc::{self, Id};
 
 /// A reply, or a part of one, must not be shown.
 pub(super) struct Withheld(pub(super) Denial);
@@ -18,7 +19,7 @@ impl From<Uninspected> for Withheld {
             Uninspected::Ambiguous => unreadable(),
             Uninspected::TooMuchWork => {
                 let reason = "A reply was withheld: it would take too long to inspect.";
-                Withheld(Denial::own(Own::ResultsWork, reason))
+                Withheld(Denial::own(Own::Work, reason))
             }
         }
     }
@@ -85,6 +86,18 @@ pub(super) fn briefly(denial: &Denial) -> String {
 pub(super) fn refusal(expected: &Expected, denial: &Denial, gate: &Gate) -> String {
     let prefix = &gate.http.denial_prefix;
     pep::withheld(expected.id.id(), expected.is_tool, denial, prefix)
+}
+
+/// What takes the place of a request of the server to the client: a request under its id for something no client knows, which it
+/// answers with an error. Dropped, it would leave the server waiting, and with it the call.
+pub(super) fn instead_of_request(message: Value<'_>) -> Option<String> {
+    let id = message.get("id").and_then(rpc::read_id)?;
+    message.get("method")?;
+    let mut request = ObjectWriter::default();
+    request.text("jsonrpc", "2.0");
+    request.raw("id", id.token());
+    request.text("method", "toolgate/withheld");
+    Some(request.finish())
 }
 
 /// A note in all records: nothing of the reply is shown, though it was judged. A part that was withheld has its reason.

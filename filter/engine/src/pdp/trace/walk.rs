@@ -5,17 +5,17 @@ use std::sync::Arc;
 use super::show::{found_at, spell, usage};
 use super::step::{Known, KnownArguments, Look, Mark, Stage, Trace, TraceStep, TraceVerdict};
 use crate::counters::{Counters, Store};
-use crate::json::{Document, Limits};
+use crate::json::{Document, Keys, Limits};
 use crate::pdp::charge::{charge, read_counters};
-use crate::pdp::decide::{budget, by_name, entries};
+use crate::pdp::decide::{by_name, entries, patterns, size};
 use crate::pdp::decision::Planned;
 use crate::pdp::order::{Check, Finding, asked, blocked, order, required};
 use crate::pdp::request::AccessRequest;
 use crate::pdp::settle::{COUNTERS_LOST, peek};
 use crate::pins::Pinned;
 use crate::policy::{
-    Approval, Block, Condition, Cost, Facts, Limit, Max, Path, Policy, Quantifier, Requirement,
-    Root, Rule, Step,
+    Approval, Block, Budget, Condition, Cost, Facts, Limit, Max, Path, Policy, Quantifier,
+    Requirement, Root, Rule, Step,
 };
 use crate::refusal::{Denial, Own};
 use crate::time::Timestamp;
@@ -43,7 +43,8 @@ pub(super) fn walk<'p>(
     let lost = read.is_err() && !counters.allow_on_store_error;
     let read = read.unwrap_or_default();
     let empty = Document::parse_owned("{}".to_owned(), &Limits::WIRE).ok();
-    let budget = budget(request, entries(policy, request.target, &name));
+    let patterns = patterns(request, entries(policy, request.target, &name));
+    let (budget, keys) = (Budget::for_input(size(request), patterns), Keys::default());
     let facts = Facts {
         args: match known.arguments {
             KnownArguments::All => request.arguments,
@@ -60,6 +61,7 @@ pub(super) fn walk<'p>(
         name: request.name,
         counters: read.as_ref().map(Document::root),
         budget: &budget,
+        keys: &keys,
     };
     let mut walk = Walk {
         facts,

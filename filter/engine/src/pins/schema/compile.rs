@@ -1,8 +1,11 @@
 //! From a schema to checks. Nothing in a schema is an error: what cannot be enforced is a gap.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
+
 use super::number::Divisor;
 use super::{Check, Counted, Gap, GapKind, NodeId, Relation, Schema, types};
-use crate::json::{Document, JsonError, Kind, Limits, Value};
+use crate::json::{Document, JsonError, Keys, Kind, Limits, Value};
 use crate::names::NameMap;
 use crate::policy::Pattern;
 
@@ -80,6 +83,9 @@ impl Schema {
             root,
             is_draft: dialect.is_some_and(|dialect| dialect.contains("draft-0")),
             known: Vec::new(),
+            numbers: HashMap::new(),
+            keys: Keys::default(),
+            elements: HashMap::new(),
             nodes: Vec::new(),
             gaps: Vec::new(),
             pattern_bytes: 0,
@@ -108,6 +114,12 @@ struct Compiler<'d> {
     is_draft: bool,
     /// The schemas that were found, in the order they get their checks.
     known: Vec<Value<'d>>,
+    /// Their numbers, by their places.
+    numbers: HashMap<usize, NodeId>,
+    /// The keys of objects that references lead through.
+    keys: Keys,
+    /// The places of the elements of arrays that references lead through, by the place of the array.
+    elements: HashMap<usize, Vec<usize>>,
     nodes: Vec<Vec<Check>>,
     gaps: Vec<Gap>,
     /// What its patterns take so far.
@@ -117,10 +129,7 @@ struct Compiler<'d> {
 impl<'d> Compiler<'d> {
     /// The number of a schema.
     fn node(&mut self, schema: Value<'d>) -> NodeId {
-        let place = schema.place();
-        // What is found again is a reference's target, or close by.
-        let known = self.known.iter().rposition(|known| known.place() == place);
-        known.unwrap_or_else(|| {
+        *self.numbers.entry(schema.place()).or_insert_with(|| {
             self.known.push(schema);
             self.known.len().saturating_sub(1)
         })
@@ -231,11 +240,17 @@ impl<'d> Compiler<'d> {
                 at = match at.kind() {
                     Kind::Array => {
                         let index: usize = step.parse().ok()?;
-                        at.items()
-                            .nth(index)
-                            .filter(|_| step == index.to_string())?
+                        let places = self.elements.entry(at.place());
+                        let places =
+                            places.or_insert_with(|| at.items().map(|item| item.place()).collect());
+                        let place = *places.get(index)?;
+                        (step == index.to_string()).then(|| at.sibling(place))?
                     }
-                    _ => at.get(&step)?,
+                    _ => {
+                        let Ok((member, _)) =
+                            self.keys.member(at, &step, |_| Ok::<(), Infallible>(()));
+                        member?
+                    }
                 };
             }
             Some(at)

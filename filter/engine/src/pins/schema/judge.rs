@@ -10,12 +10,21 @@ use crate::policy::{Budget, Pattern};
 /// Deepest nesting of schemas that are applied to each other and to values in values.
 const DEPTH: usize = 128;
 
+/// What a check takes, in looks at a byte.
+const CHECK: usize = 4;
+
+/// What putting a failure into words takes, besides the names of its place.
+const FAILURE: usize = 12;
+
+/// What a value takes for each byte to be put into its canonical form.
+const CANONICAL: usize = 6;
+
 /// Longest text in a message, in characters.
 const LONG: usize = 200;
 
 impl Schema {
-    /// What does not fit, as a clause that names its place; `None` if everything does. A check costs a unit of the budget, a
-    /// comparison of short texts and a step of a pattern, too; beyond it nothing fits.
+    /// What does not fit, as a clause that names its place; `None` if everything does. All work is paid from the budget; beyond it
+    /// nothing fits.
     pub fn judge(&self, value: Value<'_>, budget: &Budget) -> Option<String> {
         let mut judge = Judge {
             schema: self,
@@ -74,6 +83,14 @@ type Outcome = Result<(), Failure>;
 
 impl<'v> Judge<'_, 'v> {
     fn failure(&self, must: impl Into<String>) -> Failure {
+        // What fails may be tried again in as many forms as the schema has. A budget that is over shows with the next check.
+        let names = self.path.iter().map(|step| match step {
+            Step::Key(key) => key.raw().len(),
+            Step::Index(_) => 8,
+        });
+        let _over = self
+            .budget
+            .spend_bytes(names.fold(FAILURE, usize::saturating_add));
         let mut at = String::new();
         for step in &self.path {
             at.push('/');
@@ -140,7 +157,7 @@ impl<'v> Judge<'_, 'v> {
     }
 
     fn check(&mut self, check: &Check, value: Value<'v>) -> Outcome {
-        self.spend(1)?;
+        self.spend(CHECK)?;
         let schema = self.schema;
         let literal = |place: usize| schema.document.at(place);
         match check {
@@ -322,8 +339,14 @@ impl<'v> Judge<'_, 'v> {
     }
 
     fn equal(&mut self, literal: Value<'_>, value: Value<'v>) -> Result<bool, Failure> {
-        let size = value.raw().len().checked_div(8).unwrap_or(0);
-        self.spend(size.saturating_add(1))?;
+        let bytes = value.raw().len();
+        let size = match value.kind() {
+            kind if kind != literal.kind() => 0,
+            // Members are put into the order of their keys.
+            Kind::Object | Kind::Array => bytes.saturating_mul(CANONICAL),
+            _ => bytes.checked_div(8).unwrap_or(0),
+        };
+        self.spend(size.saturating_add(CHECK))?;
         Ok(literal.equals(&value))
     }
 
@@ -353,7 +376,7 @@ impl<'v> Judge<'_, 'v> {
         if value.kind() != Kind::Array {
             return Ok(());
         }
-        self.spend(value.raw().len())?;
+        self.spend(value.raw().len().saturating_mul(CANONICAL))?;
         let items: Vec<String> = value.items().map(canonical).collect();
         let has_twins = order::has_twins(items.iter().map(String::as_str));
         self.demand(!has_twins, || "have no two equal items".to_owned())

@@ -79,7 +79,7 @@ struct List {
     desk: Desk,
 }
 
-/// Show one with all of its arguments
+/// Show one, whole
 #[derive(Debug, Args)]
 struct Show {
     /// Its id, as `list` shows it

@@ -62,7 +62,9 @@ pub(super) fn list(value: &Value, state: &Value, all: bool, paint: Paint) -> Str
         let _ = writeln!(out, "and {} more, once these are decided", total - shown);
     }
     if !all {
-        out.push_str("toolgate approvals approve ID, or reject ID --reason TEXT; show ID for all of its arguments\n");
+        out.push_str(
+            "toolgate approvals approve ID, or reject ID --reason TEXT; show ID for all of it\n",
+        );
     }
     out
 }
@@ -79,12 +81,8 @@ pub(super) fn one(question: &Value, paint: Paint) -> String {
     );
     let _ = writeln!(out, "{}\n{}\n", who(question), why(question));
     let _ = writeln!(out, "{}", text(question, "arguments"));
-    if question.get("clipped").and_then(Value::as_bool) == Some(true) {
-        let _ = writeln!(
-            out,
-            "{}",
-            paint.warn("there is more: the proxy keeps the first 16 KiB only")
-        );
+    if question.get("besides").is_some() {
+        let _ = writeln!(out, "\nalso in the call:\n{}", text(question, "besides"));
     }
     if let Some(why) = question.get("why_not").and_then(Value::as_str) {
         let _ = writeln!(out, "{}", paint.warn(&exact(why)));
@@ -116,6 +114,7 @@ fn who(question: &Value) -> String {
     for (before, key, after) in [
         (" (", "label", ")"),
         (", ", "source", ""),
+        (" of ", "issuer", ""),
         (", server ", "server", ""),
         (", policy ", "policy", ""),
     ] {
