@@ -61,7 +61,7 @@ impl Stream {
     pub(super) fn keep_reply(&mut self, action: FilterAction) -> FilterAction {
         let bytes = match &self.reply {
             ReplyMode::Early(early) => early.arrived,
-            ReplyMode::Hold | ReplyMode::HoldStart => self.buffered,
+            ReplyMode::Hold | ReplyMode::HoldStart | ReplyMode::HoldBegun => self.buffered,
             ReplyMode::Rewrite | ReplyMode::Observe => self.exchange.kept(),
             ReplyMode::Pass | ReplyMode::Replace(_) | ReplyMode::Drop => 0,
         };
