@@ -4,11 +4,12 @@
 //! asks the engine about it until it goes on or is answered, and the stream's next callback takes it back. Each VM looks
 //! after its own requests; what people decide reaches all of them through shared data.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use toolgate_engine::exchange::{self, Exchange, HeldRequest, Step};
 use toolgate_engine::pep::Rejection;
+use toolgate_engine::shares::{Share, payer};
 use toolgate_engine::time::Timestamp;
 
 use crate::host::{self, Buffer, Map};
@@ -19,6 +20,7 @@ use crate::store::SharedData;
 
 thread_local! {
     static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
+    static TURN: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How many of the waiting a tick looks after, if that is all of them once a second.
@@ -51,11 +53,37 @@ pub struct Held {
     pub epoch: u64,
     /// How it stands.
     pub fate: Fate,
+    /// Whose share of the held requests it takes.
+    pub share: Share,
+    /// Tells which came later: [`turn`].
+    pub turn: u64,
+    /// Others need its place: it is told to come again.
+    pub gives_way: bool,
 }
 
 /// How many requests of this VM wait.
 pub fn count() -> usize {
     count_if(|_| true)
+}
+
+/// How many of them count against `most` for another request of this share: where they are all there may be, one less if
+/// another's would [give way](payer) to it.
+pub fn count_for(share: impl FnOnce() -> Share, most: usize) -> usize {
+    let count = count();
+    if count < most || most == 0 {
+        return count;
+    }
+    let share = share();
+    let pays = HELD.with(|all| Some(payer(share, 1, taken(&all.try_borrow().ok()?))));
+    match pays {
+        Some(pays) if pays != share => most.saturating_sub(1),
+        _ => count,
+    }
+}
+
+fn taken(all: &[Held]) -> impl Iterator<Item = (Share, usize)> {
+    let waiting = |held: &&Held| held.fate == Fate::Waiting && !held.gives_way;
+    all.iter().filter(waiting).map(|held| (held.share, 1))
 }
 
 /// How many of them this configuration's root looks after.
@@ -78,6 +106,45 @@ pub fn put(held: Held) {
             all.push(held);
         }
     });
+}
+
+/// The turn of the next request.
+pub fn turn() -> u64 {
+    TURN.replace(TURN.get().wrapping_add(1))
+}
+
+/// Takes a request over that begins to wait. Where more than `most` wait then, the newest of whoever has most gives way.
+pub fn begin(held: Held, most: usize) {
+    let share = held.share;
+    put(held);
+    HELD.with(|all| {
+        let Ok(mut all) = all.try_borrow_mut() else {
+            return;
+        };
+        if taken(&all).count() <= most {
+            return;
+        }
+        let pays = payer(share, 0, taken(&all));
+        let theirs = all.iter_mut().filter(|held| held.share == pays);
+        let theirs = theirs.filter(|held| held.fate == Fate::Waiting && !held.gives_way);
+        if let Some(newest) = theirs.max_by_key(|held| held.turn) {
+            newest.gives_way = true;
+        }
+    });
+}
+
+/// Ends the wait of a stream's request with the next tick; false if it does not wait.
+pub fn end_soon(context: u32) -> bool {
+    HELD.with(|all| {
+        let Ok(mut all) = all.try_borrow_mut() else {
+            return false;
+        };
+        let found = all.iter_mut().find(|held| held.context == context);
+        found.is_some_and(|held| {
+            held.gives_way = true;
+            held.fate == Fate::Waiting
+        })
+    })
 }
 
 /// Gives the request of a stream back.
@@ -141,7 +208,11 @@ impl Held {
             self.epoch = live::epoch();
         }
         let mut request = AtTheHost { size: self.size };
-        let step = self.decide(now, |exchange, cx| exchange.held(cx, &mut request));
+        let gives_way = self.gives_way;
+        let step = self.decide(now, |exchange, cx| match gives_way {
+            true => exchange.held_no_longer(cx, &mut request),
+            false => exchange.held(cx, &mut request),
+        });
         let fate = match step {
             Step::Buffer | Step::Drain => return,
             Step::Hold(_) => Fate::Waiting,

@@ -12,6 +12,7 @@
 mod console;
 mod held;
 mod host;
+mod kept;
 mod live;
 mod metrics;
 mod perform;

@@ -3,6 +3,7 @@
 //! Whatever fails on the way to a decision ends in a refusal; whatever fails on the way back cuts the reply.
 
 mod early;
+mod kept;
 mod reply;
 
 use std::rc::Rc;
@@ -57,6 +58,8 @@ pub struct Stream {
     sent: Headers,
     /// How much of the body at hand is buffered, as the host last said.
     buffered: usize,
+    /// How much of the request, and of the reply, counts as kept.
+    kept: [usize; 2],
     /// What becomes of the piece of a reply at hand.
     flow: Flow,
 }
@@ -79,6 +82,7 @@ impl Stream {
             reply: ReplyMode::Pass,
             epoch: live::epoch(),
             buffered: 0,
+            kept: [0; 2],
             flow: Flow::Passing,
         }
     }
@@ -97,7 +101,8 @@ impl Stream {
         let mut store = SharedData;
         // Headers that have gone cannot wait for a person.
         let held = if self.holds {
-            held::count()
+            let most = plugin.gate.approvals.max_held;
+            held::count_for(|| self.exchange.request_share(|| None), most)
         } else {
             usize::MAX
         };
@@ -175,9 +180,10 @@ impl Stream {
 
     /// The request waits for a person, and the tick looks after it.
     fn hold(&mut self) -> FilterAction {
-        if let (Some(home), Some(plugin)) = (&self.home, &self.plugin) {
+        if let (Some(home), Some(plugin)) = (self.home.clone(), self.plugin.clone()) {
             home.hurry();
-            held::put(Held {
+            let share = self.exchange.request_share(|| None);
+            let held = Held {
                 context: self.context,
                 home: home.clone(),
                 plugin: plugin.clone(),
@@ -185,7 +191,14 @@ impl Stream {
                 size: self.buffered,
                 epoch: self.epoch,
                 fate: Fate::Waiting,
-            });
+                share,
+                turn: held::turn(),
+                gives_way: false,
+            };
+            held::begin(held, plugin.gate.approvals.max_held);
+            if !self.keep(false, share, self.buffered) {
+                held::end_soon(self.context);
+            }
         }
         self.request = Request::Held;
         FilterAction::Pause
@@ -197,6 +210,7 @@ impl Stream {
             return;
         }
         self.request = Request::Left;
+        self.done(false);
         if let Some(mut held) = held::take(self.context) {
             self.request = match held.fate {
                 Fate::Waiting => Request::Left,
@@ -258,6 +272,9 @@ impl Stream {
             }
             Some(refused) => refused,
         };
+        if !matches!(step, Step::Hold(_)) {
+            self.done(false);
+        }
         self.perform(step, self.holds)
     }
 }
@@ -298,6 +315,7 @@ impl HttpContext for Stream {
             Request::Open if end_of_stream => self.request_complete(),
             Request::Open => {
                 let step = self.decide(|exchange, cx| Some(exchange.request_size(cx, size)));
+                let step = self.keep_request(step);
                 self.perform(step, false)
             }
         }
@@ -323,11 +341,13 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> FilterAction {
-        self.reply_body(size, end_of_stream)
+        let action = self.reply_body(size, end_of_stream);
+        self.keep_reply(action)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> FilterAction {
-        self.reply_trailers()
+        let action = self.reply_trailers();
+        self.keep_reply(action)
     }
 
     fn on_log(&mut self) {
@@ -335,6 +355,7 @@ impl HttpContext for Stream {
             home.forget(self.context);
         }
         self.take_back();
+        self.forget_kept();
         self.record_early();
         let details = self.origin();
         let Some(plugin) = self.plugin.clone() else {

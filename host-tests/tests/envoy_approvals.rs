@@ -7,6 +7,8 @@ mod bound;
 mod clients;
 #[path = "envoy_approvals/decided.rs"]
 mod decided;
+#[path = "envoy_approvals/floods.rs"]
+mod floods;
 #[path = "envoy_approvals/gone.rs"]
 mod gone;
 #[path = "envoy_approvals/many.rs"]

@@ -62,7 +62,7 @@ fn files() -> Vec<PathBuf> {
 
 /// Every word of `/protocol/<word>` stands in some scenario. `host` needs a host that fails: `faults.rs`; `body-timeout`
 /// one that never delivers the body: `body_timeout.rs`; `early-reply` a server that does not wait: `early_replies.rs`; `route`
-/// a host that matches routes: `envoy_identity/rerouted.rs`.
+/// a host that matches routes: `envoy_identity/rerouted.rs`; `crowded` many requests at once: `crowded.rs`.
 #[test]
 fn every_rejection_is_shown() {
     let mut shown = String::new();
@@ -73,7 +73,11 @@ fn every_rejection_is_shown() {
         let rule = format!("rule: /protocol/{}\n", rejection.word());
         let elsewhere = matches!(
             rejection,
-            Rejection::Host | Rejection::BodyTimeout | Rejection::EarlyReply | Rejection::Route
+            Rejection::Host
+                | Rejection::BodyTimeout
+                | Rejection::EarlyReply
+                | Rejection::Route
+                | Rejection::Crowded
         );
         assert!(
             elsewhere || shown.contains(&rule),

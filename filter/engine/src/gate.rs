@@ -77,6 +77,8 @@ pub struct Http {
     pub body_timeout: i64,
     /// Largest request body, in bytes. The default is what servers of the TypeScript SDK take.
     pub max_body_bytes: usize,
+    /// Most text of requests and replies that a worker keeps at a time, of all streams, in bytes.
+    pub max_kept_bytes: usize,
     /// Put before the text of every refusal.
     pub denial_prefix: String,
     /// Forward what a caller asks of the host's own router.
@@ -89,6 +91,7 @@ impl Default for Http {
             hold_request_headers: true,
             body_timeout: 10,
             max_body_bytes: 4 << 20,
+            max_kept_bytes: 256 << 20,
             denial_prefix: "[POLICY DENIED] ".to_owned(),
             trust_envoy_headers: false,
         }

@@ -56,6 +56,19 @@ impl Splitter {
         out
     }
 
+    /// How much memory the value that is not complete takes, in bytes.
+    pub fn kept(&self) -> usize {
+        self.pending.capacity()
+    }
+
+    /// Keeps no more of the value that is not complete: nothing of it is passed.
+    pub fn give_up(&mut self) {
+        if !self.pending.is_empty() {
+            self.oversized = true;
+            self.pending = vec![b'x'];
+        }
+    }
+
     fn keep(&mut self, byte: u8) {
         if self.pending.len() >= self.limit {
             self.oversized = true;

@@ -200,7 +200,7 @@ impl Stream {
     }
 
     /// Puts another body in place of a held one. What still comes of the old one is dropped.
-    fn apply(&mut self, edit: &ReplyEdit) -> FilterAction {
+    pub(super) fn apply(&mut self, edit: &ReplyEdit) -> FilterAction {
         // Headers that have gone already were stripped of everything that describes the body.
         let headers_done = !self.holds || {
             remove_all(Map::Reply, &STALE)

@@ -270,7 +270,11 @@ pub struct Call {
 
 impl Call {
     pub fn send(address: SocketAddr, request: &str) -> Call {
-        let mut stream = TcpStream::connect(address).unwrap();
+        Call::send_over(TcpStream::connect(address).unwrap(), request)
+    }
+
+    /// Sends over a connection that is there.
+    pub fn send_over(mut stream: TcpStream, request: &str) -> Call {
         stream.write_all(request.as_bytes()).unwrap();
         Call::over(stream)
     }
@@ -288,6 +292,14 @@ impl Call {
     pub fn answer(mut self, patience: Duration) -> Answer {
         let answer = self.poll(patience);
         answer.unwrap_or_else(|| panic!("no answer within {patience:?}"))
+    }
+
+    /// A header of the answer, once that is there.
+    pub fn header(&self, name: &str) -> Option<String> {
+        match http1::response(&self.bytes, false, false) {
+            Parsed::Whole(reply, _) => http1::field(&reply.headers, name),
+            _ => None,
+        }
     }
 
     /// The answer, if it comes within this time.

@@ -54,6 +54,11 @@ pub(super) fn read(reader: &mut Reader, field: Field<'_>) -> Http {
             .integer(&field, 1, 256 << 20)
             .unwrap_or(http.max_body_bytes);
     }
+    if let Some(field) = object.take("max_kept_bytes") {
+        http.max_kept_bytes = reader
+            .integer(&field, 1 << 20, 2 << 30)
+            .unwrap_or(http.max_kept_bytes);
+    }
     if let Some(field) = object.take("denial_prefix") {
         http.denial_prefix = reader.text(&field).unwrap_or_default();
     }

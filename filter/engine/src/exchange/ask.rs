@@ -85,6 +85,7 @@ pub(super) fn ask(
                 approval: question.id,
                 since,
                 until,
+                share: sender.caller.principal.share(),
                 line,
                 binding: ask.call,
                 state: ask.state,

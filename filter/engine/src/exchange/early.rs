@@ -61,6 +61,7 @@ impl Exchange {
             session: None,
             reading: Reading::Waiting,
             is_told: false,
+            crowded: false,
             work: Work::default(),
         });
         Early::Inspect

@@ -23,6 +23,20 @@ impl Exchange {
     /// another question was asked for it, else how it ends. `cx.gate` may be another configuration than before; from
     /// here on the exchange belongs to it.
     pub fn held(&mut self, cx: &mut Context<'_>, request: &mut dyn HeldRequest) -> Step {
+        self.wake_by(cx, request, |waiting, cx| waiting.wakeup(cx))
+    }
+
+    /// A held request is held no longer, because others need its place.
+    pub fn held_no_longer(&mut self, cx: &mut Context<'_>, request: &mut dyn HeldRequest) -> Step {
+        self.wake_by(cx, request, |waiting, cx| waiting.later(cx))
+    }
+
+    fn wake_by(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: &mut dyn HeldRequest,
+        why: impl FnOnce(&Waiting, &mut Context<'_>) -> Result<Wakeup, StoreLost>,
+    ) -> Step {
         let waiting = match std::mem::replace(&mut self.state, State::Done) {
             State::Held(waiting) => waiting,
             other => {
@@ -30,7 +44,7 @@ impl Exchange {
                 return self.host_failed(cx);
             }
         };
-        let wakeup = match waiting.wakeup(cx) {
+        let wakeup = match why(&waiting, cx) {
             Ok(wakeup) => wakeup,
             Err(StoreLost) => Wakeup::Refuse(Outcome::Deny, unavailable()),
         };

@@ -13,6 +13,7 @@ mod body;
 mod call;
 mod caller;
 mod context;
+mod crowded;
 mod decision;
 mod drain;
 mod draining;
@@ -352,6 +353,7 @@ impl Exchange {
                 session,
                 reading: Reading::Waiting,
                 is_told: false,
+                crowded: false,
                 work: Work::default(),
             })
         };

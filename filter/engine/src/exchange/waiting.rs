@@ -14,6 +14,7 @@ use crate::pep::{self, Reply};
 use crate::policy::Rule;
 use crate::refusal::Denial;
 use crate::rpc::{self, Id};
+use crate::shares::Share;
 use crate::time::Timestamp;
 
 /// What a host still has of a request it holds.
@@ -43,6 +44,8 @@ pub(super) struct Waiting {
     pub(super) since: Timestamp,
     /// Until when at most, in seconds.
     pub(super) until: i64,
+    /// Whose share of the held calls it takes.
+    pub(super) share: Share,
     /// Where it hears of its cancellation.
     pub(super) line: Line,
     /// What an approval state is signed for.
@@ -104,13 +107,7 @@ impl Waiting {
             Heard::Nothing => {}
             Heard::Cancelled => return Ok(Wakeup::Cancelled),
             // It may have been cancelled: it must not run, and may be repeated.
-            Heard::Lost => {
-                let question = approvals::look(cx.store, cx.now, &self.approval)?;
-                let later = |question| Wakeup::Later(Box::new(question));
-                return Ok(
-                    question.map_or_else(|| Wakeup::Refuse(Outcome::Deny, full(None)), later)
-                );
-            }
+            Heard::Lost => return self.later(cx),
         }
         if cx.gate.digest != self.record.policy_digest {
             return Ok(Wakeup::Again);
@@ -149,6 +146,13 @@ impl Waiting {
             }
             Answered::Pending => Wakeup::Wait,
         })
+    }
+
+    /// It is held no longer, whatever becomes of its question.
+    pub(super) fn later(&self, cx: &mut Context<'_>) -> Result<Wakeup, StoreLost> {
+        let question = approvals::look(cx.store, cx.now, &self.approval)?;
+        let later = |question| Wakeup::Later(Box::new(question));
+        Ok(question.map_or_else(|| Wakeup::Refuse(Outcome::Deny, full(None)), later))
     }
 
     /// The call is over for the gate: nobody waits for the question on its behalf.

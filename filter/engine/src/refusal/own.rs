@@ -63,6 +63,8 @@ own! {
     ResultsUnreadable "/results/unreadable";
     /// What takes the place of a reply is longer than the proxy may hold.
     ResultsRoom "/results/room";
+    /// A worker keeps as much text as `http.max_kept_bytes` permits, and most of it of this server.
+    ResultsCrowded "/results/crowded";
     /// Something would have to be redacted in the file or the entry of a skill, whose digest would then no longer hold. Leave it to
     /// `except` or to the server.
     ResultsSkill "/results/skill";

@@ -126,6 +126,9 @@ rejections! {
     Route "route" 503 INVALID_REQUEST
         "the proxy routes this request by a header that must not go upstream, so it would go elsewhere without it; match the route on \
                  another header, or say `keep: true` where it is the header of an identity source";
+    /// Too much text is kept for all requests, and most of it of this caller.
+    Crowded "crowded" 503 INVALID_REQUEST
+        "the proxy keeps too many unfinished requests of yours; finish them, or try again later";
     /// The host failed to tell what had to be known.
     Host "host" 503 INVALID_REQUEST
         "the proxy could not read the request";

@@ -7,11 +7,13 @@
 //!
 //! Callers whom nothing tells apart but the network they call from share by that: see [`crate::identity::network`].
 
+mod ledger;
 mod list;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher as _};
 
+pub use ledger::{Ledger, Text};
 pub(crate) use list::{Entry, List};
 
 use crate::order;

@@ -22,6 +22,9 @@ pub enum Edit {
     End(String),
 }
 
+/// Memory that is kept from one event to the next, in bytes.
+const KEPT: usize = 4096;
+
 /// The state of one stream.
 #[derive(Debug)]
 pub struct Rewriter {
@@ -112,14 +115,26 @@ impl Rewriter {
         self.ended
     }
 
+    /// How much memory the event that is not complete takes, in bytes.
+    pub fn kept(&self) -> usize {
+        self.pending.capacity()
+    }
+
+    /// Keeps no more of the event that is not complete: nothing of it is passed.
+    pub fn give_up(&mut self) {
+        if !self.pending.is_empty() {
+            self.oversized = true;
+            self.pending = vec![b'x'];
+        }
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
         if self.pending.len().saturating_add(bytes.len()) > self.limit {
             self.oversized = true;
         }
         if self.oversized {
             // Only whether anything is pending matters from here on.
-            self.pending.clear();
-            self.pending.push(b'x');
+            self.pending = vec![b'x'];
         } else {
             self.pending.extend_from_slice(bytes);
         }
@@ -150,7 +165,11 @@ impl Rewriter {
             }
             (Edit::Pass, None) | (Edit::Drop, _) => self.swallow_lf = true,
         }
-        self.pending.clear();
+        // What a large event took is not kept for the next.
+        match self.pending.capacity() > KEPT {
+            true => self.pending = Vec::new(),
+            false => self.pending.clear(),
+        }
         self.line_len = 0;
     }
 }

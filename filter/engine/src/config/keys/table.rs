@@ -377,6 +377,7 @@ object! { HTTP "http" "How HTTP is handled."
         "body_timeout": DURATION, "How long a request whose headers are held may take until its body begins; left out: 10s.";
         "trust_envoy_headers": Boolean, "Forward `x-envoy-*` headers by which a caller sets retries, timeouts or where a call goes; left out: false.";
         "max_body_bytes": Integer(1, 268_435_456), "Largest request body in bytes; left out: 4194304, 4 MiB. The host's buffers and stream windows must hold it.";
+        "max_kept_bytes": Integer(1_048_576, 2_147_483_648), "Most text of unfinished requests and replies that one worker keeps, in bytes; left out: 268435456, 256 MiB. Beyond it the largest text of the caller, or of the server, that has most of it is refused or withheld.";
         "denial_prefix": Text, "Put before the text of every refusal.";
     }
 }

@@ -20,6 +20,8 @@ pub(in crate::exchange) struct Forwarded {
     pub(in crate::exchange) reading: Reading,
     /// Every request was answered that what it is owed was withheld: nobody waits for anything more that cannot be shown.
     pub(in crate::exchange) is_told: bool,
+    /// What was kept of the event or value at hand had to be given up.
+    pub(in crate::exchange) crowded: bool,
     pub(in crate::exchange) work: Work,
 }
 
@@ -63,4 +65,16 @@ pub(in crate::exchange) enum Reading {
     Copy(Vec<u8>),
     /// Nothing more is looked at.
     Over,
+}
+
+impl Reading {
+    /// How much memory it takes, in bytes.
+    pub(in crate::exchange) fn kept(&self) -> usize {
+        match self {
+            Reading::Events(rewriter) => rewriter.kept(),
+            Reading::Values(splitter) => splitter.kept(),
+            Reading::Copy(copy) => copy.capacity(),
+            Reading::Waiting | Reading::Whole { .. } | Reading::Over => 0,
+        }
+    }
 }

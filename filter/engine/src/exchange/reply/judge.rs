@@ -6,7 +6,7 @@
 
 use super::forwarded::Forwarded;
 use super::transport::{refused_transport, sse_transport};
-use super::withheld::{Withheld, briefly, no_room, unreadable, withhold};
+use super::withheld::{Withheld, briefly, crowded, no_room, unreadable, withhold};
 use crate::audit::Record;
 use crate::exchange::context::Context;
 use crate::exchange::record::mark_refunded;
@@ -87,8 +87,9 @@ impl Forwarded {
         event: Option<Event<'_>>,
     ) -> Edit {
         let Some(event) = event else {
+            let Withheld(denial) = self.unread();
             return if self.plan.filtered || self.plan.inspected {
-                self.withheld(cx, records, &unreadable().0, 0)
+                self.withheld(cx, records, &denial, 0)
             } else {
                 Edit::Pass
             };
@@ -167,7 +168,7 @@ impl Forwarded {
         let held = value.map_or(0, <[u8]>::len);
         self.work.add_input(held);
         let judged = match value {
-            None => Err(unreadable()),
+            None => Err(self.unread()),
             Some(_) if self.work.enforced.spend(PART).is_err() => {
                 Err(Uninspected::TooMuchWork.into())
             }
@@ -179,6 +180,14 @@ impl Forwarded {
             }
             Ok((edit, _)) => edit,
             Err(Withheld(denial)) => self.withheld(cx, records, &denial, held),
+        }
+    }
+
+    /// Why an event or a value was not read.
+    fn unread(&mut self) -> Withheld {
+        match std::mem::take(&mut self.crowded) {
+            true => Withheld(crowded(false)),
+            false => unreadable(),
         }
     }
 

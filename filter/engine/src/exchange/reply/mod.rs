@@ -29,6 +29,7 @@ use crate::sse::{Edit, Event, Rewriter};
 pub(super) use forwarded::{Forwarded, Reading, Work};
 pub(super) use plan::{Expected, ReplyPlan};
 use transport::{refused_transport, sse_transport};
+pub(super) use withheld::crowded;
 use withheld::{no_room, said};
 
 /// What to do with the body of a reply.
@@ -182,9 +183,25 @@ impl Exchange {
         if size <= cx.gate.results.max_json_bytes {
             return None;
         }
+        self.withhold_whole(cx, size, &|is_list| {
+            Denial::own(Own::ResultsSize, said(is_list, TOO_LARGE))
+        })
+    }
+
+    /// What to answer in place of a held body of which the proxy has so many bytes; the reason may be that of a list. Nothing
+    /// more of it is read.
+    pub(super) fn withhold_whole(
+        &mut self,
+        cx: &mut Context<'_>,
+        size: usize,
+        why: &dyn Fn(bool) -> Denial,
+    ) -> Option<ReplyEdit> {
+        let State::Forwarded(forwarded) = &mut self.state else {
+            return None;
+        };
         forwarded.reading = Reading::Over;
         let plan = &forwarded.plan;
-        let denial = Denial::own(Own::ResultsSize, said(!plan.asked.is_empty(), TOO_LARGE));
+        let denial = why(!plan.asked.is_empty());
         let body = withheld::withhold(&mut self.records, plan, &denial, cx.gate);
         Some(self.fitted(cx, size, body.into()))
     }

@@ -30,6 +30,12 @@ pub(super) fn unreadable() -> Withheld {
     Withheld(Denial::own(Own::ResultsUnreadable, reason))
 }
 
+/// Too much text is kept for all streams, and most of it of this server.
+pub(in crate::exchange) fn crowded(is_list: bool) -> Denial {
+    let what = "was withheld: the proxy keeps too much text of this server already.";
+    Denial::own(Own::ResultsCrowded, said(is_list, what))
+}
+
 /// What takes the place of a reply, or of a part of one, is longer than [has room](crate::redact::has_room).
 pub(super) fn no_room(is_list: bool) -> Denial {
     let what = "was withheld: what takes its place is longer than the proxy may hold.";
