@@ -1,7 +1,8 @@
 //! The text of unfinished requests and replies that is kept for all streams of this VM: here and, for the gate, at the host.
 //!
-//! The engine says whose text gives way where it is too much. A stream whose own text that is withholds it; another's request
-//! is refused, and another's reply is cut, at once: what is kept never exceeds its bound by more than one piece.
+//! The engine says whose text gives way where it is too much. A stream whose own text that is withholds it; another's reply is
+//! cut at once, and another's request is refused with the next tick, or when more of it comes. Not at once: whichever stream a
+//! local response is sent for, Envoy drops the data of the stream whose callback is running (`stopNextIteration` of its VM).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -25,6 +26,8 @@ thread_local! {
 #[derive(Default)]
 struct Kept {
     ledger: Ledger,
+    /// Requests that are to be ended.
+    leaving: BTreeSet<Text>,
     /// What was ended for it, until its stream knows.
     ended: BTreeSet<Text>,
 }
@@ -40,8 +43,11 @@ pub fn counted(bytes: usize) -> usize {
 }
 
 /// So many bytes of a text are kept now, of `most` in all. False if it has to be given up. The stream has to be the effective
-/// context.
+/// context. Afterwards others may wait for a [`tick`].
 pub fn keep(text: Text, share: Share, bytes: usize, most: usize) -> bool {
+    if with(|kept| kept.leaving.remove(&text)) {
+        return false;
+    }
     let gone = with(|kept| kept.ledger.keep(text, share, bytes, most));
     let others: Vec<Text> = gone.iter().copied().filter(|gone| *gone != text).collect();
     for other in &others {
@@ -56,24 +62,37 @@ pub fn keep(text: Text, share: Share, bytes: usize, most: usize) -> bool {
 
 /// Ends another stream, whose text is the one to give way.
 fn end(text: Text) {
-    if !text.of_reply && held::end_soon(text.stream) {
-        return;
-    }
-    with(|kept| kept.ended.insert(text));
-    if host::set_effective_context(text.stream).is_err() {
-        return;
-    }
-    match text.of_reply {
-        true => {
+    if text.of_reply {
+        with(|kept| kept.ended.insert(text));
+        if host::set_effective_context(text.stream).is_ok() {
             let _gone = host::close_downstream();
         }
-        false => perform::answer(&Step::Reply(Rejection::Crowded.reply(Id::NULL, ""))),
+    } else if !held::end_soon(text.stream) {
+        with(|kept| kept.leaving.insert(text));
+    }
+}
+
+/// Whether a request waits to be ended.
+pub fn is_leaving() -> bool {
+    with(|kept| !kept.leaving.is_empty())
+}
+
+/// Ends the requests that gave way. The effective context is one of theirs afterwards.
+pub fn tick() {
+    for text in with(|kept| std::mem::take(&mut kept.leaving)) {
+        with(|kept| kept.ended.insert(text));
+        if host::set_effective_context(text.stream).is_ok() {
+            perform::answer(&Step::Reply(Rejection::Crowded.reply(Id::NULL, "")));
+        }
     }
 }
 
 /// Nothing of a text is kept any more.
 pub fn done(text: Text) {
-    with(|kept| kept.ledger.end(text));
+    with(|kept| {
+        kept.leaving.remove(&text);
+        kept.ledger.end(text);
+    });
 }
 
 /// Whether this text was ended from outside its stream.

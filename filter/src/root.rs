@@ -9,6 +9,7 @@ use toolgate_engine::config::Configured;
 use crate::console;
 use crate::held;
 use crate::host::{self, Buffer, Level, Map};
+use crate::kept;
 use crate::live;
 use crate::perform;
 use crate::plugin::Plugin;
@@ -112,6 +113,7 @@ impl RootContext for Root {
         if let Role::Gate(plugin) = &self.role {
             let Ok(now) = host::now() else { return };
             plugin.tick(now, held::count_under(plugin));
+            kept::tick();
             let waits = held::tick(plugin, now);
             // What comes now concerns the root again.
             if host::set_effective_context(self.id).is_ok() && !waits {

@@ -182,6 +182,8 @@ fn a_callers_unfinished_requests_are_its_own_to_pay() {
         for _ in 0..20 {
             unfinished(&vm, &mut open, evil, 768 * KIB);
         }
+        // Who gives way to another is told with the next tick.
+        vm.tick();
         let is_refused = |stream: &&Stream| stream.downstream().status == 503;
         let refused = open.iter().filter(is_refused).count();
         assert!(refused >= 16, "{evil}: {refused}");
@@ -197,5 +199,39 @@ fn a_callers_unfinished_requests_are_its_own_to_pay() {
         });
         let told = records.filter(|record| record.contains("/protocol/crowded"));
         assert!(told.count() >= refused, "{evil}");
+    }
+}
+
+/// Envoy drops the data of the stream whose callback answers another: what was there of this request would be lost.
+#[test]
+fn a_request_that_makes_another_give_way_is_forwarded_whole() {
+    for cut in [1, 256 * KIB, 700 * KIB] {
+        let vm = vm();
+        let mut open = Vec::new();
+        for _ in 0..2 {
+            unfinished(&vm, &mut open, "203.0.113.9:1", 768 * KIB);
+        }
+        let call = CALL.replace(
+            r#""name":"ask""#,
+            &format!(
+                r#""name":"ask","arguments":{{"text":"{}"}}"#,
+                "x".repeat(768 * KIB)
+            ),
+        );
+        let stream = vm.stream();
+        stream.set_property(&["source", "address"], "198.51.100.7:1");
+        let head: Request = Message::post("/good/mcp", "");
+        stream.request_headers(head.headers.clone(), false);
+        let (first, rest) = call.split_at(cut);
+        stream.request_data(first, false);
+        stream.request_data(rest, false);
+        stream.request_data("", true);
+        let forwarded = stream.upstream().expect("it is forwarded");
+        assert!(String::from_utf8_lossy(&forwarded.body) == call, "{cut}");
+        vm.tick();
+        let refused = open
+            .iter()
+            .filter(|stream| stream.downstream().status == 503);
+        assert_eq!(refused.count(), 1, "{cut}");
     }
 }

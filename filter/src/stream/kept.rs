@@ -28,7 +28,11 @@ impl Stream {
             *kept = bytes;
         }
         let most = plugin.gate.http.max_kept_bytes;
-        kept::keep(self.text(of_reply), share, bytes, most)
+        let stays = kept::keep(self.text(of_reply), share, bytes, most);
+        if kept::is_leaving() {
+            plugin.hurry();
+        }
+        stays
     }
 
     /// Nothing is kept any more of the request or the reply.

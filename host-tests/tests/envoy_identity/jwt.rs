@@ -321,8 +321,15 @@ async fn browsers_get_their_preflight_and_strangers_learn_where_tokens_come_from
         );
     }
     // The gate is off for these two paths and no other.
+    let elsewhere = Client::new(&rig.envoy.url("/.well-known/oauth-protected-resource/x"));
+    for reply in [elsewhere.bare(Method::GET).await, elsewhere.list().await] {
+        let reply = reply.unwrap();
+        assert_eq!(
+            (reply.status, &reply.body["error"]),
+            (404, &json!("invalid_request"))
+        );
+    }
     for path in [
-        "/.well-known/oauth-protected-resource/x",
         "/.well-known/",
         "/.well-known/oauth-protected-resource/../../mcp",
     ] {
