@@ -37,10 +37,12 @@ pub fn decide_within<'p>(
     work: &Budget,
 ) -> Decision<'p> {
     let decision = judge(policy, request, shadow, work);
+    if !work.is_over() {
+        return decision;
+    }
     let name = request.name.as_str().unwrap_or_default();
     let own = request.target.catalog(policy).entry(&name);
-    let is_observed = shadow || own.is_some_and(|entry| entry.shadow);
-    if !work.is_over() || is_observed {
+    if shadow || own.is_some_and(|entry| entry.shadow) {
         return decision;
     }
     let name = shown(&name);
@@ -185,9 +187,7 @@ pub fn listed(
     } else {
         &text
     };
-    let own = catalog.entry(name);
-    let applying = own.into_iter().chain(&catalog.wildcard);
-    let patterns = applying.map(Entry::patterns).sum();
+    let patterns = entries(policy, target, name).map(Entry::patterns).sum();
     work.add_patterns(text.len(), patterns);
     let keys = Keys::default();
     let facts = Facts {
