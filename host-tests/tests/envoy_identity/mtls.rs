@@ -11,8 +11,8 @@ use super::rig::{Rig, holds, turned_away};
 const PAYMENTS: &str = "spiffe://example.org/payments/refund-bot";
 const SUPPORT: &str = "spiffe://example.org/support/bot";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_uri_of_a_verified_certificate_is_who_calls() {
+/// The shipped configuration with certificates of an authority of its own, and where it listens.
+async fn shipped() -> (Authority, Rig, String) {
     let authority = Authority::generate().unwrap();
     let place = Place::new().unwrap();
     let server = authority.server().unwrap();
@@ -21,8 +21,13 @@ async fn the_uri_of_a_verified_certificate_is_who_calls() {
     place.put("ca.pem", authority.certificate()).unwrap();
     let config = place.shipped("mtls.yaml").unwrap();
     let rig = Rig::start(config, place, &Options::default()).await;
-
     let url = rig.envoy.url("/mcp").replace("http:", "https:");
+    (authority, rig, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_uri_of_a_verified_certificate_is_who_calls() {
+    let (authority, rig, url) = shipped().await;
     let client = |certificate: Option<&Certificate>| {
         Client::tls(&url, authority.certificate(), certificate).unwrap()
     };
@@ -104,15 +109,7 @@ async fn the_uri_of_a_verified_certificate_is_who_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_outlives_its_certificate_is_nobodys() {
-    let authority = Authority::generate().unwrap();
-    let place = Place::new().unwrap();
-    let server = authority.server().unwrap();
-    place.put("server.pem", &server.certificate).unwrap();
-    place.put("server.key", &server.key).unwrap();
-    place.put("ca.pem", authority.certificate()).unwrap();
-    let config = place.shipped("mtls.yaml").unwrap();
-    let rig = Rig::start(config, place, &Options::default()).await;
-    let url = rig.envoy.url("/mcp").replace("http:", "https:");
+    let (authority, _rig, url) = shipped().await;
 
     // Long enough for the first call, on a machine that has other things to do.
     let end = SystemTime::now() + Duration::from_secs(6);
